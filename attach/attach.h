@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Attaching: from a target to a stream of events. The only privileged room.
+ *
+ * A session tries every probe group for real, keeps what works, and tells the
+ * rest as PROBE records with a reason. All sources are merged into one stream:
+ * in order within each thread, nearly in order between threads, definitions
+ * (STRING, FRAME, STACK, SYMBOL) before their first use, CLOCK at every drain.
+ *
+ * All attachments are owned by file descriptors of this process: when it dies,
+ * however it dies, the kernel takes them back. Nothing is written to a target.
+ */
+#ifndef ATTACH_H
+#define ATTACH_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "ps_event.h"
+
+struct attach;
+
+typedef int attach_sink_fn(const struct ps_record *record, void *arg); /* non-zero stops the drain and is returned */
+
+struct attach_options {
+	const pid_t *pids;        /* processes to watch */
+	size_t pid_count;
+	uint64_t stall_ns;        /* 0 = 50 ms: sampling begins at half of it */
+	uint32_t sample_hz;       /* 0 = 199 */
+	int no_bpf;
+	uint32_t without;         /* bit per enum ps_probe_group */
+	int follow;               /* children too */
+};
+
+/*
+ * Attaches. Returns 0, or -ESRCH: no such process (or it went), -EPERM: nothing at all may be read,
+ * -ENOTSUP: a kernel thread, -ENOENT: no event loop in it (it has none now; `message` says what was looked for),
+ * -ENOSYS: this kernel can show nothing. `message` is one sentence that says what to do.
+ */
+int attach_open(struct attach **attach, const struct attach_options *options, char *message, size_t room);
+/* Gives everything that has come in. Returns the number of records, or what the sink returned if not 0. */
+int attach_drain(struct attach *attach, attach_sink_fn *sink, void *arg);
+/* 1 while at least one target process lives. */
+int attach_alive(const struct attach *attach);
+/* Last words: final drain, LOST, PROBE and OWN_COST records; sink may be NULL. NULL attach is fine. */
+void attach_close(struct attach *attach, attach_sink_fn *sink, void *arg);
+
+/* ---- discovery (needs no privileges; sees what this user may see) ---- */
+
+struct loop_found {
+	pid_t pid, tid;
+	int poller_fd;            /* -1: none */
+	uint32_t backend;         /* enum ps_backend */
+	char comm[32];
+	char cmdline[256];        /* arguments joined by spaces, not cleaned */
+	char runtime[24];         /* "node", "pollscope", "redis", "generic" … */
+	uint32_t fds;             /* registered with the poller */
+	int has_ring;             /* an instrumented loop */
+	char can_see[96];         /* "everything", "ring only", "nothing: not your process, try sudo" */
+};
+
+/* Every loop on the machine, or of `pid` when not 0. Returns how many; *found is malloc'ed. */
+int attach_find_loops(struct loop_found **found, pid_t pid);
+/* PIDs whose command name is `comm` (not this process). Returns how many, -errno. */
+int attach_find_command(const char *comm, pid_t *pids, size_t room);
+
+/* ---- what works here ---- */
+
+struct doctor_row {
+	char what[40];            /* "poll probe (tracepoint)" */
+	enum { DOCTOR_YES, DOCTOR_PARTLY, DOCTOR_NO } state;
+	char why[160];
+	char mend[160];           /* a command, or "" */
+};
+/* Tries; returns how many rows. `pid` 0 = the machine only. */
+int attach_doctor(struct doctor_row *rows, size_t room, pid_t pid);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The CI gate: budgets (YAML) judged on summary documents. Pure: reads no
+ * clock and no machine state.
+ *
+ * A metric is any number of the summary document by path: "stall.count",
+ * "stall.max", "lag.p99", "loops.0.iteration_ns.p99", "pool.wait.p99",
+ * "lost.total" …; docs/check.md lists the short names. `where:` filters stalls
+ * by rule, cause, phase, culprit (substring) or comm.
+ */
+#ifndef CHECK_H
+#define CHECK_H
+
+#include <jansson.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct budget_file;
+
+/* On failure `message` says what is wrong with line and column and the nearest known name. -EINVAL, -errno. */
+int budget_open(struct budget_file **budgets, const char *path, char *message, size_t room);
+void budget_close(struct budget_file *budgets);
+
+enum verdict { VERDICT_PASS = 0, VERDICT_FAIL = 1, VERDICT_INCONCLUSIVE = 3 };
+
+struct check_result {
+	char metric[96];
+	char where[96];
+	enum verdict verdict;
+	double measured, limit;   /* ns for durations */
+	int is_duration;
+	char reason[256];         /* names the culprit: "200ms PBKDF2 <- hashPw auth.js:41" */
+	char file[128]; uint32_t line; /* of the culprit, if known */
+};
+
+struct check_report {
+	enum verdict verdict;     /* worst: fail over inconclusive over pass */
+	struct check_result *results;
+	size_t count;
+};
+
+/* documents[n]: one per recording; `lossy_ok`: judge in spite of lost events. */
+int check_run(struct check_report *report, const struct budget_file *budgets,
+	      json_t *const *documents, const char *const *names, size_t n, int lossy_ok);
+void check_report_free(struct check_report *report);
+int check_print_text(const struct check_report *report, FILE *out);
+int check_print_junit(const struct check_report *report, FILE *out);
+json_t *check_json(const struct check_report *report);
+
+#endif

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The model: what is known about the watched loops, as a pure function of the
+ * event stream. Same events in, same state out: no clock, no terminal, no
+ * files, no privileges. Live, replay, report, check and metrics all read it.
+ *
+ * model_apply() takes any bytes that claim to be a record; it believes nothing
+ * and never fails on foreign data (a malformed record is counted in
+ * model->malformed). Everything is bounded by model_config, so a hostile
+ * stream can only make cells wrong, not memory large.
+ *
+ * The structs are public to be read; only model.c writes them. Pointers into
+ * the model are good until the next model_apply() or model_close().
+ *
+ * Unknown times and counts are PS_UNKNOWN, never 0.
+ */
+#ifndef MODEL_H
+#define MODEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hist.h"
+#include "ps_event.h"
+
+#define MODEL_SLOTS 120         /* seconds of history kept per loop */
+#define MODEL_STALL_STACKS 16   /* distinct stacks kept per stall */
+#define MODEL_STACK_FRAMES 96
+
+struct model_config {
+	uint64_t stall_ns;      /* a busy slice at least this long is a stall; 0 = 50 ms */
+	uint32_t max_stalls;    /* kept per model, the oldest go first; 0 = 4096 */
+	uint32_t max_fds;       /* per process; 0 = 131072 */
+};
+
+/* An interned, cleaned string; never NULL where a view reads it: unknown is "". */
+struct frame {
+	const char *name;       /* "" = unresolved */
+	const char *file;
+	const char *module;
+	uint32_t line, column, offset;
+	uint32_t kind;          /* enum ps_frame_kind */
+};
+
+struct stack {
+	uint32_t count;
+	const struct frame **frames; /* leaf first */
+};
+
+struct process {
+	uint32_t pid, ppid;
+	uint64_t start_ns;
+	const char *comm, *cmdline, *exe, *runtime, *version;
+	uint32_t flags;
+	int exited;
+	uint64_t exited_ns;
+};
+
+struct thread {
+	uint32_t tid, pid;
+	const char *name;
+	uint32_t role;          /* enum ps_thread_role */
+	int exited;
+	/* a worker's job */
+	uint64_t work;          /* 0 = none */
+	uint64_t work_since_ns;
+	uint32_t work_kind;
+	const char *work_name;  /* "" */
+	uint64_t work_fn;
+};
+
+struct stall_stack {
+	uint32_t count;         /* samples */
+	uint16_t kind;          /* enum ps_sample_kind */
+	const struct stack *stack;
+};
+
+enum stall_cause {          /* text: stall_cause_name() */
+	CAUSE_UNKNOWN, CAUSE_CPU, CAUSE_SYNC_IO, CAUSE_LOCK, CAUSE_RUN_QUEUE,
+	CAUSE_THROTTLED, CAUSE_GC, CAUSE_PAGE_FAULT, CAUSE_STOPPED, CAUSE_COUNT
+};
+enum stall_rule {           /* text: stall_rule_name() */
+	RULE_UNKNOWN, RULE_SYNC_CALL, RULE_REGEX, RULE_JSON, RULE_COMPUTATION, RULE_CRYPTO,
+	RULE_COMPRESSION, RULE_MODULE_LOAD, RULE_GC, RULE_TICK_STARVATION, RULE_HOST, RULE_COUNT
+};
+const char *stall_cause_name(enum stall_cause cause);
+const char *stall_rule_name(enum stall_rule rule);
+
+/* A busy slice longer than the threshold; live while open. */
+struct stall {
+	uint64_t id;            /* rises; never reused: the key to follow a selection */
+	const struct loop *loop;
+	uint64_t start_ns;
+	uint64_t duration_ns;   /* so far, while open */
+	int open;               /* still going on */
+	int at_attach;          /* under way when we came: start is the attach */
+	int lossy;              /* events were lost during it: figures are lower bounds */
+	int phase;              /* enum ps_phase, -1 = not known */
+	enum stall_cause cause;
+	enum stall_rule rule;
+	uint64_t on_cpu_ns, runnable_ns, blocked_ns, gc_ns; /* PS_UNKNOWN = not measured */
+	int estimated;          /* the four above are from sampling ("~") */
+	/* the longest blocking call; syscall -1 = none */
+	int32_t syscall;
+	uint64_t syscall_args[3];
+	uint64_t syscall_ns;
+	const char *syscall_path; /* "" */
+	const char *other_task; /* who ran instead, when runnable; "" */
+	/* the callback that was running longest inside the slice, when the loop tells; fn 0 = not known */
+	uint64_t callback_fn;
+	uint64_t callback_ns;
+	uint32_t callback_kind; /* enum ps_kind */
+	int32_t callback_fd;    /* -1 = none */
+	const struct frame *callback; /* NULL = not resolved */
+	/* who is to blame, for people: "pbkdf2Sync <- hashPw auth.js:41"; never NULL */
+	char culprit[160];
+	struct stall_stack stacks[MODEL_STALL_STACKS]; /* most frequent first */
+	uint32_t stack_count;
+	uint32_t samples;       /* all, also of stacks that found no room */
+	/* who waited; PS_UNKNOWN = not measured */
+	uint64_t held_fds, held_timers, held_longest_ns;
+};
+
+struct phase_stat {
+	uint64_t count, total_ns;
+	struct hist hist;
+};
+
+/* one second of a loop's life; slots[second % MODEL_SLOTS] is of that second if .second matches */
+struct slot {
+	uint64_t second;        /* ts / 1e9 */
+	uint64_t busy_ns, wait_ns;
+	uint64_t phase_ns[PS_PHASE_COUNT];
+	uint64_t longest_ns;    /* longest busy slice that ended here or is open */
+	uint32_t polls, iterations, ready, callbacks, stalls, timers_fired;
+	uint64_t lost;
+};
+
+struct callback_stat {
+	uint64_t fn;
+	const struct frame *frame; /* NULL = not resolved */
+	uint32_t kind;
+	uint64_t count, total_ns, max_ns;
+};
+
+struct fd_stat {
+	int32_t fd;
+	uint32_t generation;
+	uint32_t kind;          /* enum ps_kind */
+	const char *name;
+	uint32_t interest;      /* EPOLL bits now */
+	int closed;
+	uint64_t ready, dispatched;
+	uint64_t read_bytes, written_bytes; /* PS_UNKNOWN = not measured */
+	uint64_t callback_ns;
+	uint64_t buffered_bytes;
+	uint64_t last_ns;
+	struct hist *lag;       /* NULL = none measured */
+};
+
+struct timer_stat {         /* by callback */
+	uint64_t fn;
+	const struct frame *frame;
+	uint64_t repeat_ns;
+	uint64_t armed, fired;
+	uint64_t late_max_ns;
+};
+
+struct drain_stat { uint64_t drains, callbacks, total_ns, max_ns, max_count; uint32_t left; };
+
+enum loop_state { LOOP_UNKNOWN, LOOP_WAITING, LOOP_BUSY, LOOP_GONE };
+
+struct loop {
+	uint32_t pid, tid;
+	int32_t poller_fd;
+	uint32_t backend, generation, flags; /* ps_loop_flags */
+	const struct process *process;
+	uint64_t first_ns, last_ns;    /* window in which it was watched */
+	enum loop_state state;
+	uint64_t state_since_ns;
+	int phase;                     /* current, -1 = not known */
+	uint64_t iterations, polls, empty_polls, ready;
+	int iterations_exact;          /* 0: merged from polls, as the documentation says */
+	uint64_t busy_ns, wait_ns;
+	uint64_t on_cpu_ns, runnable_ns, blocked_ns; /* of the busy time; PS_UNKNOWN */
+	struct hist iteration;         /* busy part of an iteration */
+	struct hist poll_wait;
+	struct hist lag;               /* ready -> callback; count 0 = not measured */
+	struct phase_stat phases[PS_PHASE_COUNT]; /* only with PS_LOOP_PHASES */
+	uint64_t stalls;               /* all so far, kept or not */
+	uint64_t stall_total_ns, stall_max_ns;
+	const struct stall *open_stall;  /* NULL */
+	struct callback_stat *callbacks; /* unsorted */
+	size_t callback_count;
+	struct fd_stat *fds;           /* unsorted; closed ones are dropped after a while */
+	size_t fd_count;
+	struct timer_stat *timers;
+	size_t timer_count;
+	uint64_t timers_armed;         /* PS_UNKNOWN */
+	uint64_t timers_overdue;       /* PS_UNKNOWN */
+	uint64_t next_due_ns;          /* absolute; PS_UNKNOWN = none or not known */
+	uint64_t timers_fired;
+	struct hist timer_late;
+	struct drain_stat ticks, immediates;
+	uint64_t handles, tick_backlog, immediate_backlog, buffered_bytes; /* gauges; PS_UNKNOWN */
+	uint64_t gc_ns, gc_count;
+	struct slot slots[MODEL_SLOTS];
+};
+
+struct pool_kind {
+	uint64_t submitted, started, finished, delivered, cancelled;
+	uint64_t queued, busy;
+	struct hist wait, run, delivery;
+};
+
+struct pool {
+	uint32_t pid;
+	uint64_t threads, busy, queued;   /* PS_UNKNOWN */
+	uint64_t oldest_ns;               /* submit time of the oldest queued job; 0 = none, PS_UNKNOWN */
+	uint64_t max_queued;
+	struct pool_kind kinds[PS_WORK_KIND_COUNT];
+	struct hist wait, run;            /* over all kinds */
+	uint64_t saturated_ns;            /* time with all threads busy and jobs queued */
+};
+
+struct probe {
+	uint32_t group, state;            /* state 0 and reason "" = never spoken of */
+	const char *reason;
+	uint64_t hits, cost_ns;
+};
+
+enum severity { SEVERITY_NOTE, SEVERITY_WARN, SEVERITY_CRIT };
+struct evidence { const char *name; uint64_t value; enum { EVIDENCE_NS, EVIDENCE_COUNT, EVIDENCE_PERCENT, EVIDENCE_TEXT } unit; char text[96]; };
+struct finding {
+	const char *id;                   /* "PS001" */
+	enum severity severity;
+	char title[96];                   /* "main thread blocked 7x in 60s, worst 412ms: pbkdf2Sync" */
+	const char *advice;
+	uint32_t pid, tid;                /* 0 = not about one loop */
+	uint64_t stall_id;                /* the worst evidence; 0 = none */
+	struct evidence evidence[6];
+	uint32_t evidence_count;
+};
+
+struct model {
+	struct model_config config;
+	uint64_t start_ns, now_ns;        /* first event, newest CLOCK or event */
+	uint64_t realtime_offset_ns;      /* realtime - monotonic; 0 = not known */
+	uint64_t events, malformed, unknown;
+	uint64_t lost_total;
+	uint64_t lost[PS_LOST_SOURCE_COUNT];
+	uint64_t own_cpu_ns, own_rss_bytes; /* PS_UNKNOWN */
+	struct process **processes; size_t process_count;
+	struct thread **threads;    size_t thread_count;
+	struct loop **loops;        size_t loop_count;
+	struct pool **pools;        size_t pool_count;
+	struct stall **stalls;      size_t stall_count; /* oldest first */
+	struct probe probes[PS_PROBE_GROUP_COUNT];
+};
+
+int model_open(struct model **model, const struct model_config *config); /* config may be NULL */
+void model_close(struct model *model);
+int model_clone(struct model **copy, const struct model *model);         /* for a frozen picture */
+
+/* Applies one record of at most `bytes` bytes. Returns 0 or -ENOMEM. */
+int model_apply(struct model *model, const struct ps_record *record, size_t bytes);
+
+const struct process *model_process(const struct model *model, uint32_t pid);
+const struct thread *model_thread(const struct model *model, uint32_t tid);
+const struct loop *model_loop(const struct model *model, uint32_t tid, int32_t poller_fd);
+const struct stall *model_stall(const struct model *model, uint64_t id);
+/* What the address is called in process pid, or NULL. */
+const struct frame *model_symbol(const struct model *model, uint32_t pid, uint64_t address);
+
+/*
+ * Active findings, worst first, at most `room`; pure. Returns how many there are.
+ * One file per finding: core/finding_ps001.c … each ends in one const struct.
+ */
+size_t model_findings(const struct model *model, struct finding *out, size_t room);
+
+/*
+ * The one sentence for the verdict line: the worst finding, or
+ * "OK  no stall >= 50ms in 5m", or "not enough data yet". Returns its severity, -1 for OK, -2 for no data.
+ */
+int model_verdict(const struct model *model, char *out, size_t room);
+
+#endif

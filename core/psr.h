@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The recording (.psr): append-only, chunked, never seeks back, so it works
+ * into a pipe. header | schema | chunk | chunk | … | optional index.
+ * A chunk holds at most PSR_CHUNK bytes or one second of records, with sync
+ * word, sequence, lengths, first/last time, counts of events and of events
+ * lost, CRC32 and a zstd payload of varint-delta records. A torn or flipped
+ * chunk is dropped and told; what is before it is kept. docs/format.md has the
+ * bytes.
+ */
+#ifndef PSR_H
+#define PSR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ps_event.h"
+
+#define PSR_CHUNK (1u << 20)
+
+struct psr_writer;
+struct psr_reader;
+
+struct psr_info {            /* the header, as text and numbers */
+	uint32_t version;
+	uint64_t monotonic_ns, realtime_ns, boottime_ns; /* one instant, three clocks */
+	char tool[64];
+	char machine[128];   /* kernel release, architecture, CPU model */
+	char boot_id[40];
+	char command[512];   /* the tool's command line */
+	uint64_t stall_ns;   /* threshold in force */
+};
+
+/* Writes to fd (not closed). -errno. */
+int psr_writer_open(struct psr_writer **writer, int fd, const struct psr_info *info);
+int psr_writer_add(struct psr_writer *writer, const struct ps_record *record);
+int psr_writer_flush(struct psr_writer *writer);   /* ends the chunk */
+uint64_t psr_writer_bytes(const struct psr_writer *writer);
+uint64_t psr_writer_events(const struct psr_writer *writer);
+int psr_writer_close(struct psr_writer *writer);   /* flush, index; NULL is fine; returns the first error ever met */
+
+enum psr_state {
+	PSR_WHOLE,           /* ends in its index */
+	PSR_OPEN_END,        /* no index: the writer did not finish, every chunk is whole */
+	PSR_TORN,            /* the last chunk was cut and dropped */
+	PSR_DAMAGED,         /* a chunk in the middle was skipped */
+};
+
+/*
+ * Reads from fd (not closed; a pipe is fine).
+ * -EBADMSG: not a recording. -EPROTONOSUPPORT: a newer major version. -EILSEQ: header damaged.
+ */
+int psr_reader_open(struct psr_reader **reader, int fd);
+const struct psr_info *psr_reader_info(const struct psr_reader *reader);
+/*
+ * Next record, valid until the next call. 1: a record; 0: end; -errno.
+ * A dropped chunk shows as one LOST record (source FILE) of its event count, where that is known.
+ */
+int psr_reader_next(struct psr_reader *reader, const struct ps_record **record);
+enum psr_state psr_reader_state(const struct psr_reader *reader); /* after the end */
+/* One sentence about completeness: "torn in chunk 12 of at least 13: 1,204 events dropped". */
+size_t psr_reader_describe(const struct psr_reader *reader, char *out, size_t room);
+uint64_t psr_reader_position(const struct psr_reader *reader); /* bytes read */
+void psr_reader_close(struct psr_reader *reader);
+
+#endif

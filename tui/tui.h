@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The dashboard: draws a model on a grid and the grid on a terminal.
+ *
+ * tui_draw() is a pure function of (tui state, model, host status): tests draw on a
+ * grid without a terminal. The host (a command) owns the loop, the clock and
+ * the source; it calls tui_key() for input and tui_draw() + tui_show() at its rate.
+ */
+#ifndef TUI_H
+#define TUI_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "grid.h"
+#include "model.h"
+
+struct tui;
+
+/* A key of the host (scenario of the demo, step of a replay): shown in help and handled after the dashboard's own. */
+struct tui_host_key {
+	int key;                   /* character or KEY_* of ncurses */
+	const char *name, *note;
+	void (*press)(void *arg);
+};
+
+struct tui_status {                /* what the host knows and the model does not */
+	const char *mode;          /* "LIVE", "REPLAY", "EXITED", "DEGRADED", "DEMO" */
+	char detail[64];           /* "rec:off", "x1 00:12/01:00", "scenario: computation" */
+	const struct tui_host_key *keys; /* ends with .key 0; may be NULL */
+	void *arg;
+};
+
+struct tui_options {
+	int ascii;                 /* no UTF-8 drawing */
+	int colour;                /* 0 = none */
+	uint64_t stall_ns;
+};
+
+int tui_open(struct tui **tui, const struct tui_options *options);
+void tui_close(struct tui *tui);
+
+/* Draws the current screen on the grid (its size is the terminal's). Freezes and thaws the picture by itself on pause. */
+void tui_draw(struct tui *tui, const struct model *model, const struct tui_status *status, struct grid *grid);
+/* 1: quit asked for, 0: go on. */
+int tui_key(struct tui *tui, const struct model *model, const struct tui_status *status, int key);
+
+/* ---- the terminal (tui/terminal.c is the only user of ncurses) ---- */
+int terminal_open(const struct tui_options *options);  /* -ENOTTY, -EINVAL: TERM unknown or dumb */
+void terminal_size(int *columns, int *rows);
+int terminal_key(void);            /* next key, -1 = none now; KEY_RESIZE on a resize */
+void terminal_show(const struct grid *grid);
+void terminal_close(void);         /* restores; safe to call twice and from atexit */
+/* Restores the terminal on every death: SIGSEGV, SIGTERM, SIGHUP, SIGINT; handles Ctrl-Z and coming back. */
+void terminal_guard(void);
+
+/* The key table as text for README, help and the man page. */
+int tui_print_keys(FILE *out, int roff);
+
+#endif
