@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Inside attach/: what a source of events is, and the stream it writes to.
+ *
+ * A session (attach.c) owns one stream, one symbol cache per process and a list
+ * of sources. Each drain: every source puts what it has on the stream, the
+ * session sorts by time (stable, so order within a thread is kept), and hands
+ * it to the sink. Adding a source is one file that ends in one const struct.
+ */
+#ifndef SOURCE_H
+#define SOURCE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "attach.h"
+#include "ps_event.h"
+
+/* ---- stream: records and what they refer to (stream.c) ---- */
+
+struct stream;
+
+int stream_open(struct stream **stream);
+void stream_close(struct stream *stream);
+/* Copies a complete record. -ENOMEM. */
+int stream_put(struct stream *stream, const struct ps_record *record);
+/* Interned ids; the definition record goes out once, before everything of this drain. 0 on empty text or no memory. */
+uint32_t stream_string(struct stream *stream, const char *text, size_t bytes);
+/* frame->h, frame->id are filled here; equal frames share an id. */
+uint32_t stream_frame(struct stream *stream, const struct ps_ev_frame *frame);
+uint32_t stream_stack(struct stream *stream, const uint32_t *frames, size_t count);
+int stream_symbol(struct stream *stream, uint32_t pid, uint64_t address, uint32_t frame); /* once per (pid, address) */
+int stream_probe(struct stream *stream, enum ps_probe_group group, enum ps_probe_state state, const char *reason,
+		 uint64_t hits, uint64_t cost_ns);
+int stream_lost(struct stream *stream, enum ps_lost_source source, uint64_t count);
+uint64_t stream_now(void); /* CLOCK_MONOTONIC, ns */
+/* Sorts and hands over definitions first, then records in time order; empties the stream. */
+int stream_flush(struct stream *stream, attach_sink_fn *sink, void *arg);
+
+/* ---- symbols of one process (symbols.c) ---- */
+
+struct symbols;
+
+int symbols_open(struct symbols **symbols, pid_t pid);
+void symbols_close(struct symbols *symbols);
+/* Frame id of a user address: function (demangled), module, offset; never 0 unless out of memory. `is_return`: look up address - 1. */
+uint32_t symbols_frame(struct symbols *symbols, struct stream *stream, uint64_t address, int is_return);
+uint32_t symbols_kernel_frame(struct stream *stream, uint64_t address);
+/* The address of a function by name in the target's executable or libraries, 0 = not found. */
+uint64_t symbols_address(struct symbols *symbols, const char *name);
+
+/* ---- processes (proc.c) ---- */
+
+/* Identity of a process, checked before and after anything that must be about the same one. */
+struct proc_id {
+	pid_t pid;
+	uint64_t start_ticks;  /* /proc/PID/stat field 22 */
+	int pidfd;             /* -1 where pidfd_open is missing */
+};
+int proc_open(struct proc_id *id, pid_t pid);      /* -ESRCH, -EPERM */
+int proc_same(const struct proc_id *id);           /* 1: still that process */
+void proc_close(struct proc_id *id);
+/* Puts PROCESS and THREAD records. */
+int proc_describe(const struct proc_id *id, struct stream *stream);
+/* What the descriptor of a process stands for: kind, and name as "10.0.1.5:5432", "/var/log/app.log", "pipe:[1]". */
+int proc_fd_name(pid_t pid, int fd, char *out, size_t room);  /* returns enum ps_kind or -errno */
+/* The path or descriptor that a blocking syscall works on, from its arguments (reads target memory); 0 = none. */
+uint32_t proc_syscall_path(pid_t pid, int syscall, const uint64_t args[3], struct stream *stream);
+
+/* ---- sources ---- */
+
+struct source_context {
+	const struct attach_options *options;
+	struct stream *stream;
+	const struct proc_id *processes;
+	struct symbols **symbols;      /* [process_count] */
+	size_t process_count;
+	const struct loop_found *loops; /* found before the sources open */
+	size_t loop_count;
+};
+
+struct source {
+	const char *name;
+	uint32_t groups;               /* bits of enum ps_probe_group that it speaks for */
+	/* Puts LOOP, PROBE … records; 0 when it works at least in part, -errno with its PROBE reasons put otherwise. */
+	int (*open)(void **state, const struct source_context *context);
+	int (*drain)(void *state);
+	void (*close)(void *state);    /* last drain included */
+};
+
+extern const struct source source_bpf;    /* bpf_source.c: POLL, SCHED, SAMPLING */
+extern const struct source source_ring;   /* ring_source.c: RING */
+extern const struct source source_proc;   /* proc_source.c: PROC: CPU_TIME, states of stalled threads, exits, OWN_COST, CLOCK */
+
+#endif
