@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Names of kernel functions, from /proc/kallsyms.
+ *
+ * There is one kernel, so there is one table, read when the first kernel frame
+ * is met and kept. Where the kernel hides its addresses (all zero) every frame
+ * is "[kernel]".
+ */
+#include "source.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define NAME_MAX_BYTES 128
+
+struct function {
+	uint64_t address;
+	uint32_t name;     /* offset in names */
+};
+
+static struct {
+	int loaded;
+	struct function *functions;
+	size_t count, room;
+	char *names;
+	size_t filled, names_room;
+} kernel;
+
+static int add_function(uint64_t address, const char *name)
+{
+	size_t bytes = strlen(name) + 1;
+
+	if (kernel.count == kernel.room) {
+		size_t room = kernel.room ? kernel.room * 2 : 1 << 16;
+		struct function *functions = realloc(kernel.functions, room * sizeof(*functions));
+
+		if (!functions)
+			return 0;
+		kernel.functions = functions;
+		kernel.room = room;
+	}
+	if (kernel.filled + bytes > kernel.names_room) {
+		size_t room = kernel.names_room ? kernel.names_room * 2 : 1 << 20;
+		char *names = realloc(kernel.names, room);
+
+		if (!names)
+			return 0;
+		kernel.names = names;
+		kernel.names_room = room;
+	}
+	kernel.functions[kernel.count++] = (struct function){ address, kernel.filled };
+	memcpy(kernel.names + kernel.filled, name, bytes);
+	kernel.filled += bytes;
+	return 1;
+}
+
+static int by_address(const void *a, const void *b)
+{
+	const struct function *x = a, *y = b;
+
+	if (x->address != y->address)
+		return x->address < y->address ? -1 : 1;
+	return x->name < y->name ? -1 : x->name > y->name;
+}
+
+static void load(void)
+{
+	char line[512], name[NAME_MAX_BYTES], type;
+	unsigned long long address;
+	FILE *file = fopen("/proc/kallsyms", "re");
+
+	kernel.loaded = 1;
+	if (!file)
+		return;
+	while (fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "%llx %c %127s", &address, &type, name) != 3 || !strchr("tTwW", type))
+			continue;
+		/* all addresses are zero when they are hidden: the first one tells */
+		if (!address && !kernel.count)
+			break;
+		if (!add_function(address, name))
+			break;
+	}
+	fclose(file);
+	qsort(kernel.functions, kernel.count, sizeof(*kernel.functions), by_address);
+}
+
+static const struct function *find_function(uint64_t address)
+{
+	size_t low = 0, high = kernel.count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (kernel.functions[middle].address <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low ? &kernel.functions[low - 1] : NULL;
+}
+
+uint32_t symbols_kernel_frame(struct stream *stream, uint64_t address)
+{
+	struct ps_ev_frame frame = { .kind = PS_FRAME_KERNEL };
+	const struct function *function;
+	const char *name = "[kernel]";
+
+	if (!kernel.loaded)
+		load();
+	function = find_function(address);
+	if (function) {
+		name = kernel.names + function->name;
+		frame.offset = address - function->address;
+	}
+	frame.name = stream_string(stream, name, strlen(name));
+	return stream_frame(stream, &frame);
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Symbols, tried on this very process, on libc and on generated code. */
+#include "test.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "source.h"
+#include "symbols_parts.h"
+
+/* What the sink saw, by id. */
+static struct ps_ev_frame frames[1024];
+static char texts[1024][4200];
+
+static int remember(const struct ps_record *record, void *arg)
+{
+	if (record->event == PS_EV_FRAME) {
+		const struct ps_ev_frame *frame = (const void *)record;
+		assert_true(frame->id < 1024);
+		frames[frame->id] = *frame;
+	}
+	if (record->event == PS_EV_STRING) {
+		const struct ps_ev_string *string = (const void *)record;
+		assert_true(string->id < 1024);
+		memcpy(texts[string->id], string + 1, string->len);
+	}
+	return 0;
+}
+
+static const struct ps_ev_frame *frame_of(uint64_t address, int is_return)
+{
+	struct stream *stream;
+	struct symbols *symbols;
+
+	memset(frames, 0, sizeof(frames));
+	memset(texts, 0, sizeof(texts));
+	assert_int_equal(stream_open(&stream), 0);
+	assert_int_equal(symbols_open(&symbols, getpid()), 0);
+	uint32_t id = symbols_frame(symbols, stream, address, is_return);
+	assert_true(id > 0);
+	assert_int_equal(symbols_frame(symbols, stream, address, is_return), id);
+	stream_flush(stream, remember, NULL);
+	symbols_close(symbols);
+	stream_close(stream);
+	return &frames[id];
+}
+
+__attribute__((noinline)) void a_function_of_this_program(void)
+{
+	__asm__ volatile("nop; nop; nop; nop" ::: "memory");
+}
+
+TEST(an_address_in_a_function_of_the_executable_has_its_name_and_offset)
+{
+	const struct ps_ev_frame *frame = frame_of((uint64_t)a_function_of_this_program + 3, 0);
+
+	assert_string_equal(texts[frame->name], "a_function_of_this_program");
+	assert_int_equal(frame->offset, 3);
+	assert_int_equal(frame->kind, PS_FRAME_NATIVE);
+	assert_non_null(strstr(texts[frame->module], "test_symbols"));
+}
+
+TEST(a_return_address_behind_the_last_instruction_belongs_to_the_caller)
+{
+	uint64_t start = (uint64_t)a_function_of_this_program;
+	const struct ps_ev_frame *frame = frame_of(start, 1);
+
+	assert_string_not_equal(texts[frame->name], "a_function_of_this_program");
+	frame = frame_of(start + 1, 1);
+	assert_string_equal(texts[frame->name], "a_function_of_this_program");
+	assert_int_equal(frame->offset, 1);
+}
+
+TEST(a_library_without_symtab_is_named_by_its_dynamic_symbols)
+{
+	const struct ps_ev_frame *frame = frame_of((uint64_t)dlsym(RTLD_DEFAULT, "nanosleep") + 1, 0);
+
+	assert_non_null(strstr(texts[frame->name], "nanosleep"));
+	assert_non_null(strstr(texts[frame->module], "libc"));
+}
+
+TEST(the_vdso_has_names)
+{
+	char *vdso = (char *)getauxval(AT_SYSINFO_EHDR);
+	int found = 0;
+
+	if (!vdso)
+		SKIP("this kernel maps no vdso");
+	for (int at = 0; at < 8192 && !found; at += 16) {
+		const struct ps_ev_frame *frame = frame_of((uint64_t)vdso + at, 0);
+		found = !strncmp(texts[frame->name], "__vdso_", 7) || !strncmp(texts[frame->name], "clock_", 6);
+		assert_string_equal(texts[frame->module], "[vdso]");
+	}
+	assert_true(found);
+}
+
+TEST(generated_code_is_jit_and_an_unmapped_address_is_unknown)
+{
+	char *code = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	assert_true(code != MAP_FAILED);
+	const struct ps_ev_frame *frame = frame_of((uint64_t)code + 16, 0);
+	assert_int_equal(frame->kind, PS_FRAME_JIT);
+	assert_string_equal(texts[frame->name], "[jit]");
+	munmap(code, 4096);
+	frame = frame_of(0xdead0000, 0);
+	assert_int_equal(frame->kind, PS_FRAME_UNKNOWN);
+	assert_int_equal(frame->name, 0);
+	frame = frame_of(UINT64_MAX, 1);
+	assert_int_equal(frame->kind, PS_FRAME_UNKNOWN);
+	frame = frame_of(0, 1);
+	assert_int_equal(frame->kind, PS_FRAME_UNKNOWN);
+}
+
+TEST(a_perf_map_names_generated_code_and_the_later_line_wins)
+{
+	char path[64];
+	char *code = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	snprintf(path, sizeof(path), "/tmp/perf-%d.map", getpid());
+	unlink(path);
+	FILE *file = fopen(path, "wx");
+	assert_non_null(file);
+	fprintf(file, "%lx 100 LazyCompile:*old app.js:1\nnot a line\n%lx 80 LazyCompile:*hashPw app.js:41\n%lx\n",
+		(unsigned long)code, (unsigned long)code, (unsigned long)code);
+	fclose(file);
+	const struct ps_ev_frame *frame = frame_of((uint64_t)code + 0x20, 0);
+	assert_string_equal(texts[frame->name], "LazyCompile:*hashPw app.js:41");
+	assert_int_equal(frame->offset, 0x20);
+	frame = frame_of((uint64_t)code + 0x90, 0);
+	assert_string_equal(texts[frame->name], "LazyCompile:*old app.js:1");
+	/* a link in the shared directory is nobody's map */
+	char target[80];
+	snprintf(target, sizeof(target), "%s.real", path);
+	assert_int_equal(rename(path, target), 0);
+	assert_int_equal(symlink(target, path), 0);
+	frame = frame_of((uint64_t)code + 0x20, 0);
+	unlink(path);
+	unlink(target);
+	assert_string_equal(texts[frame->name], "[jit]");
+}
+
+TEST(the_address_of_a_function_is_found_by_name)
+{
+	struct symbols *symbols;
+
+	assert_int_equal(symbols_open(&symbols, getpid()), 0);
+	assert_int_equal(symbols_address(symbols, "a_function_of_this_program"), (uint64_t)a_function_of_this_program);
+	assert_int_equal(symbols_address(symbols, "no_such_function_anywhere"), 0);
+	symbols_close(symbols);
+}
+
+TEST(mangled_names_are_shown_without_parameters_and_hostile_ones_are_cut)
+{
+	char out[64];
+
+	assert_true(symbols_demangle("_ZN4node6crypto9DeriveKeyEiPKc", out, sizeof(out)));
+	assert_string_equal(out, "node::crypto::DeriveKey");
+	assert_false(symbols_demangle("main", out, sizeof(out)));
+	/* each level doubles the text: 2^40 characters */
+	char bomb[2048] = "_Z1fI1xE";
+	size_t at = 0;
+	at += sprintf(bomb, "_Z1fI");
+	for (int i = 0; i < 40; i++)
+		at += sprintf(bomb + at, "1a%c", 'I');
+	at += sprintf(bomb + at, "i");
+	for (int i = 0; i < 41; i++)
+		at += sprintf(bomb + at, "E");
+	sprintf(bomb + at, "vT_S_S0_S1_S2_");
+	symbols_demangle(bomb, out, sizeof(out));
+	assert_true(strlen(out) < sizeof(out));
+}
+
+TEST(a_file_that_is_no_elf_or_is_cut_anywhere_never_harms)
+{
+	char path[] = "/tmp/pollscope-elf-XXXXXX";
+	static char bytes[1 << 16];
+	int self = open("/proc/self/exe", O_RDONLY), fd = mkstemp(path);
+	struct elf_file *elf;
+	ssize_t got = read(self, bytes, sizeof(bytes));
+
+	assert_true(got > 4096 && fd >= 0);
+	unlink(path);
+	assert_int_equal(elf_file_open(&elf, dup(fd)), -ENOEXEC);
+	for (ssize_t size = 1; size < got; size += 997) {
+		char name[64];
+		uint64_t start;
+
+		assert_int_equal(pwrite(fd, bytes, size, 0), size);
+		assert_int_equal(ftruncate(fd, size), 0);
+		if (elf_file_open(&elf, dup(fd)))
+			continue;
+		elf_file_function(elf, 0x2000, name, sizeof(name), &start);
+		elf_file_to_address(elf, 0x2000);
+		elf_file_close(elf);
+	}
+	for (uint32_t i = 0, random = 7; i < 400; i++) {
+		random = random * 1664525 + 1013904223;
+		memcpy(bytes + (random >> 8) % 512, &random, sizeof(random));
+		assert_int_equal(pwrite(fd, bytes, got, 0), got);
+		if (elf_file_open(&elf, dup(fd)))
+			continue;
+		elf_file_symbol(elf, "main");
+		elf_file_close(elf);
+	}
+	close(self);
+	close(fd);
+}
+
+TEST(kernel_frames_have_a_name_or_say_that_names_are_hidden)
+{
+	struct stream *stream;
+
+	memset(frames, 0, sizeof(frames));
+	memset(texts, 0, sizeof(texts));
+	assert_int_equal(stream_open(&stream), 0);
+	uint32_t id = symbols_kernel_frame(stream, 0xffffffff81000010ull);
+	assert_true(id > 0);
+	stream_flush(stream, remember, NULL);
+	assert_int_equal(frames[id].kind, PS_FRAME_KERNEL);
+	assert_true(texts[frames[id].name][0] != '\0');
+	stream_close(stream);
+}
