@@ -1,6 +1,15 @@
 # pollscope: one Makefile, no recursion. The -I list of each folder is the
 # dependency table of docs/ARCHITECTURE.md: a header that may not be used
 # cannot be found.
+#
+#   make            what is missing to build (make deps), then the tool and the library
+#   make build      the same without a look at packages
+#   make demo       … and a look at the dashboard: an instrumented server with a switchable sin
+#   make check      … and what the tests need, then all tests
+#   make lint format asan tsan bench fuzz install uninstall clean
+#
+# CC CLANG BPFTOOL CFLAGS LDFLAGS PREFIX DESTDIR are honoured; V=1 shows commands,
+# B= names another build folder, FUZZ_SECONDS= the time per fuzz target.
 
 B        ?= build
 CC       ?= cc
@@ -14,6 +23,7 @@ MULTIARCH:= $(shell $(CC) -print-multiarch 2>/dev/null)
 SAN      ?=
 OPT      ?= -O2
 LLHTTP   ?= /usr/share/llhttp
+FUZZ_SECONDS ?= 60
 
 CFLAGS   ?= $(OPT) -g
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter -Wno-missing-field-initializers
@@ -31,6 +41,13 @@ INC_tests  := -Iinclude -Iloop -Icore -Iattach -Itui -Icli -Itests -I$(B)/bpf -i
 LIBS_loop := -lcrypto -pthread
 LIBS_core := -ljansson -lcyaml -lyaml -lzstd -lz -lm
 LIBS_tool := $(LIBS_core) -lbpf -lelf -ldw -lncursesw -ltinfo -liberty $(LIBS_loop)
+
+# V=1 shows the commands; otherwise one short line each
+Q        := $(if $(V),,@)
+say       = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
+
+# as many jobs as processors, unless the user said how many
+JOBS      = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 src  = $(sort $(wildcard $(1)/*.c))
 objs = $(patsubst %.c,$(B)/%.o,$(call src,$(1)))
@@ -50,29 +67,47 @@ UNIT_SRC   := $(sort $(wildcard tests/unit/test_*.c tests/loop/test_*.c))
 UNIT_BINS  := $(patsubst tests/%.c,$(B)/tests/%,$(UNIT_SRC))
 PROGRAMS   := $(patsubst tests/programs/%.c,$(B)/tests/programs/%,$(wildcard tests/programs/*.c))
 BENCHES    := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,$(wildcard tests/bench/*.c))
+FUZZERS    := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/*.c))
+HEADERS    := $(wildcard include/*.h loop/*.h core/*.h attach/*.h tui/*.h cli/*.h)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all build lib tests deps deps-check check demo lint format asan tsan bench fuzz install uninstall clean
+.PHONY: all build lib tests deps check-deps check demo lint format asan tsan bench fuzz install uninstall clean
 
-all: build
+all: deps
+	@$(MAKE) --no-print-directory $(JOBS) build
 build: $(TOOL) $(LIB)
 lib: $(LIB)
 tests: $(UNIT_BINS) $(PROGRAMS)
 
+# the sub-make looks anew for what deps installed (a compiler, bpftool)
+deps:
+	@.ci/deps build
+check-deps:
+	@.ci/deps tests
+	@tests/peers
+demo: all
+	@$(TOOL) demo
+check: check-deps
+	@$(MAKE) --no-print-directory $(JOBS) build tests
+	@tests/run
+
 # ---- rules ----
 $(TOOL): $(CLI_OBJS) $(TUI_OBJS) $(ATTACH_OBJS) $(CORE_OBJS) $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(BASE) $(LDFLAGS) -o $@ $^ $(LIBS_tool)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(BASE) $(LDFLAGS) -o $@ $^ $(LIBS_tool)
 
 $(LIB): $(LOOP_OBJS)
 	@mkdir -p $(@D)
-	rm -f $@ && ar rcs $@ $^
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
 
 define room
 $(B)/$(1)/%.o: $(1)/%.c
 	@mkdir -p $$(@D)
-	$$(CC) $$(BASE) $$(INC_$(1)) -MMD -MP -c -o $$@ $$<
+	$$(call say,CC,$$<)
+	$$(Q)$$(CC) $$(BASE) $$(INC_$(1)) -MMD -MP -c -o $$@ $$<
 endef
 $(foreach r,loop core attach tui cli,$(eval $(call room,$(r))))
 
@@ -80,34 +115,99 @@ $(ATTACH_OBJS): $(SKELS)
 
 $(B)/llhttp/%.o: $(LLHTTP)/%.c
 	@mkdir -p $(@D)
-	$(CC) $(STD) $(CFLAGS) $(SAN) -w -I/usr/share/include/llhttp -I/usr/share/include -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(CC) $(STD) $(CFLAGS) $(SAN) -w -I/usr/share/include/llhttp -I/usr/share/include -c -o $@ $<
 
 # CO-RE objects from the committed header of kernel structs: no BTF is needed to build
 $(B)/bpf/%.bpf.o: bpf/%.bpf.c
 	@mkdir -p $(@D)
-	$(CLANG) -g -O2 -target bpf -D__TARGET_ARCH_$(ARCH) -Wall -Iinclude -Ibpf -idirafter /usr/include/$(MULTIARCH) -MMD -MP -MT $@ -MF $(@:.o=.d) -c -o $@ $<
+	$(call say,BPF,$<)
+	$(Q)$(CLANG) -g -O2 -target bpf -D__TARGET_ARCH_$(ARCH) -Wall -Iinclude -Ibpf -idirafter /usr/include/$(MULTIARCH) -MMD -MP -MT $@ -MF $(@:.o=.d) -c -o $@ $<
 
 $(B)/bpf/%.skel.h: $(B)/bpf/%.bpf.o
-	$(BPFTOOL) gen skeleton $< name $* > $@.tmp && mv $@.tmp $@
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name $* > $@.tmp && mv $@.tmp $@
 
 # tests: every test_*.c is one program with many named tests
 $(B)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
-	$(CC) $(BASE) $(INC_tests) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(CC) $(BASE) $(INC_tests) -MMD -MP -c -o $@ $<
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/tests/test.o $(TUI_OBJS) $(ATTACH_OBJS) $(CORE_OBJS) $(LIB)
-	$(CC) $(BASE) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS_tool)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(BASE) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS_tool)
 $(B)/tests/loop/%: $(B)/tests/loop/%.o $(B)/tests/test.o $(LIB)
-	$(CC) $(BASE) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS_loop)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(BASE) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS_loop)
 $(B)/tests/programs/%: $(B)/tests/programs/%.o $(LIB)
-	$(CC) $(BASE) $(LDFLAGS) -o $@ $^ $(LIBS_loop)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(BASE) $(LDFLAGS) -o $@ $^ $(LIBS_loop)
 $(B)/tests/bench/%: $(B)/tests/bench/%.o $(ATTACH_OBJS) $(CORE_OBJS) $(LIB)
-	$(CC) $(BASE) $(LDFLAGS) -o $@ $^ $(LIBS_tool)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(BASE) $(LDFLAGS) -o $@ $^ $(LIBS_tool)
+# libFuzzer has its own main(); reached through `make fuzz` only
+$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(ATTACH_OBJS) $(CORE_OBJS) $(LIB)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(BASE) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LIBS_tool)
 
-check: deps-check
-	@$(MAKE) --no-print-directory build tests
-	@tests/run
+# ---- sanitizers, fuzzing, figures ----
+asan:
+	@$(MAKE) --no-print-directory B=$(B)/asan OPT=-O1 SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined" tests
+	@B=$(B)/asan SUITES="unit loop" UNIT_LIMIT=120 LOOP_LIMIT=30 tests/run
+tsan:
+	@$(MAKE) --no-print-directory B=$(B)/tsan OPT=-O1 SAN="-fsanitize=thread" tests
+	@B=$(B)/tsan SUITES="unit loop" UNIT_LIMIT=120 LOOP_LIMIT=30 tests/run
+
+# a corpus grows in the build folder; what a target once choked on is kept in tests/data/fuzz/NAME
+fuzz:
+	@$(MAKE) --no-print-directory B=$(B)/fuzz CC=$(CLANG) OPT=-O1 SAN="-fsanitize=fuzzer-no-link,address,undefined" fuzzers
+	@for f in $(notdir $(FUZZERS)); do \
+		mkdir -p $(B)/fuzz/corpus/$$f && echo "fuzz $$f $(FUZZ_SECONDS) s" && \
+		$(B)/fuzz/tests/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=1024 -timeout=10 -print_final_stats=1 \
+			-artifact_prefix=$(B)/fuzz/ $(B)/fuzz/corpus/$$f $$(ls -d tests/data/fuzz/$$f 2>/dev/null) \
+			>$(B)/fuzz/$$f.log 2>&1 || { tail -n 30 $(B)/fuzz/$$f.log; exit 1; }; \
+		grep -E 'number_of_executed_units' $(B)/fuzz/$$f.log; \
+	done
+.PHONY: fuzzers
+fuzzers: $(FUZZERS)
+
+bench: build $(BENCHES) $(PROGRAMS)
+	@for b in $(BENCHES) $(wildcard tests/bench/*.sh); do \
+		case $$b in *.sh) B=$(B) bash $$b ;; *) $$b ;; esac || exit 1; done
+
+# ---- habits ----
+# A finding of a tool fails; sizes are only shown. Tools that are absent are named and passed over.
+lint: $(SKELS)
+	@B=$(B) CC="$(CC)" tests/lint $(foreach r,loop core attach tui cli,"$(r)=$(INC_$(r))")
+format:
+	clang-format -i $(wildcard include/*.h loop/*.[ch] core/*.[ch] attach/*.[ch] tui/*.[ch] cli/*.[ch] bpf/*.[ch] tests/*.[ch] tests/*/*.[ch])
+
+# ---- install ----
+INSTALLED := bin/pollscope lib/libpollscope-loop.a lib/pkgconfig/pollscope-loop.pc share/man/man1/pollscope.1 \
+	share/bash-completion/completions/pollscope include/pollscope/ps_loop.h include/pollscope/ps_event.h include/pollscope/ps_ring.h
+$(B)/pollscope.1: $(TOOL)
+	$(Q)$(TOOL) _man >$@
+$(B)/pollscope.bash: $(TOOL)
+	$(Q)$(TOOL) _completion >$@
+$(B)/pollscope-loop.pc: Makefile
+	@mkdir -p $(@D)
+	$(Q)printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include/pollscope' '' \
+		'Name: pollscope-loop' 'Description: event loop with a flight recorder' 'Version: $(VERSION)' \
+		'Libs: -L$${libdir} -lpollscope-loop $(LIBS_loop)' 'Cflags: -I$${includedir}' >$@
+.PHONY: $(B)/pollscope-loop.pc
+install: build $(B)/pollscope.1 $(B)/pollscope.bash $(B)/pollscope-loop.pc
+	$(Q)install -D -m 755 $(TOOL) $(DESTDIR)$(PREFIX)/bin/pollscope
+	$(Q)install -D -m 644 $(LIB) $(DESTDIR)$(PREFIX)/lib/libpollscope-loop.a
+	$(Q)install -D -m 644 $(B)/pollscope-loop.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/pollscope-loop.pc
+	$(Q)install -D -m 644 $(B)/pollscope.1 $(DESTDIR)$(PREFIX)/share/man/man1/pollscope.1
+	$(Q)install -D -m 644 $(B)/pollscope.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/pollscope
+	$(Q)install -d $(DESTDIR)$(PREFIX)/include/pollscope
+	$(Q)install -m 644 include/ps_loop.h include/ps_event.h include/ps_ring.h $(DESTDIR)$(PREFIX)/include/pollscope
+uninstall:
+	$(Q)rm -f $(addprefix $(DESTDIR)$(PREFIX)/,$(INSTALLED))
+	$(Q)rmdir $(DESTDIR)$(PREFIX)/include/pollscope 2>/dev/null || true
 
 clean:
 	rm -rf $(B)
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -name '*.d' -not -path '$(B)/asan/*' -not -path '$(B)/tsan/*' -not -path '$(B)/fuzz/*' 2>/dev/null)
