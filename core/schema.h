@@ -24,6 +24,12 @@ struct field {
 	uint16_t offset, size;
 	uint16_t is_signed;
 	uint16_t unit;               /* enum field_unit */
+	/*
+	 * UNIT_TIME only: the event whose latest time in the same thread this field
+	 * usually repeats (POLL_ENTER's busy_since_ns is the time of POLL_RETURN).
+	 * Recordings code the difference, which is mostly 0. 0: none.
+	 */
+	uint16_t link;
 };
 
 struct event_schema {
@@ -37,8 +43,12 @@ struct event_schema {
 const struct event_schema *schema_event(unsigned event); /* NULL = unknown */
 /* 1 when the record is well formed: known event, size fits `bytes`, multiple of 8, tail within. 0 otherwise. */
 int schema_check(const struct ps_record *record, size_t bytes);
+/* Sign-extended when the field is signed. The record must have passed schema_check(). */
 uint64_t schema_value(const struct ps_record *record, const struct field *field);
+/* Bytes of text or frames that a STRING or STACK claims to hold; 0 for others. Not checked against its size. */
+uint64_t schema_tail_bytes(const struct ps_record *record);
 
+/* Never NULL: a value outside its vocabulary is "?". */
 const char *phase_name(unsigned phase);
 const char *backend_name(unsigned backend);
 const char *work_kind_name(unsigned kind);

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The field table: one row per field of every payload, one line per event.
+ *
+ * Rows stand in the order of the struct and, with the 16-byte header, tile it:
+ * no gap, no overlap (tests/unit/test_schema.c). Everything that must know the
+ * inside of a record (recording, exports, checker) reads these rows, so adding
+ * an event or a field means adding a row here and nothing elsewhere.
+ */
+#include "schema.h"
+
+/* TIME rows name the event whose time they usually repeat: see struct field. */
+#define ROW(type, member, unit_, link_)                                                                                \
+	{ #member, offsetof(struct ps_ev_##type, member), sizeof(((struct ps_ev_##type *)0)->member),                  \
+	  (__typeof__(((struct ps_ev_##type *)0)->member))-1 < 1, UNIT_##unit_, link_ }
+#define F(type, member, unit) ROW(type, member, unit, 0)
+#define T(type, member, link) ROW(type, member, TIME, PS_EV_##link)
+
+#define PAYLOAD(type, bytes, ...)                                                                                      \
+	_Static_assert(sizeof(struct ps_ev_##type) == (bytes), "size of ps_ev_" #type);                                \
+	_Static_assert((bytes) % 8 == 0, "a record is a multiple of 8 bytes");                                         \
+	static const struct field ps_ev_##type##_fields[] = { __VA_ARGS__ }
+
+_Static_assert(sizeof(struct ps_record) == 16, "size of the record header");
+_Static_assert(PS_WORK_KIND_COUNT == 5, "POOL_GAUGES has a row per kind");
+
+PAYLOAD(string, 24, F(string, id, ID_STRING), F(string, len, BYTES));
+PAYLOAD(frame, 48, F(frame, id, ID_FRAME), F(frame, name, ID_STRING), F(frame, file, ID_STRING),
+	F(frame, module, ID_STRING), F(frame, line, NUMBER), F(frame, column, NUMBER), F(frame, kind, ENUM),
+	F(frame, offset, NUMBER));
+PAYLOAD(stack, 24, F(stack, id, ID_STACK), F(stack, count, NUMBER));
+PAYLOAD(symbol, 32, F(symbol, pid, PID), F(symbol, frame, ID_FRAME), F(symbol, address, ADDRESS));
+
+PAYLOAD(clock, 32, F(clock, realtime_ns, NS), F(clock, boottime_ns, NS));
+PAYLOAD(lost, 32, F(lost, count, NUMBER), F(lost, source, ENUM), F(lost, zero, PADDING));
+PAYLOAD(probe, 40, F(probe, group, ENUM), F(probe, state, ENUM), F(probe, reason, ID_STRING), F(probe, hits, NUMBER),
+	F(probe, cost_ns, NS));
+PAYLOAD(own_cost, 32, F(own_cost, cpu_ns, NS), F(own_cost, rss_bytes, BYTES));
+
+PAYLOAD(process, 56, F(process, pid, PID), F(process, ppid, PID), F(process, start_ns, NS), F(process, comm, ID_STRING),
+	F(process, cmdline, ID_STRING), F(process, exe, ID_STRING), F(process, runtime, ID_STRING),
+	F(process, version, ID_STRING), F(process, flags, FLAGS));
+PAYLOAD(process_exit, 24, F(process_exit, pid, PID), F(process_exit, status, NUMBER));
+PAYLOAD(thread, 32, F(thread, pid, PID), F(thread, name, ID_STRING), F(thread, role, ENUM),
+	F(thread, generation, NUMBER), F(thread, zero, PADDING));
+PAYLOAD(thread_exit, 24, F(thread_exit, pid, PID), F(thread_exit, zero, PADDING));
+PAYLOAD(loop, 32, F(loop, pid, PID), F(loop, poller_fd, FD), F(loop, backend, ENUM), F(loop, generation, NUMBER),
+	F(loop, flags, FLAGS));
+
+PAYLOAD(poll_enter, 64, F(poll_enter, poller_fd, FD), F(poll_enter, backend, ENUM), F(poll_enter, timeout_ns, NS),
+	T(poll_enter, busy_since_ns, POLL_RETURN), F(poll_enter, on_cpu_ns, NS), F(poll_enter, runnable_ns, NS),
+	F(poll_enter, blocked_ns, NS));
+PAYLOAD(poll_return, 40, F(poll_return, poller_fd, FD), F(poll_return, ready, NUMBER),
+	T(poll_return, entered_ns, POLL_ENTER), F(poll_return, backend, ENUM), F(poll_return, flags, FLAGS));
+PAYLOAD(iteration, 24, F(iteration, number, NUMBER));
+PAYLOAD(phase, 24, F(phase, phase, ENUM), F(phase, zero, PADDING));
+PAYLOAD(callback_begin, 40, F(callback_begin, fn, ADDRESS), F(callback_begin, handle, NUMBER),
+	F(callback_begin, fd, FD), F(callback_begin, kind, ENUM), F(callback_begin, generation, NUMBER));
+PAYLOAD(callback_end, 24, F(callback_end, handle, NUMBER), F(callback_end, zero, PADDING));
+PAYLOAD(fd_ready, 40, F(fd_ready, poller_fd, FD), F(fd_ready, fd, FD), F(fd_ready, events, FLAGS),
+	F(fd_ready, generation, NUMBER), T(fd_ready, ready_ns, FD_READY));
+PAYLOAD(fd_interest, 40, F(fd_interest, poller_fd, FD), F(fd_interest, fd, FD), F(fd_interest, events, FLAGS),
+	F(fd_interest, generation, NUMBER), F(fd_interest, op, ENUM), F(fd_interest, kind, ENUM),
+	F(fd_interest, name, ID_STRING));
+PAYLOAD(fd_life, 40, F(fd_life, fd, FD), F(fd_life, generation, NUMBER), F(fd_life, op, ENUM), F(fd_life, kind, ENUM),
+	F(fd_life, name, ID_STRING), F(fd_life, handle, NUMBER), F(fd_life, zero, PADDING));
+PAYLOAD(fd_io, 32, F(fd_io, fd, FD), F(fd_io, generation, NUMBER), F(fd_io, read_bytes, BYTES),
+	F(fd_io, written_bytes, BYTES));
+PAYLOAD(backpressure, 40, F(backpressure, fd, FD), F(backpressure, on, FLAGS), F(backpressure, buffered_bytes, BYTES),
+	F(backpressure, high_water_bytes, BYTES));
+PAYLOAD(timer, 48, T(timer, due_ns, TIMER_SET), F(timer, repeat_ns, NS), F(timer, fn, ADDRESS),
+	F(timer, handle, NUMBER), F(timer, zero, PADDING));
+PAYLOAD(drain, 32, T(drain, since_ns, CALLBACK_END), F(drain, count, NUMBER), F(drain, left, NUMBER));
+PAYLOAD(loop_gauges, 56, T(loop_gauges, next_due_ns, LOOP_GAUGES), F(loop_gauges, buffered_bytes, BYTES),
+	F(loop_gauges, timers, NUMBER), F(loop_gauges, handles, NUMBER), F(loop_gauges, ticks, NUMBER),
+	F(loop_gauges, immediates, NUMBER), F(loop_gauges, fds, NUMBER), F(loop_gauges, overdue, NUMBER));
+
+PAYLOAD(work, 56, F(work, work, NUMBER), T(work, since_ns, WORK_STARTED), F(work, fn, ADDRESS), F(work, pid, PID),
+	F(work, name, ID_STRING), F(work, kind, ENUM), F(work, op, ENUM), F(work, zero, PADDING));
+PAYLOAD(pool_gauges, 80, T(pool_gauges, oldest_ns, POOL_GAUGES), F(pool_gauges, pid, PID),
+	F(pool_gauges, threads, NUMBER), F(pool_gauges, busy, NUMBER), F(pool_gauges, queued, NUMBER),
+	F(pool_gauges, queued_by_kind[0], NUMBER), F(pool_gauges, queued_by_kind[1], NUMBER),
+	F(pool_gauges, queued_by_kind[2], NUMBER), F(pool_gauges, queued_by_kind[3], NUMBER),
+	F(pool_gauges, queued_by_kind[4], NUMBER), F(pool_gauges, busy_by_kind[0], NUMBER),
+	F(pool_gauges, busy_by_kind[1], NUMBER), F(pool_gauges, busy_by_kind[2], NUMBER),
+	F(pool_gauges, busy_by_kind[3], NUMBER), F(pool_gauges, busy_by_kind[4], NUMBER));
+
+PAYLOAD(offcpu, 80, T(offcpu, off_ns, OFFCPU), T(offcpu, wake_ns, OFFCPU), F(offcpu, args[0], NUMBER),
+	F(offcpu, args[1], NUMBER), F(offcpu, args[2], NUMBER), F(offcpu, syscall, NUMBER), F(offcpu, state, ENUM),
+	F(offcpu, cpu, NUMBER), F(offcpu, stack, ID_STACK), F(offcpu, path, ID_STRING), F(offcpu, other, ID_STRING),
+	F(offcpu, zero, PADDING));
+PAYLOAD(sample, 64, F(sample, period_ns, NS), F(sample, args[0], NUMBER), F(sample, args[1], NUMBER),
+	F(sample, args[2], NUMBER), F(sample, syscall, NUMBER), F(sample, stack, ID_STACK), F(sample, path, ID_STRING),
+	F(sample, kind, ENUM), F(sample, state, ENUM));
+PAYLOAD(cpu_time, 40, F(cpu_time, on_cpu_ns, NS), F(cpu_time, runnable_ns, NS), F(cpu_time, slices, NUMBER));
+PAYLOAD(gc, 32, T(gc, since_ns, GC), F(gc, kind, ENUM), F(gc, zero, PADDING));
+
+/* where the tail's length stands: the second u32 of STRING and STACK */
+#define TAIL_OF(event) ((event) == PS_EV_STRING ? 1 : (event) == PS_EV_STACK ? 4 : 0)
+
+static const struct event_schema events[PS_EVENT_MAX] = {
+#define PS_X(value, NAME, type, text)                                                                                  \
+	[value] = { text, sizeof(struct type), TAIL_OF(value), type##_fields,                                          \
+		    sizeof(type##_fields) / sizeof(type##_fields[0]) },
+	PS_EVENTS(PS_X)
+#undef PS_X
+};
+
+const struct event_schema *schema_event(unsigned event)
+{
+	return event < PS_EVENT_MAX && events[event].name ? &events[event] : NULL;
+}
+
+uint64_t schema_tail_bytes(const struct ps_record *record)
+{
+	switch (record->event) {
+	case PS_EV_STRING:
+		return ((const struct ps_ev_string *)record)->len;
+	case PS_EV_STACK:
+		return 4ull * ((const struct ps_ev_stack *)record)->count;
+	}
+	return 0;
+}
+
+int schema_check(const struct ps_record *record, size_t bytes)
+{
+	if (bytes < sizeof(*record) || record->size > bytes || record->size % 8)
+		return 0;
+	const struct event_schema *schema = schema_event(record->event);
+	if (!schema || record->size < schema->size)
+		return 0;
+	return !schema->tail || schema_tail_bytes(record) <= (uint64_t)(record->size - schema->size);
+}
+
+uint64_t schema_value(const struct ps_record *record, const struct field *field)
+{
+	const char *at = (const char *)record + field->offset;
+	uint64_t value = 0;
+	__builtin_memcpy(&value, at, field->size < 8 ? field->size : 8);
+	if (!field->is_signed || field->size >= 8)
+		return value;
+	unsigned shift = 64 - 8 * field->size;
+	return (uint64_t)((int64_t)(value << shift) >> shift);
+}
+
+/* A vocabulary: values are dense, so its text is an array; a foreign value is "?". */
+#define NAMES(function, list)                                                                                          \
+	const char *function(unsigned value)                                                                           \
+	{                                                                                                              \
+		static const char *const names[] = { list(PS_X) };                                                     \
+		return value < sizeof(names) / sizeof(names[0]) && names[value] ? names[value] : "?";                  \
+	}
+#define PS_X(value, NAME, text) [value] = text,
+NAMES(phase_name, PS_PHASES)
+NAMES(backend_name, PS_BACKENDS)
+NAMES(work_kind_name, PS_WORK_KINDS)
+NAMES(kind_name, PS_KINDS)
+NAMES(frame_kind_name, PS_FRAME_KINDS)
+NAMES(lost_source_name, PS_LOST_SOURCES)
+NAMES(probe_group_name, PS_PROBE_GROUPS)
+NAMES(probe_state_name, PS_PROBE_STATES)
+#undef PS_X
