@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Trying what the kernel lets this process do with BPF: each try loads a
+ * program of two instructions, attaches it where that is a thing, and takes it
+ * back at once. Nothing is decided by kernel version or by reading capabilities.
+ */
+#ifndef BPF_TRY_H
+#define BPF_TRY_H
+
+#include <stddef.h>
+
+/* 0: it works. -errno: where it failed is in `step` ("load", "attach", "find its target"). */
+struct bpf_try {
+	const char *what;      /* "scheduler probe (BTF tracepoint)" */
+	const char *without;   /* what is not measured where it fails */
+	int (*run)(const char **step);
+};
+extern const struct bpf_try bpf_tries[]; /* ends in an empty row */
+
+#endif
