@@ -61,7 +61,10 @@ struct loop_found {
 	char can_see[96];         /* "everything", "ring only", "nothing: not your process, try sudo" */
 };
 
-/* Every loop on the machine, or of `pid` when not 0. Returns how many; *found is malloc'ed. */
+/*
+ * Every loop on the machine (this process excepted), or of `pid` when not 0. Returns how many; *found is malloc'ed,
+ * NULL when none. -ESRCH: no such process, -EPERM: its descriptors may not be read, -ENOTSUP: a kernel thread.
+ */
 int attach_find_loops(struct loop_found **found, pid_t pid);
 /* PIDs whose command name is `comm` (not this process). Returns how many, -errno. */
 int attach_find_command(const char *comm, pid_t *pids, size_t room);
