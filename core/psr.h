@@ -31,9 +31,14 @@ struct psr_info {            /* the header, as text and numbers */
 	uint64_t stall_ns;   /* threshold in force */
 };
 
-/* Writes to fd (not closed). -errno. */
+/*
+ * Writes to fd (not closed; ignore SIGPIPE when it is a pipe). -errno.
+ * The first failed write ends the recording: the call that met it returns the
+ * error once, later calls return 0 and drop, psr_writer_close() says it again.
+ * What was written until then stays readable.
+ */
 int psr_writer_open(struct psr_writer **writer, int fd, const struct psr_info *info);
-int psr_writer_add(struct psr_writer *writer, const struct ps_record *record);
+int psr_writer_add(struct psr_writer *writer, const struct ps_record *record); /* -EINVAL: malformed, not taken */
 int psr_writer_flush(struct psr_writer *writer);   /* ends the chunk */
 uint64_t psr_writer_bytes(const struct psr_writer *writer);
 uint64_t psr_writer_events(const struct psr_writer *writer);
@@ -54,7 +59,8 @@ int psr_reader_open(struct psr_reader **reader, int fd);
 const struct psr_info *psr_reader_info(const struct psr_reader *reader);
 /*
  * Next record, valid until the next call. 1: a record; 0: end; -errno.
- * A dropped chunk shows as one LOST record (source FILE) of its event count, where that is known.
+ * A dropped chunk shows as one LOST record (source FILE) of its event count; a torn end whose
+ * count cannot be read counts as 1. After a loss the definitions known at the next seek point come again.
  */
 int psr_reader_next(struct psr_reader *reader, const struct ps_record **record);
 enum psr_state psr_reader_state(const struct psr_reader *reader); /* after the end */

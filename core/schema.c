@@ -9,7 +9,7 @@
  */
 #include "schema.h"
 
-/* TIME rows name the event whose time they usually repeat: see struct field. */
+/* T: a time that usually repeats that of another event, see struct field. */
 #define ROW(type, member, unit_, link_)                                                                                \
 	{ #member, offsetof(struct ps_ev_##type, member), sizeof(((struct ps_ev_##type *)0)->member),                  \
 	  (__typeof__(((struct ps_ev_##type *)0)->member))-1 < 1, UNIT_##unit_, link_ }
@@ -58,7 +58,7 @@ PAYLOAD(callback_begin, 40, F(callback_begin, fn, ADDRESS), F(callback_begin, ha
 	F(callback_begin, fd, FD), F(callback_begin, kind, ENUM), F(callback_begin, generation, NUMBER));
 PAYLOAD(callback_end, 24, F(callback_end, handle, NUMBER), F(callback_end, zero, PADDING));
 PAYLOAD(fd_ready, 40, F(fd_ready, poller_fd, FD), F(fd_ready, fd, FD), F(fd_ready, events, FLAGS),
-	F(fd_ready, generation, NUMBER), T(fd_ready, ready_ns, FD_READY));
+	F(fd_ready, generation, NUMBER), F(fd_ready, ready_ns, TIME));
 PAYLOAD(fd_interest, 40, F(fd_interest, poller_fd, FD), F(fd_interest, fd, FD), F(fd_interest, events, FLAGS),
 	F(fd_interest, generation, NUMBER), F(fd_interest, op, ENUM), F(fd_interest, kind, ENUM),
 	F(fd_interest, name, ID_STRING));
@@ -68,16 +68,16 @@ PAYLOAD(fd_io, 32, F(fd_io, fd, FD), F(fd_io, generation, NUMBER), F(fd_io, read
 	F(fd_io, written_bytes, BYTES));
 PAYLOAD(backpressure, 40, F(backpressure, fd, FD), F(backpressure, on, FLAGS), F(backpressure, buffered_bytes, BYTES),
 	F(backpressure, high_water_bytes, BYTES));
-PAYLOAD(timer, 48, T(timer, due_ns, TIMER_SET), F(timer, repeat_ns, NS), F(timer, fn, ADDRESS),
+PAYLOAD(timer, 48, F(timer, due_ns, TIME), F(timer, repeat_ns, NS), F(timer, fn, ADDRESS),
 	F(timer, handle, NUMBER), F(timer, zero, PADDING));
-PAYLOAD(drain, 32, T(drain, since_ns, CALLBACK_END), F(drain, count, NUMBER), F(drain, left, NUMBER));
-PAYLOAD(loop_gauges, 56, T(loop_gauges, next_due_ns, LOOP_GAUGES), F(loop_gauges, buffered_bytes, BYTES),
+PAYLOAD(drain, 32, F(drain, since_ns, TIME), F(drain, count, NUMBER), F(drain, left, NUMBER));
+PAYLOAD(loop_gauges, 56, F(loop_gauges, next_due_ns, TIME), F(loop_gauges, buffered_bytes, BYTES),
 	F(loop_gauges, timers, NUMBER), F(loop_gauges, handles, NUMBER), F(loop_gauges, ticks, NUMBER),
 	F(loop_gauges, immediates, NUMBER), F(loop_gauges, fds, NUMBER), F(loop_gauges, overdue, NUMBER));
 
 PAYLOAD(work, 56, F(work, work, NUMBER), T(work, since_ns, WORK_STARTED), F(work, fn, ADDRESS), F(work, pid, PID),
 	F(work, name, ID_STRING), F(work, kind, ENUM), F(work, op, ENUM), F(work, zero, PADDING));
-PAYLOAD(pool_gauges, 80, T(pool_gauges, oldest_ns, POOL_GAUGES), F(pool_gauges, pid, PID),
+PAYLOAD(pool_gauges, 80, F(pool_gauges, oldest_ns, TIME), F(pool_gauges, pid, PID),
 	F(pool_gauges, threads, NUMBER), F(pool_gauges, busy, NUMBER), F(pool_gauges, queued, NUMBER),
 	F(pool_gauges, queued_by_kind[0], NUMBER), F(pool_gauges, queued_by_kind[1], NUMBER),
 	F(pool_gauges, queued_by_kind[2], NUMBER), F(pool_gauges, queued_by_kind[3], NUMBER),
@@ -85,7 +85,7 @@ PAYLOAD(pool_gauges, 80, T(pool_gauges, oldest_ns, POOL_GAUGES), F(pool_gauges, 
 	F(pool_gauges, busy_by_kind[1], NUMBER), F(pool_gauges, busy_by_kind[2], NUMBER),
 	F(pool_gauges, busy_by_kind[3], NUMBER), F(pool_gauges, busy_by_kind[4], NUMBER));
 
-PAYLOAD(offcpu, 80, T(offcpu, off_ns, OFFCPU), T(offcpu, wake_ns, OFFCPU), F(offcpu, args[0], NUMBER),
+PAYLOAD(offcpu, 80, F(offcpu, off_ns, TIME), F(offcpu, wake_ns, TIME), F(offcpu, args[0], NUMBER),
 	F(offcpu, args[1], NUMBER), F(offcpu, args[2], NUMBER), F(offcpu, syscall, NUMBER), F(offcpu, state, ENUM),
 	F(offcpu, cpu, NUMBER), F(offcpu, stack, ID_STACK), F(offcpu, path, ID_STRING), F(offcpu, other, ID_STRING),
 	F(offcpu, zero, PADDING));
@@ -93,7 +93,7 @@ PAYLOAD(sample, 64, F(sample, period_ns, NS), F(sample, args[0], NUMBER), F(samp
 	F(sample, args[2], NUMBER), F(sample, syscall, NUMBER), F(sample, stack, ID_STACK), F(sample, path, ID_STRING),
 	F(sample, kind, ENUM), F(sample, state, ENUM));
 PAYLOAD(cpu_time, 40, F(cpu_time, on_cpu_ns, NS), F(cpu_time, runnable_ns, NS), F(cpu_time, slices, NUMBER));
-PAYLOAD(gc, 32, T(gc, since_ns, GC), F(gc, kind, ENUM), F(gc, zero, PADDING));
+PAYLOAD(gc, 32, F(gc, since_ns, TIME), F(gc, kind, ENUM), F(gc, zero, PADDING));
 
 /* where the tail's length stands: the second u32 of STRING and STACK */
 #define TAIL_OF(event) ((event) == PS_EV_STRING ? 1 : (event) == PS_EV_STACK ? 4 : 0)
