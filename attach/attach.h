@@ -58,6 +58,7 @@ struct loop_found {
 	char runtime[24];         /* "node", "pollscope", "redis", "generic" … */
 	uint32_t fds;             /* registered with the poller */
 	int has_ring;             /* an instrumented loop */
+	int is_guess;             /* it was busy: nobody was seen waiting on this poller */
 	char can_see[96];         /* "everything", "ring only", "nothing: not your process, try sudo" */
 };
 

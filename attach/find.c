@@ -101,6 +101,7 @@ static int report(struct finding_run *run, const struct find_process *process)
 		loop->tid = thread->tid;
 		loop->poller_fd = thread->poller_fd;
 		loop->backend = thread->backend;
+		loop->is_guess = thread->is_guess;
 		loop->fds = count_fds(process, thread);
 		say_what_can_be_seen(loop, run, process, thread);
 	}

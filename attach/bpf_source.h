@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The parts that bpf_source.c is made of; nobody else includes this. */
+#ifndef BPF_SOURCE_H
+#define BPF_SOURCE_H
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "ps_probe.h"
+#include "source.h"
+
+#define BPF_GROUPS   3   /* POLL, SCHED, SAMPLING: the first of enum ps_probe_group */
+#define BPF_LINKS    14  /* most that a group attaches */
+#define BPF_REASON   160
+
+/* One probe group: its object, what is attached, and what became of it. */
+struct bpf_group {
+	void *skeleton;
+	struct bpf_object *object;
+	struct bpf_link *links[BPF_LINKS];
+	int link_count;
+	enum ps_probe_state state;
+	char reason[BPF_REASON];
+	uint64_t hits_told;
+};
+
+/* The shared maps, by the names they have in bpf/watch.h; -1 until the poll group is loaded. */
+struct bpf_maps {
+	int ring, processes, threads, filter, settings, counts;
+};
+
+/* A loop thread that user space knows. */
+struct bpf_thread {
+	uint32_t tid;           /* 0 = free */
+	uint32_t pid;
+	int32_t poller_fd;
+	uint32_t backend;
+	int told;               /* its LOOP record is out */
+	struct bpf_link *timer; /* of the sampling group; NULL = none */
+};
+
+#define BPF_THREADS 4096    /* slots, power of two, > 2 * PS_WATCH_MAX */
+
+struct bpf_source {
+	struct source_context context;
+	struct bpf_group groups[BPF_GROUPS];
+	struct bpf_maps maps;
+	struct ring_buffer *ring;
+	struct ps_probe_settings settings;
+	struct bpf_thread threads[BPF_THREADS];
+	uint32_t thread_count, timer_count;
+	int cpus;
+	uint64_t lost_told;
+	uint64_t put_failed;    /* records that found no memory here */
+	uint64_t swept_ns;
+	uint32_t drained;       /* records of this drain */
+};
+
+/* ---- bpf_source_load.c ---- */
+/* Loads and attaches POLL and SCHED, loads SAMPLING; group states and reasons say what came of it. */
+void bpf_groups_load(struct bpf_source *source);
+void bpf_groups_unload(struct bpf_source *source);
+/* Cumulative run time of a group's programs; PS_UNKNOWN unless the kernel counts it (kernel.bpf_stats_enabled). */
+uint64_t bpf_group_cost(const struct bpf_group *group);
+/* Samples one thread. -errno. */
+int bpf_timer_open(struct bpf_source *source, struct bpf_thread *thread);
+
+/* ---- bpf_source_threads.c ---- */
+struct bpf_thread *bpf_thread_find(struct bpf_source *source, uint32_t tid);
+struct bpf_thread *bpf_thread_add(struct bpf_source *source, uint32_t tid); /* NULL: too many */
+void bpf_thread_remove(struct bpf_source *source, struct bpf_thread *thread);
+/* Puts the loops found at attach under watch, with what they do right now. */
+void bpf_threads_seed(struct bpf_source *source);
+/* A loop that spoke for the first time. */
+void bpf_thread_tell(struct bpf_source *source, uint32_t tid, int32_t poller_fd, uint64_t ts);
+/* Forgets loops whose thread or poller is gone. */
+void bpf_threads_sweep(struct bpf_source *source);
+
+/* ---- bpf_source_stack.c ---- */
+/* SAMPLE or OFFCPU, with named frames, from a raw record. -errno. */
+int bpf_raw_put(struct bpf_source *source, const struct ps_raw *raw);
+
+#endif

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Loading the BPF programs, one object per probe group, so that what a kernel
+ * refuses costs one group and not the tool.
+ *
+ * The poll group makes the maps, the others are given the same ones. Links and
+ * timers are descriptors of this process and nothing is pinned: the kernel
+ * takes everything back when we end, however we end.
+ */
+#include "bpf_source.h"
+
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "poll.skel.h"
+#include "sample.skel.h"
+#include "sched.skel.h"
+#include "tracefs.h"
+
+#define SAMPLED_MAX 256u  /* threads; each costs a descriptor */
+
+/* The waits of a loop, and whether they are tried only when some loop uses them. */
+static const struct {
+	const char *name;
+	int backend;
+} waits[] = {
+	{ "epoll_wait", PS_BACKEND_EPOLL }, { "epoll_pwait", PS_BACKEND_EPOLL }, { "epoll_pwait2", PS_BACKEND_EPOLL },
+	{ "poll", PS_BACKEND_POLL },	    { "ppoll", PS_BACKEND_POLL },	 { "select", PS_BACKEND_SELECT },
+	{ "pselect6", PS_BACKEND_SELECT },
+};
+#define WAITS (sizeof(waits) / sizeof(*waits))
+
+static int perf_event_open(struct perf_event_attr *attr, pid_t pid, int cpu)
+{
+	int fd = syscall(SYS_perf_event_open, attr, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int keep_link(struct bpf_group *group, struct bpf_link *link)
+{
+	if (!link)
+		return -errno;
+	group->links[group->link_count++] = link;
+	return 0;
+}
+
+static int attach_tracepoint(struct bpf_group *group, struct bpf_program *program, int tracefs, const char *name)
+{
+	int id = tracefs_tracepoint(tracefs, "syscalls", name);
+
+	if (id < 0)
+		return id;
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_TRACEPOINT, .size = sizeof(attr), .config = id, .sample_period = 1
+	};
+	int fd = perf_event_open(&attr, -1, 0);
+	if (fd < 0)
+		return fd;
+	int err = keep_link(group, bpf_program__attach_perf_event(program, fd));
+	if (err)
+		close(fd);
+	return err;
+}
+
+static int is_used(const struct bpf_source *source, int backend)
+{
+	for (size_t i = 0; i < source->context.loop_count; i++)
+		if (source->context.loops[i].backend == (uint32_t)backend)
+			return 1;
+	return backend == PS_BACKEND_EPOLL;
+}
+
+/* The program on_WAIT_enter or on_WAIT_exit. */
+static struct bpf_program *wait_program(struct bpf_object *object, const char *wait, const char *side)
+{
+	char name[48];
+
+	snprintf(name, sizeof(name), "on_%s_%s", wait, side);
+	return bpf_object__find_program_by_name(object, name);
+}
+
+static void unload(struct bpf_group *group)
+{
+	for (int i = 0; i < group->link_count; i++)
+		bpf_link__destroy(group->links[i]);
+	group->link_count = 0;
+	if (group->object)
+		bpf_object__destroy_skeleton(*(struct bpf_object_skeleton **)group->skeleton);
+	group->object = NULL;
+}
+
+/* Chooses the programs of one way in, and loads. */
+static int load_poll(struct bpf_source *source, int classic)
+{
+	struct bpf_group *group = &source->groups[PS_PROBE_POLL];
+	struct poll *skeleton = poll__open();
+
+	if (!skeleton)
+		return -errno;
+	group->skeleton = skeleton;
+	group->object = skeleton->obj;
+	skeleton->rodata->cfg_poll_select = is_used(source, PS_BACKEND_POLL) || is_used(source, PS_BACKEND_SELECT);
+	bpf_program__set_autoload(skeleton->progs.on_any_enter, !classic);
+	bpf_program__set_autoload(skeleton->progs.on_any_exit, !classic);
+	for (size_t i = 0; i < WAITS; i++) {
+		int wanted = classic && is_used(source, waits[i].backend);
+
+		bpf_program__set_autoload(wait_program(skeleton->obj, waits[i].name, "enter"), wanted);
+		bpf_program__set_autoload(wait_program(skeleton->obj, waits[i].name, "exit"), wanted);
+	}
+	return poll__load(skeleton);
+}
+
+static int attach_wait(struct bpf_group *group, int tracefs, const char *wait)
+{
+	static const char *const sides[] = { "enter", "exit" };
+	int err = 0;
+
+	for (int i = 0; i < 2 && !err; i++) {
+		char name[48];
+
+		snprintf(name, sizeof(name), "sys_%s_%s", sides[i], wait);
+		err = attach_tracepoint(group, wait_program(group->object, wait, sides[i]), tracefs, name);
+	}
+	return err;
+}
+
+static int attach_classic(struct bpf_source *source)
+{
+	struct bpf_group *group = &source->groups[PS_PROBE_POLL];
+	int tracefs = tracefs_open(), err = 0;
+
+	if (tracefs < 0)
+		return tracefs;
+	for (size_t i = 0; i < WAITS && !err; i++) {
+		if (!is_used(source, waits[i].backend))
+			continue;
+		err = attach_wait(group, tracefs, waits[i].name);
+		/* older kernels and other machines lack some of them */
+		if (err == -ENOENT && strcmp(waits[i].name, "epoll_pwait"))
+			err = 0;
+	}
+	close(tracefs);
+	return err;
+}
+
+static int attach_typed(struct bpf_source *source)
+{
+	struct bpf_group *group = &source->groups[PS_PROBE_POLL];
+	struct poll *skeleton = group->skeleton;
+	int err = keep_link(group, bpf_program__attach(skeleton->progs.on_any_exit));
+
+	return err ? err : keep_link(group, bpf_program__attach(skeleton->progs.on_any_enter));
+}
+
+static void take_maps(struct bpf_source *source)
+{
+	const struct poll *skeleton = source->groups[PS_PROBE_POLL].skeleton;
+
+	source->maps = (struct bpf_maps){
+		.ring = bpf_map__fd(skeleton->maps.ring),
+		.processes = bpf_map__fd(skeleton->maps.processes),
+		.threads = bpf_map__fd(skeleton->maps.threads),
+		.filter = bpf_map__fd(skeleton->maps.filter),
+		.settings = bpf_map__fd(skeleton->maps.settings),
+		.counts = bpf_map__fd(skeleton->maps.counts),
+	};
+}
+
+/* Gives an opened object the maps of the poll group. */
+static int share_maps(const struct bpf_source *source, struct bpf_object *object)
+{
+	const struct {
+		const char *name;
+		int fd;
+	} shared[] = {
+		{ "ring", source->maps.ring },	     { "processes", source->maps.processes },
+		{ "threads", source->maps.threads }, { "filter", source->maps.filter },
+		{ "settings", source->maps.settings }, { "counts", source->maps.counts },
+	};
+
+	for (size_t i = 0; i < sizeof(shared) / sizeof(*shared); i++) {
+		struct bpf_map *map = bpf_object__find_map_by_name(object, shared[i].name);
+		int err = map ? bpf_map__reuse_fd(map, shared[i].fd) : 0;
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int load_sched(struct bpf_source *source)
+{
+	struct bpf_group *group = &source->groups[PS_PROBE_SCHED];
+	struct sched *skeleton = sched__open();
+
+	if (!skeleton)
+		return -errno;
+	group->skeleton = skeleton;
+	group->object = skeleton->obj;
+	int err = share_maps(source, skeleton->obj);
+	if (!err)
+		err = sched__load(skeleton);
+	return err;
+}
+
+static int attach_sched(struct bpf_source *source)
+{
+	struct bpf_group *group = &source->groups[PS_PROBE_SCHED];
+	struct sched *skeleton = group->skeleton;
+	int err = keep_link(group, bpf_program__attach(skeleton->progs.on_switch));
+
+	return err ? err : keep_link(group, bpf_program__attach(skeleton->progs.on_wakeup));
+}
+
+static int load_sampling(struct bpf_source *source)
+{
+	struct bpf_group *group = &source->groups[PS_PROBE_SAMPLING];
+	struct sample *skeleton = sample__open();
+
+	if (!skeleton)
+		return -errno;
+	group->skeleton = skeleton;
+	group->object = skeleton->obj;
+	int err = share_maps(source, skeleton->obj);
+	return err ? err : sample__load(skeleton);
+}
+
+__attribute__((format(printf, 3, 4)))
+static void set_state(struct bpf_group *group, enum ps_probe_state state, const char *format, ...)
+{
+	va_list arguments;
+
+	group->state = state;
+	va_start(arguments, format);
+	vsnprintf(group->reason, sizeof(group->reason), format, arguments);
+	va_end(arguments);
+}
+
+/* What an error means, and what mends it. */
+static void set_missing(struct bpf_group *group, int err)
+{
+	unload(group);
+	if (err == -EPERM || err == -EACCES)
+		set_state(group, PS_PROBE_STATE_MISSING, "not permitted: run as root, or with CAP_BPF and CAP_PERFMON");
+	else if (access("/sys/kernel/btf/vmlinux", R_OK))
+		set_state(group, PS_PROBE_STATE_MISSING, "this kernel has no BTF (CONFIG_DEBUG_INFO_BTF)");
+	else
+		set_state(group, PS_PROBE_STATE_MISSING, "this kernel refuses the programs: %s", strerror(-err));
+}
+
+static int is_wanted(struct bpf_source *source, enum ps_probe_group which)
+{
+	struct bpf_group *group = &source->groups[which];
+	const struct attach_options *options = source->context.options;
+	struct stat own;
+
+	if (options->no_bpf)
+		set_state(group, PS_PROBE_STATE_OFF, "switched off by --no-bpf");
+	else if (options->without >> which & 1)
+		set_state(group, PS_PROBE_STATE_OFF, "switched off by --without");
+	else if (which != PS_PROBE_POLL && source->groups[PS_PROBE_POLL].state != PS_PROBE_STATE_ON)
+		set_state(group, PS_PROBE_STATE_MISSING, "needs the poll probe");
+	/* 4026531836: the inode of the first PID namespace; the programs see its numbers */
+	else if (!stat("/proc/self/ns/pid", &own) && own.st_ino != 4026531836)
+		set_state(group, PS_PROBE_STATE_MISSING,
+			  "in a PID namespace: run on the host, or in a container that has the host's PIDs");
+	else
+		return 1;
+	return 0;
+}
+
+static void try_poll(struct bpf_source *source)
+{
+	struct bpf_group *group = &source->groups[PS_PROBE_POLL];
+	int err;
+
+	if (!is_wanted(source, PS_PROBE_POLL))
+		return;
+	err = load_poll(source, 1);
+	if (!err)
+		err = attach_classic(source);
+	if (!err) {
+		set_state(group, PS_PROBE_STATE_ON, "syscall tracepoints");
+	} else {
+		unload(group);
+		err = load_poll(source, 0);
+		if (!err)
+			err = attach_typed(source);
+		if (err) {
+			set_missing(group, err);
+			return;
+		}
+		set_state(group, PS_PROBE_STATE_ON, "typed sys_enter and sys_exit: a little more cost per syscall");
+	}
+	take_maps(source);
+}
+
+static void try_sched(struct bpf_source *source)
+{
+	struct bpf_group *group = &source->groups[PS_PROBE_SCHED];
+
+	if (!is_wanted(source, PS_PROBE_SCHED))
+		return;
+	int err = load_sched(source);
+	if (!err)
+		err = attach_sched(source);
+	if (err)
+		set_missing(group, err);
+	else
+		set_state(group, PS_PROBE_STATE_ON, "sched_switch and sched_wakeup");
+}
+
+static void try_sampling(struct bpf_source *source)
+{
+	struct bpf_group *group = &source->groups[PS_PROBE_SAMPLING];
+
+	if (!is_wanted(source, PS_PROBE_SAMPLING))
+		return;
+	int err = load_sampling(source);
+	if (err)
+		set_missing(group, err);
+	else
+		set_state(group, PS_PROBE_STATE_ON, "every %.1f ms of CPU time once busy for %.0f ms",
+			  source->settings.sample_ns / 1e6, source->settings.stall_ns / 2e6);
+}
+
+void bpf_groups_load(struct bpf_source *source)
+{
+	source->maps = (struct bpf_maps){ -1, -1, -1, -1, -1, -1 };
+	libbpf_set_print(NULL);
+	try_poll(source);
+	try_sched(source);
+	try_sampling(source);
+}
+
+void bpf_groups_unload(struct bpf_source *source)
+{
+	for (int i = BPF_GROUPS - 1; i >= 0; i--)
+		unload(&source->groups[i]);
+}
+
+uint64_t bpf_group_cost(const struct bpf_group *group)
+{
+	struct bpf_program *program;
+	uint64_t total = 0, runs = 0;
+
+	if (!group->object)
+		return PS_UNKNOWN;
+	bpf_object__for_each_program(program, group->object) {
+		struct bpf_prog_info info = { 0 };
+		__u32 size = sizeof(info);
+
+		if (bpf_program__fd(program) < 0 || bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size))
+			continue;
+		total += info.run_time_ns;
+		runs += info.run_cnt;
+	}
+	return runs ? total : PS_UNKNOWN;
+}
+
+int bpf_timer_open(struct bpf_source *source, struct bpf_thread *thread)
+{
+	struct bpf_group *group = &source->groups[PS_PROBE_SAMPLING];
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_SW_CPU_CLOCK,
+		.sample_period = source->settings.sample_ns,
+	};
+
+	if (!group->object || thread->timer)
+		return 0;
+	if (source->timer_count >= SAMPLED_MAX)
+		return -EMFILE;
+	int fd = perf_event_open(&attr, thread->tid, -1);
+	if (fd < 0)
+		return fd;
+	thread->timer = bpf_program__attach_perf_event(((struct sample *)group->skeleton)->progs.on_sample, fd);
+	if (!thread->timer) {
+		int err = -errno;
+		close(fd);
+		return err;
+	}
+	source->timer_count++;
+	return 0;
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * The poll group: a thread begins to wait in its poller, and comes back.
+ *
+ * State is kept per thread (struct ps_watch). The first poller that a thread of
+ * a watched process waits on is its loop; a wait on another one while it is
+ * busy belongs to a private loop inside a call (execSync has one) and does not
+ * end the slice. poll() and select() are loops only where user space has found
+ * one, since any library calls them.
+ *
+ * Two ways in, of which the loader takes one: classic tracepoints, which run
+ * only for the syscalls they name, or the BTF-typed sys_enter and sys_exit,
+ * which need less privilege but run for every syscall of the machine.
+ */
+#include "watch.h"
+
+/* Set by the loader when some loop waits in poll() or select(). */
+const volatile bool cfg_poll_select = false;
+
+static __always_inline bool is_watched(__u32 tgid)
+{
+	return bpf_map_lookup_elem(&processes, &tgid);
+}
+
+static __always_inline struct ps_watch *add_thread(__u64 id, __s32 fd, __u64 now)
+{
+	/* too big for the stack: a map's own zeroes are copied */
+	static const struct ps_watch fresh = { .off = { .syscall = -1 } };
+	struct ps_filter *bits = bpf_map_lookup_elem(&filter, &zero_key);
+	struct ps_watch *watch;
+	__u32 tid = id;
+
+	if (bpf_map_update_elem(&threads, &tid, &fresh, BPF_NOEXIST))
+		return NULL;
+	watch = bpf_map_lookup_elem(&threads, &tid);
+	if (!watch || !bits)
+		return NULL;
+	watch->tgid = id >> 32;
+	watch->poller_fd = fd;
+	watch->backend = PS_BACKEND_EPOLL;
+	watch->mark_ns = now;
+	__sync_fetch_and_or(&bits->words[tid / 64 % (PS_FILTER_BITS / 64)], 1ull << (tid % 64));
+	return watch;
+}
+
+/* The state of this thread if `fd` is the poller of its loop; the first one it waits on becomes that. */
+static __always_inline struct ps_watch *find_loop(__u64 id, __s32 fd, __u32 backend, __u64 now)
+{
+	__u32 tid = id;
+	struct ps_watch *watch = bpf_map_lookup_elem(&threads, &tid);
+
+	if (!watch && backend == PS_BACKEND_EPOLL && fd >= 0) {
+		watch = add_thread(id, fd, now);
+		if (!watch)
+			count_record(false);
+	}
+	return watch && watch->poller_fd == fd && watch->backend == backend ? watch : NULL;
+}
+
+static __always_inline void send_enter(struct ps_watch *watch, __u32 tid, __s64 timeout_ns, __u64 now)
+{
+	const struct ps_probe_settings *set = bpf_map_lookup_elem(&settings, &zero_key);
+	struct ps_ev_poll_enter *event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
+	bool measured = set && set->with_sched && watch->busy_since_ns;
+
+	count_record(event);
+	if (!event)
+		return;
+	event->h = (struct ps_record){ now, tid, PS_EV_POLL_ENTER, sizeof(*event) };
+	event->poller_fd = watch->poller_fd;
+	event->backend = watch->backend;
+	event->timeout_ns = timeout_ns;
+	event->busy_since_ns = watch->busy_since_ns;
+	event->on_cpu_ns = measured ? watch->sum_ns[PS_SCHED_RUNNING] : PS_UNKNOWN;
+	event->runnable_ns = measured ? watch->sum_ns[PS_SCHED_RUNNABLE] : PS_UNKNOWN;
+	event->blocked_ns = measured ? watch->sum_ns[PS_SCHED_BLOCKED] : PS_UNKNOWN;
+	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+}
+
+static __always_inline void send_return(struct ps_watch *watch, __u32 tid, __s64 result, __u64 now)
+{
+	struct ps_ev_poll_return *event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
+
+	count_record(event);
+	if (!event)
+		return;
+	event->h = (struct ps_record){ now, tid, PS_EV_POLL_RETURN, sizeof(*event) };
+	event->poller_fd = watch->poller_fd;
+	event->ready = result;
+	event->entered_ns = watch->entered_ns;
+	event->backend = watch->backend;
+	event->flags = 0;
+	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+}
+
+static __always_inline int enter(__s32 fd, __u32 backend, __s64 timeout_ns)
+{
+	__u64 id = bpf_get_current_pid_tgid(), now;
+	struct ps_watch *watch;
+
+	if (!is_watched(id >> 32))
+		return 0;
+	now = bpf_ktime_get_ns();
+	watch = find_loop(id, fd, backend, now);
+	if (!watch)
+		return 0;
+	count_hit(PS_PROBE_POLL);
+	account(watch, now, PS_SCHED_RUNNING);
+	watch->sched = PS_SCHED_RUNNING;
+	if (!(watch->flags & PS_WATCH_QUIET))
+		send_enter(watch, id, timeout_ns, now);
+	watch->busy_since_ns = 0;
+	watch->entered_ns = now;
+	return 0;
+}
+
+static __always_inline int leave(__s32 fd, __u32 backend, __s64 result)
+{
+	__u64 id = bpf_get_current_pid_tgid(), now;
+	struct ps_watch *watch;
+
+	if (!is_watched(id >> 32))
+		return 0;
+	now = bpf_ktime_get_ns();
+	watch = find_loop(id, fd, backend, now);
+	if (!watch)
+		return 0;
+	count_hit(PS_PROBE_POLL);
+	if (!(watch->flags & PS_WATCH_QUIET))
+		send_return(watch, id, result, now);
+	watch->busy_since_ns = watch->mark_ns = now;
+	watch->sched = PS_SCHED_RUNNING;
+	for (int i = 0; i < PS_SCHED_COUNT; i++)
+		watch->sum_ns[i] = 0;
+	return 0;
+}
+
+static __always_inline __s64 from_ms(__u64 timeout)
+{
+	return (__s32)timeout < 0 ? -1 : (__s64)(__s32)timeout * 1000000;
+}
+
+/* From a timespec (scale 1) or timeval (scale 1000) of the target; none = forever. */
+static __always_inline __s64 from_user(__u64 address, __s64 scale)
+{
+	struct timespec_copy time;
+
+	if (!address || bpf_probe_read_user(&time, sizeof(time), (const void *)address))
+		return -1;
+	return time.seconds * 1000000000 + time.fraction * scale;
+}
+
+/* ---- classic tracepoints ---- */
+
+#define WAIT(name, fd, backend, timeout)                                      \
+	SEC("tp/syscalls/sys_enter_" #name)                                   \
+	int on_##name##_enter(struct syscall_enter *ctx)                      \
+	{                                                                     \
+		return enter(fd, backend, timeout);                           \
+	}                                                                     \
+	SEC("tp/syscalls/sys_exit_" #name)                                    \
+	int on_##name##_exit(struct syscall_exit *ctx)                        \
+	{                                                                     \
+		return leave_current(backend, ctx->result);                   \
+	}
+
+static __always_inline int leave_current(__u32 backend, __s64 result)
+{
+	uint64_t args[3];
+
+	if (backend != PS_BACKEND_EPOLL)
+		return leave(-1, backend, result);
+	regs_args((const struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf()), args);
+	return leave(args[0], backend, result);
+}
+
+WAIT(epoll_wait, ctx->args[0], PS_BACKEND_EPOLL, from_ms(ctx->args[3]))
+WAIT(epoll_pwait, ctx->args[0], PS_BACKEND_EPOLL, from_ms(ctx->args[3]))
+WAIT(epoll_pwait2, ctx->args[0], PS_BACKEND_EPOLL, from_user(ctx->args[3], 1))
+WAIT(poll, -1, PS_BACKEND_POLL, from_ms(ctx->args[2]))
+WAIT(ppoll, -1, PS_BACKEND_POLL, from_user(ctx->args[2], 1))
+WAIT(select, -1, PS_BACKEND_SELECT, from_user(ctx->args[4], 1000))
+WAIT(pselect6, -1, PS_BACKEND_SELECT, from_user(ctx->args[4], 1))
+
+/* ---- BTF-typed raw tracepoints ---- */
+
+static __always_inline __u32 backend_of(long number)
+{
+	if (number == SYS_EPOLL_WAIT || number == SYS_EPOLL_PWAIT || number == SYS_EPOLL_PWAIT2)
+		return PS_BACKEND_EPOLL;
+	if (!cfg_poll_select)
+		return PS_BACKEND_UNKNOWN;
+	if (number == SYS_POLL || number == SYS_PPOLL)
+		return PS_BACKEND_POLL;
+	if (number == SYS_SELECT || number == SYS_PSELECT6)
+		return PS_BACKEND_SELECT;
+	return PS_BACKEND_UNKNOWN;
+}
+
+static __always_inline __s64 timeout_of(long number, const struct pt_regs *regs, const uint64_t args[3])
+{
+	__u64 fourth = regs_fourth(regs), fifth = regs_fifth(regs);
+
+	if (number == SYS_EPOLL_WAIT || number == SYS_EPOLL_PWAIT)
+		return from_ms(fourth);
+	if (number == SYS_EPOLL_PWAIT2)
+		return from_user(fourth, 1);
+	if (number == SYS_POLL)
+		return from_ms(args[2]);
+	if (number == SYS_PPOLL)
+		return from_user(args[2], 1);
+	return from_user(fifth, number == SYS_SELECT ? 1000 : 1);
+}
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(on_any_enter, struct pt_regs *regs, long number)
+{
+	__u32 backend = backend_of(number);
+	uint64_t args[3];
+
+	if (!backend)
+		return 0;
+	regs_args(regs, args);
+	return enter(backend == PS_BACKEND_EPOLL ? (__s32)args[0] : -1, backend, timeout_of(number, regs, args));
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(on_any_exit, struct pt_regs *regs, long result)
+{
+	__u32 backend = backend_of(regs_syscall(regs));
+	uint64_t args[3];
+
+	if (!backend)
+		return 0;
+	regs_args(regs, args);
+	return leave(backend == PS_BACKEND_EPOLL ? (__s32)args[0] : -1, backend, result);
+}

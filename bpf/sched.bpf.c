@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * The scheduler group: what a loop thread did with its busy slice. Exact sums
+ * of running, ready and blocked time go out with the next POLL_ENTER; each
+ * interval off the CPU that was long is a record of its own, with the syscall
+ * that blocked (from the registers saved at its entry) and the stacks.
+ *
+ * The programs run at every switch and wake-up of the machine, so most of the
+ * work is to see at once that a task is no loop thread.
+ *
+ * A ps_watch is changed by its own thread while that runs, by the switch that
+ * takes it off or on, and by the one wake-up between: never by two at a time.
+ */
+#include "watch.h"
+
+static __always_inline struct ps_watch *find_busy(__u32 tid)
+{
+	struct ps_watch *watch;
+
+	if (!may_be_loop(tid))
+		return NULL;
+	watch = bpf_map_lookup_elem(&threads, &tid);
+	return watch && watch->busy_since_ns ? watch : NULL;
+}
+
+static __always_inline __u16 blocked_state(unsigned int task_state, int syscall)
+{
+	if (task_state & (STATE_STOPPED | STATE_TRACED))
+		return PS_OFF_STOPPED;
+	/* nothing but a fault blocks a thread that is not in a syscall */
+	if (syscall < 0)
+		return PS_OFF_FAULT;
+	if (syscall == SYS_FUTEX || syscall == SYS_FUTEX_WAITV || syscall == SYS_FUTEX_WAIT)
+		return PS_OFF_LOCK;
+	return task_state & STATE_UNINTERRUPTIBLE ? PS_OFF_DISK : PS_OFF_SLEEPING;
+}
+
+static __always_inline bool may_take_stack(struct ps_watch *watch, __u64 now)
+{
+	if (watch->burst != now / 100000000) {
+		watch->burst = now / 100000000;
+		watch->burst_stacks = 0;
+	}
+	return watch->burst_stacks++ < PS_STACK_BURST;
+}
+
+static __always_inline void switch_out(void *ctx, struct ps_watch *watch, struct task_struct *prev,
+				       struct task_struct *next, bool is_ready, unsigned int state, __u64 now)
+{
+	struct ps_raw *off = &watch->off;
+
+	account(watch, now, PS_SCHED_RUNNING);
+	watch->sched = is_ready ? PS_SCHED_RUNNABLE : PS_SCHED_BLOCKED;
+	off->h.tid = prev->pid;
+	off->tgid = prev->tgid;
+	off->off_ns = now;
+	off->wake_ns = is_ready ? now : 0;
+	off->cpu = bpf_get_smp_processor_id();
+	off->kernel_frames = off->user_frames = 0;
+	take_syscall(off, prev);
+	off->state = is_ready ? PS_OFF_RUNNABLE : blocked_state(state, off->syscall);
+	__builtin_memset(off->other, 0, sizeof(off->other));
+	if (is_ready)
+		bpf_probe_read_kernel(off->other, sizeof(off->other), next->comm);
+	else if (may_take_stack(watch, now))
+		take_stacks(ctx, off);
+}
+
+static __always_inline void switch_in(struct ps_watch *watch, struct task_struct *next, __u64 now)
+{
+	const struct ps_probe_settings *set = bpf_map_lookup_elem(&settings, &zero_key);
+	struct ps_raw *off = &watch->off;
+
+	account(watch, now, PS_SCHED_RUNNABLE);
+	watch->sched = PS_SCHED_RUNNING;
+	if (!set || !off->off_ns || now - off->off_ns < set->offcpu_ns)
+		return;
+	off->h.ts = now;
+	off->h.tid = next->pid;
+	send_raw(off, PS_RAW_OFFCPU);
+	off->off_ns = 0;
+}
+
+SEC("tp_btf/sched_switch")
+int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next, unsigned int prev_state)
+{
+	struct ps_watch *watch = find_busy(prev->pid);
+
+	if (watch) {
+		count_hit(PS_PROBE_SCHED);
+		switch_out(ctx, watch, prev, next, preempt || !prev_state, prev_state, bpf_ktime_get_ns());
+	}
+	watch = find_busy(next->pid);
+	if (watch) {
+		count_hit(PS_PROBE_SCHED);
+		switch_in(watch, next, bpf_ktime_get_ns());
+	}
+	return 0;
+}
+
+SEC("tp_btf/sched_wakeup")
+int BPF_PROG(on_wakeup, struct task_struct *task)
+{
+	struct ps_watch *watch = find_busy(task->pid);
+	__u64 now;
+
+	/* woken before it left the CPU: it never slept */
+	if (!watch || (watch->sched != PS_SCHED_BLOCKED && watch->sched != PS_SCHED_UNKNOWN))
+		return 0;
+	count_hit(PS_PROBE_SCHED);
+	now = bpf_ktime_get_ns();
+	account(watch, now, PS_SCHED_BLOCKED);
+	watch->sched = PS_SCHED_RUNNABLE;
+	watch->off.wake_ns = now;
+	return 0;
+}

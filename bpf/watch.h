@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * What the probe groups share: the maps (one set; the loader gives each group
+ * the same ones), counting and sending.
+ *
+ * Each record is counted once: in `sent` when it went into the ring, in `lost`
+ * when there was no room. Counters are per CPU and changed atomically, since an
+ * interrupt may run a program in the middle of another.
+ */
+#ifndef WATCH_H
+#define WATCH_H
+
+#include "kernel.h"
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "ps_probe.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, PS_PROBE_RING_BYTES);
+} ring SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, PS_PROCESSES_MAX);
+	__type(key, __u32);    /* tgid */
+	__type(value, __u32);
+} processes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, PS_WATCH_MAX);
+	__type(key, __u32);    /* tid */
+	__type(value, struct ps_watch);
+} threads SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ps_filter);
+} filter SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ps_probe_settings);
+} settings SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ps_probe_counts);
+} counts SEC(".maps");
+
+static const __u32 zero_key = 0;
+
+static __always_inline void count_hit(enum ps_probe_group group)
+{
+	struct ps_probe_counts *count = bpf_map_lookup_elem(&counts, &zero_key);
+
+	if (count)
+		__sync_fetch_and_add(&count->hits[group], 1);
+}
+
+static __always_inline void count_record(bool sent)
+{
+	struct ps_probe_counts *count = bpf_map_lookup_elem(&counts, &zero_key);
+
+	if (count)
+		__sync_fetch_and_add(sent ? &count->sent : &count->lost, 1);
+}
+
+static __always_inline bool may_be_loop(__u32 tid)
+{
+	const struct ps_filter *bits = bpf_map_lookup_elem(&filter, &zero_key);
+
+	return bits && bits->words[tid / 64 % (PS_FILTER_BITS / 64)] >> (tid % 64) & 1;
+}
+
+/* Ends what the thread did until now; `was` is what it did if that was not known. */
+static __always_inline void account(struct ps_watch *watch, __u64 now, __u32 was)
+{
+	__u32 sched = watch->sched ? watch->sched : was;
+
+	if (sched < PS_SCHED_COUNT && now > watch->mark_ns)
+		watch->sum_ns[sched] += now - watch->mark_ns;
+	watch->mark_ns = now;
+}
+
+/* The syscall that a task is in, with its arguments. */
+static __always_inline void take_syscall(struct ps_raw *raw, struct task_struct *task)
+{
+	const struct pt_regs *regs = (const struct pt_regs *)bpf_task_pt_regs(task);
+
+	raw->syscall = regs_syscall(regs);
+	regs_args(regs, raw->args);
+}
+
+/* Kernel and user stack of the current task, by frame pointers. */
+static __always_inline void take_stacks(void *context, struct ps_raw *raw)
+{
+	long kernel = bpf_get_stack(context, raw->kernel, sizeof(raw->kernel), 0);
+	long user = bpf_get_stack(context, raw->user, sizeof(raw->user), BPF_F_USER_STACK);
+
+	raw->kernel_frames = kernel > 0 ? (__u64)kernel / 8 : 0;
+	raw->user_frames = user > 0 ? (__u64)user / 8 : 0;
+}
+
+static __always_inline void send_raw(struct ps_raw *raw, __u16 event)
+{
+	__u32 frames = raw->user_frames;
+
+	if (frames > PS_USER_FRAMES)
+		frames = PS_USER_FRAMES;
+	__u32 bytes = __builtin_offsetof(struct ps_raw, user) + frames * 8;
+	raw->h.event = event;
+	raw->h.size = bytes;
+	if (bytes > sizeof(*raw))
+		return;
+	count_record(!bpf_ringbuf_output(&ring, raw, bytes, BPF_RB_NO_WAKEUP));
+}
+
+#endif

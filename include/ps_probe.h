@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Between the BPF programs (bpf/) and who loads them (attach/): nobody else
+ * reads this, and no recording holds it.
+ *
+ * The programs write records of ps_event.h into one ring, and beside them raw
+ * records (struct ps_raw), whose stacks attach/ turns into names. Maps hold what
+ * is watched, the state of each loop thread, the settings and the counters; the
+ * groups share them.
+ */
+#ifndef PS_PROBE_H
+#define PS_PROBE_H
+
+#include "ps_event.h"
+
+#define PS_PROBE_RING_BYTES (16u << 20)
+#define PS_WATCH_MAX        1024u  /* loop threads */
+#define PS_PROCESSES_MAX    4096u
+#define PS_KERNEL_FRAMES    32u
+#define PS_USER_FRAMES      127u   /* the kernel's own bound (perf_event_max_stack) */
+#define PS_STACK_BURST      64u    /* stacks of blocked threads taken per thread and tenth of a second */
+
+/* event numbers of raw records, outside the vocabulary */
+enum ps_raw_event { PS_RAW_OFFCPU = 0xff01, PS_RAW_SAMPLE = 0xff02 };
+
+struct ps_raw {
+	struct ps_record h;     /* ts = back on the CPU (OFFCPU), or now (SAMPLE) */
+	uint64_t off_ns, wake_ns;
+	uint64_t args[3];
+	int32_t syscall;        /* -1 = none */
+	uint32_t tgid;
+	uint16_t state;         /* enum ps_offcpu_state */
+	uint16_t cpu;
+	uint16_t kernel_frames;
+	uint16_t user_frames;
+	char other[16];         /* who got the CPU */
+	uint64_t kernel[PS_KERNEL_FRAMES];
+	uint64_t user[PS_USER_FRAMES];  /* the record ends with the last one used */
+};
+
+/* what a loop thread does, as the scheduler sees it; also the index into sum_ns */
+enum ps_sched { PS_SCHED_UNKNOWN, PS_SCHED_RUNNING, PS_SCHED_RUNNABLE, PS_SCHED_BLOCKED, PS_SCHED_COUNT };
+
+enum ps_watch_flags {
+	PS_WATCH_QUIET = 1,     /* its own recorder tells of its polls: do not say it twice */
+};
+
+/* One loop thread; key: tid. Its poller is the one whose waits end its busy slices; other waits are calls like any. */
+struct ps_watch {
+	int32_t poller_fd;      /* -1: poll, select */
+	uint32_t backend;       /* enum ps_backend */
+	uint32_t tgid;
+	uint32_t flags;         /* enum ps_watch_flags */
+	uint32_t sched;         /* enum ps_sched */
+	uint32_t zero;
+	uint64_t busy_since_ns; /* 0 = waiting */
+	uint64_t entered_ns;    /* of the wait that is under way or was last; 0 = not known */
+	uint64_t mark_ns;       /* since when it is in `sched` */
+	uint64_t sum_ns[PS_SCHED_COUNT]; /* of this busy slice */
+	uint64_t burst;         /* tenth of a second, and how many stacks were taken in it: see PS_STACK_BURST */
+	uint64_t burst_stacks;
+	struct ps_raw off;      /* while off the CPU: the record to send when it was long */
+};
+
+struct ps_probe_settings {
+	uint64_t stall_ns;      /* sampling begins at half of it */
+	uint64_t offcpu_ns;     /* shorter intervals are in the sums only */
+	uint64_t sample_ns;     /* what one sample stands for */
+	uint32_t with_sched;    /* the sums are kept */
+	uint32_t zero;
+};
+
+/* per CPU; every record is counted in sent or in lost */
+struct ps_probe_counts {
+	uint64_t sent;
+	uint64_t lost;
+	uint64_t hits[3];       /* by enum ps_probe_group: POLL, SCHED, SAMPLING */
+};
+
+/* One bit per tid modulo 4096: says "certainly no loop thread" before any lookup. */
+#define PS_FILTER_BITS 4096u
+struct ps_filter {
+	uint64_t words[PS_FILTER_BITS / 64];
+};
+
+_Static_assert(sizeof(struct ps_raw) == 16 + 16 + 24 + 8 + 8 + 16 + 8 * (PS_KERNEL_FRAMES + PS_USER_FRAMES),
+	       "no holes in a raw record");
+
+#endif
