@@ -16,6 +16,7 @@
 /* One probe group: its object, what is attached, and what became of it. */
 struct bpf_group {
 	void *skeleton;
+	void (*destroy)(void *skeleton);
 	struct bpf_object *object;
 	struct bpf_link *links[BPF_LINKS];
 	int link_count;
@@ -59,6 +60,7 @@ struct bpf_source {
 /* ---- bpf_source_load.c ---- */
 /* Loads and attaches POLL and SCHED, loads SAMPLING; group states and reasons say what came of it. */
 void bpf_groups_load(struct bpf_source *source);
+void bpf_groups_detach(struct bpf_source *source);  /* the maps stay */
 void bpf_groups_unload(struct bpf_source *source);
 /* Cumulative run time of a group's programs; PS_UNKNOWN unless the kernel counts it (kernel.bpf_stats_enabled). */
 uint64_t bpf_group_cost(const struct bpf_group *group);

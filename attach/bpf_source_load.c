@@ -87,13 +87,34 @@ static struct bpf_program *wait_program(struct bpf_object *object, const char *w
 	return bpf_object__find_program_by_name(object, name);
 }
 
-static void unload(struct bpf_group *group)
+static void destroy_poll(void *skeleton)
+{
+	poll__destroy(skeleton);
+}
+
+static void destroy_sched(void *skeleton)
+{
+	sched__destroy(skeleton);
+}
+
+static void destroy_sample(void *skeleton)
+{
+	sample__destroy(skeleton);
+}
+
+static void detach(struct bpf_group *group)
 {
 	for (int i = 0; i < group->link_count; i++)
 		bpf_link__destroy(group->links[i]);
 	group->link_count = 0;
-	if (group->object)
-		bpf_object__destroy_skeleton(*(struct bpf_object_skeleton **)group->skeleton);
+}
+
+static void unload(struct bpf_group *group)
+{
+	detach(group);
+	if (group->skeleton)
+		group->destroy(group->skeleton);
+	group->skeleton = NULL;
 	group->object = NULL;
 }
 
@@ -105,6 +126,7 @@ static int load_poll(struct bpf_source *source, int classic)
 
 	if (!skeleton)
 		return -errno;
+	group->destroy = destroy_poll;
 	group->skeleton = skeleton;
 	group->object = skeleton->obj;
 	skeleton->rodata->cfg_poll_select = is_used(source, PS_BACKEND_POLL) || is_used(source, PS_BACKEND_SELECT);
@@ -204,6 +226,7 @@ static int load_sched(struct bpf_source *source)
 
 	if (!skeleton)
 		return -errno;
+	group->destroy = destroy_sched;
 	group->skeleton = skeleton;
 	group->object = skeleton->obj;
 	int err = share_maps(source, skeleton->obj);
@@ -228,6 +251,7 @@ static int load_sampling(struct bpf_source *source)
 
 	if (!skeleton)
 		return -errno;
+	group->destroy = destroy_sample;
 	group->skeleton = skeleton;
 	group->object = skeleton->obj;
 	int err = share_maps(source, skeleton->obj);
@@ -340,6 +364,12 @@ void bpf_groups_load(struct bpf_source *source)
 	try_poll(source);
 	try_sched(source);
 	try_sampling(source);
+}
+
+void bpf_groups_detach(struct bpf_source *source)
+{
+	for (int i = BPF_GROUPS - 1; i >= 0; i--)
+		detach(&source->groups[i]);
 }
 
 void bpf_groups_unload(struct bpf_source *source)

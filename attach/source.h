@@ -46,7 +46,9 @@ int symbols_open(struct symbols **symbols, pid_t pid);
 void symbols_close(struct symbols *symbols);
 /* Frame id of a user address: function (demangled), module, offset; never 0 unless out of memory. `is_return`: look up address - 1. */
 uint32_t symbols_frame(struct symbols *symbols, struct stream *stream, uint64_t address, int is_return);
+int symbols_is_code(struct symbols *symbols, uint64_t address); /* 1: lies in executable memory */
 uint32_t symbols_kernel_frame(struct stream *stream, uint64_t address);
+const char *symbols_kernel_name(uint64_t address); /* "" = not known */
 /* The address of a function by name in the target's executable or libraries, 0 = not found. */
 uint64_t symbols_address(struct symbols *symbols, const char *name);
 

@@ -223,6 +223,11 @@ uint32_t symbols_frame(struct symbols *symbols, struct stream *stream, uint64_t 
 	return frame;
 }
 
+int symbols_is_code(struct symbols *symbols, uint64_t address)
+{
+	return find_map(symbols, address) != NULL;
+}
+
 uint64_t symbols_address(struct symbols *symbols, const char *name)
 {
 	if (!symbols->maps.count) {

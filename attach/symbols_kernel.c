@@ -100,15 +100,26 @@ static const struct function *find_function(uint64_t address)
 	return low ? &kernel.functions[low - 1] : NULL;
 }
 
+static const struct function *lookup(uint64_t address)
+{
+	if (!kernel.loaded)
+		load();
+	return find_function(address);
+}
+
+const char *symbols_kernel_name(uint64_t address)
+{
+	const struct function *function = lookup(address);
+
+	return function ? kernel.names + function->name : "";
+}
+
 uint32_t symbols_kernel_frame(struct stream *stream, uint64_t address)
 {
 	struct ps_ev_frame frame = { .kind = PS_FRAME_KERNEL };
-	const struct function *function;
+	const struct function *function = lookup(address);
 	const char *name = "[kernel]";
 
-	if (!kernel.loaded)
-		load();
-	function = find_function(address);
 	if (function) {
 		name = kernel.names + function->name;
 		frame.offset = address - function->address;

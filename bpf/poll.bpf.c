@@ -17,12 +17,7 @@
 /* Set by the loader when some loop waits in poll() or select(). */
 const volatile bool cfg_poll_select = false;
 
-static __always_inline bool is_watched(__u32 tgid)
-{
-	return bpf_map_lookup_elem(&processes, &tgid);
-}
-
-static __always_inline struct ps_watch *add_thread(__u64 id, __s32 fd, __u64 now)
+static __always_inline struct ps_watch *add_thread(__u64 id, __u32 flags, __s32 fd, __u64 now)
 {
 	/* too big for the stack: a map's own zeroes are copied */
 	static const struct ps_watch fresh = { .off = { .syscall = -1 } };
@@ -38,26 +33,39 @@ static __always_inline struct ps_watch *add_thread(__u64 id, __s32 fd, __u64 now
 	watch->tgid = id >> 32;
 	watch->poller_fd = fd;
 	watch->backend = PS_BACKEND_EPOLL;
+	watch->flags = flags;
 	watch->mark_ns = now;
 	__sync_fetch_and_or(&bits->words[tid / 64 % (PS_FILTER_BITS / 64)], 1ull << (tid % 64));
 	return watch;
 }
 
-/* The state of this thread if `fd` is the poller of its loop; the first one it waits on becomes that. */
-static __always_inline struct ps_watch *find_loop(__u64 id, __s32 fd, __u32 backend, __u64 now)
+/*
+ * The state of the current thread if its process is watched and `fd` is the
+ * poller of its loop; the first one it waits on becomes that.
+ */
+static __always_inline struct ps_watch *find_loop(__s32 fd, __u32 backend, __u64 now)
 {
-	__u32 tid = id;
-	struct ps_watch *watch = bpf_map_lookup_elem(&threads, &tid);
+	__u64 id = bpf_get_current_pid_tgid();
+	__u32 tgid = id >> 32, tid = id;
+	const __u32 *flags = bpf_map_lookup_elem(&processes, &tgid);
+	struct ps_watch *watch;
 
+	if (!flags)
+		return NULL;
+	watch = bpf_map_lookup_elem(&threads, &tid);
 	if (!watch && backend == PS_BACKEND_EPOLL && fd >= 0) {
-		watch = add_thread(id, fd, now);
+		watch = add_thread(id, *flags, fd, now);
 		if (!watch)
 			count_record(false);
+	}
+	if (watch && watch->flags & PS_WATCH_GUESS && watch->backend == backend) {
+		watch->poller_fd = fd;
+		watch->flags &= ~PS_WATCH_GUESS;
 	}
 	return watch && watch->poller_fd == fd && watch->backend == backend ? watch : NULL;
 }
 
-static __always_inline void send_enter(struct ps_watch *watch, __u32 tid, __s64 timeout_ns, __u64 now)
+static __always_inline void send_enter(struct ps_watch *watch, __s64 timeout_ns, __u64 now)
 {
 	const struct ps_probe_settings *set = bpf_map_lookup_elem(&settings, &zero_key);
 	struct ps_ev_poll_enter *event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
@@ -66,7 +74,7 @@ static __always_inline void send_enter(struct ps_watch *watch, __u32 tid, __s64 
 	count_record(event);
 	if (!event)
 		return;
-	event->h = (struct ps_record){ now, tid, PS_EV_POLL_ENTER, sizeof(*event) };
+	event->h = (struct ps_record){ now, (__u32)bpf_get_current_pid_tgid(), PS_EV_POLL_ENTER, sizeof(*event) };
 	event->poller_fd = watch->poller_fd;
 	event->backend = watch->backend;
 	event->timeout_ns = timeout_ns;
@@ -77,14 +85,14 @@ static __always_inline void send_enter(struct ps_watch *watch, __u32 tid, __s64 
 	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
 }
 
-static __always_inline void send_return(struct ps_watch *watch, __u32 tid, __s64 result, __u64 now)
+static __always_inline void send_return(struct ps_watch *watch, __s64 result, __u64 now)
 {
 	struct ps_ev_poll_return *event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
 
 	count_record(event);
 	if (!event)
 		return;
-	event->h = (struct ps_record){ now, tid, PS_EV_POLL_RETURN, sizeof(*event) };
+	event->h = (struct ps_record){ now, (__u32)bpf_get_current_pid_tgid(), PS_EV_POLL_RETURN, sizeof(*event) };
 	event->poller_fd = watch->poller_fd;
 	event->ready = result;
 	event->entered_ns = watch->entered_ns;
@@ -95,20 +103,16 @@ static __always_inline void send_return(struct ps_watch *watch, __u32 tid, __s64
 
 static __always_inline int enter(__s32 fd, __u32 backend, __s64 timeout_ns)
 {
-	__u64 id = bpf_get_current_pid_tgid(), now;
-	struct ps_watch *watch;
+	__u64 now = bpf_ktime_get_ns();
+	struct ps_watch *watch = find_loop(fd, backend, now);
 
-	if (!is_watched(id >> 32))
-		return 0;
-	now = bpf_ktime_get_ns();
-	watch = find_loop(id, fd, backend, now);
 	if (!watch)
 		return 0;
 	count_hit(PS_PROBE_POLL);
 	account(watch, now, PS_SCHED_RUNNING);
 	watch->sched = PS_SCHED_RUNNING;
 	if (!(watch->flags & PS_WATCH_QUIET))
-		send_enter(watch, id, timeout_ns, now);
+		send_enter(watch, timeout_ns, now);
 	watch->busy_since_ns = 0;
 	watch->entered_ns = now;
 	return 0;
@@ -116,18 +120,14 @@ static __always_inline int enter(__s32 fd, __u32 backend, __s64 timeout_ns)
 
 static __always_inline int leave(__s32 fd, __u32 backend, __s64 result)
 {
-	__u64 id = bpf_get_current_pid_tgid(), now;
-	struct ps_watch *watch;
+	__u64 now = bpf_ktime_get_ns();
+	struct ps_watch *watch = find_loop(fd, backend, now);
 
-	if (!is_watched(id >> 32))
-		return 0;
-	now = bpf_ktime_get_ns();
-	watch = find_loop(id, fd, backend, now);
 	if (!watch)
 		return 0;
 	count_hit(PS_PROBE_POLL);
 	if (!(watch->flags & PS_WATCH_QUIET))
-		send_return(watch, id, result, now);
+		send_return(watch, result, now);
 	watch->busy_since_ns = watch->mark_ns = now;
 	watch->sched = PS_SCHED_RUNNING;
 	for (int i = 0; i < PS_SCHED_COUNT; i++)

@@ -100,7 +100,10 @@ static __always_inline void take_syscall(struct ps_raw *raw, struct task_struct 
 	const struct pt_regs *regs = (const struct pt_regs *)bpf_task_pt_regs(task);
 
 	raw->syscall = regs_syscall(regs);
-	regs_args(regs, raw->args);
+	if (raw->syscall >= 0)
+		regs_args(regs, raw->args);
+	else
+		raw->args[0] = raw->args[1] = raw->args[2] = 0;
 }
 
 /* Kernel and user stack of the current task, by frame pointers. */

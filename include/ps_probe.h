@@ -43,7 +43,10 @@ enum ps_sched { PS_SCHED_UNKNOWN, PS_SCHED_RUNNING, PS_SCHED_RUNNABLE, PS_SCHED_
 
 enum ps_watch_flags {
 	PS_WATCH_QUIET = 1,     /* its own recorder tells of its polls: do not say it twice */
+	PS_WATCH_GUESS = 2,     /* never seen to wait: the first poller that it does wait on is taken instead */
 };
+
+/* Of watched processes (key: tgid) the map holds the flags that threads met later begin with. */
 
 /* One loop thread; key: tid. Its poller is the one whose waits end its busy slices; other waits are calls like any. */
 struct ps_watch {

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The BPF source: polls, scheduling and samples of loop threads, from any
+ * program that waits in epoll, poll or select.
+ *
+ * Owns the loaded groups, the ring's reader and the table of threads. Nothing
+ * wakes us: the ring is emptied at each drain. What did not fit into the ring
+ * was counted by the programs and is told as LOST at the next drain, so that
+ * received + lost = emitted.
+ */
+#include "bpf_source.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SWEEP_NS  1000000000ull
+#define DRAIN_MAX 400000u  /* records of one drain: memory stays bounded when the target outruns us */
+
+static int read_counts(const struct bpf_source *source, struct ps_probe_counts *total)
+{
+	struct ps_probe_counts counts[source->cpus];
+	const uint32_t zero = 0;
+
+	memset(total, 0, sizeof(*total));
+	int err = bpf_map_lookup_elem(source->maps.counts, &zero, counts);
+	for (int i = 0; i < source->cpus && !err; i++) {
+		total->sent += counts[i].sent;
+		total->lost += counts[i].lost;
+		for (int group = 0; group < BPF_GROUPS; group++)
+			total->hits[group] += counts[i].hits[group];
+	}
+	return err;
+}
+
+static void tell_lost(struct bpf_source *source, const struct ps_probe_counts *counts)
+{
+	uint64_t lost = counts->lost - source->lost_told;
+
+	if (lost && !stream_lost(source->context.stream, PS_LOST_BPF, lost))
+		source->lost_told = counts->lost;
+	if (source->put_failed && !stream_lost(source->context.stream, PS_LOST_TOOL, source->put_failed))
+		source->put_failed = 0;
+}
+
+static void tell_groups(struct bpf_source *source, const struct ps_probe_counts *counts)
+{
+	for (int i = 0; i < BPF_GROUPS; i++) {
+		const struct bpf_group *group = &source->groups[i];
+		int works = group->state == PS_PROBE_STATE_ON || group->state == PS_PROBE_STATE_FALLBACK;
+
+		stream_probe(source->context.stream, i, group->state, group->reason,
+			     works ? counts->hits[i] : PS_UNKNOWN, works ? bpf_group_cost(group) : PS_UNKNOWN);
+	}
+}
+
+static int is_raw(const struct ps_record *record, size_t bytes)
+{
+	return (record->event == PS_RAW_OFFCPU || record->event == PS_RAW_SAMPLE) &&
+	       bytes >= offsetof(struct ps_raw, user);
+}
+
+static int take_record(void *arg, void *data, size_t bytes)
+{
+	struct bpf_source *source = arg;
+	const struct ps_record *record = data;
+	int err = -EINVAL;
+
+	if (bytes < sizeof(*record) || record->size > bytes) {
+		source->put_failed++;
+		return 0;
+	}
+	if (is_raw(record, bytes)) {
+		struct ps_raw raw = { 0 };
+
+		memcpy(&raw, data, record->size < sizeof(raw) ? record->size : sizeof(raw));
+		err = bpf_raw_put(source, &raw);
+	} else if (record->event == PS_EV_POLL_ENTER || record->event == PS_EV_POLL_RETURN) {
+		/* both begin with the poller */
+		const struct ps_ev_poll_return *poll = data;
+
+		bpf_thread_tell(source, record->tid, poll->poller_fd, record->ts);
+		err = stream_put(source->context.stream, record);
+	}
+	source->put_failed += !!err;
+	return ++source->drained < DRAIN_MAX ? 0 : -EAGAIN;
+}
+
+/* A process with recorders has one for each of its loops, also for those that start later. */
+static uint32_t flags_of(const struct bpf_source *source, pid_t pid)
+{
+	for (size_t i = 0; i < source->context.loop_count; i++)
+		if (source->context.loops[i].pid == pid && source->context.loops[i].has_ring)
+			return PS_WATCH_QUIET;
+	return 0;
+}
+
+static int watch_processes(const struct bpf_source *source)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < source->context.process_count && !err; i++) {
+		uint32_t pid = source->context.processes[i].pid, flags = flags_of(source, pid);
+
+		err = bpf_map_update_elem(source->maps.processes, &pid, &flags, BPF_ANY);
+	}
+	return err;
+}
+
+static void choose_settings(struct bpf_source *source)
+{
+	const struct attach_options *options = source->context.options;
+
+	source->settings = (struct ps_probe_settings){
+		.stall_ns = options->stall_ns ? options->stall_ns : 50000000,
+		.offcpu_ns = 1000000,
+		.sample_ns = 1000000000ull / (options->sample_hz ? options->sample_hz : 199),
+	};
+}
+
+static int begin(struct bpf_source *source)
+{
+	const uint32_t zero = 0;
+
+	source->settings.with_sched = source->groups[PS_PROBE_SCHED].state == PS_PROBE_STATE_ON;
+	int err = bpf_map_update_elem(source->maps.settings, &zero, &source->settings, BPF_ANY);
+	if (err)
+		return err;
+	source->ring = ring_buffer__new(source->maps.ring, take_record, source, NULL);
+	if (!source->ring)
+		return -errno;
+	err = watch_processes(source);
+	if (!err)
+		bpf_threads_seed(source);
+	return err;
+}
+
+static void bpf_close(void *state)
+{
+	struct bpf_source *source = state;
+	struct ps_probe_counts counts = { 0 };
+
+	if (source->ring) {
+		/* silence first: then the counters are final */
+		for (size_t i = 0; i < BPF_THREADS; i++) {
+			bpf_link__destroy(source->threads[i].timer);
+			source->threads[i].timer = NULL;
+		}
+		bpf_groups_detach(source);
+		do {
+			source->drained = 0;
+		} while (ring_buffer__consume(source->ring) == -EAGAIN);
+		read_counts(source, &counts);
+		tell_lost(source, &counts);
+		tell_groups(source, &counts);
+	}
+	ring_buffer__free(source->ring);
+	bpf_groups_unload(source);
+	free(source);
+}
+
+static int bpf_open(void **state, const struct source_context *context)
+{
+	struct bpf_source *source = calloc(1, sizeof(*source));
+	struct ps_probe_counts none = { 0 };
+	int err;
+
+	if (!source)
+		return -ENOMEM;
+	source->context = *context;
+	source->cpus = libbpf_num_possible_cpus();
+	choose_settings(source);
+	bpf_groups_load(source);
+	err = source->groups[PS_PROBE_POLL].state == PS_PROBE_STATE_ON ? 0 : -ENOSYS;
+	if (!err)
+		err = begin(source);
+	source->swept_ns = stream_now();
+	tell_groups(source, &none);
+	if (err) {
+		ring_buffer__free(source->ring);
+		source->ring = NULL;
+		bpf_close(source);
+		return err;
+	}
+	*state = source;
+	return 0;
+}
+
+static int bpf_drain(void *state)
+{
+	struct bpf_source *source = state;
+	struct ps_probe_counts counts;
+	uint64_t now = stream_now();
+
+	source->drained = 0;
+	ring_buffer__consume(source->ring);
+	if (read_counts(source, &counts))
+		return -EIO;
+	tell_lost(source, &counts);
+	if (now - source->swept_ns < SWEEP_NS)
+		return 0;
+	source->swept_ns = now;
+	bpf_threads_sweep(source);
+	tell_groups(source, &counts);
+	return 0;
+}
+
+const struct source source_bpf = {
+	.name = "bpf",
+	.groups = 1u << PS_PROBE_POLL | 1u << PS_PROBE_SCHED | 1u << PS_PROBE_SAMPLING,
+	.open = bpf_open,
+	.drain = bpf_drain,
+	.close = bpf_close,
+};

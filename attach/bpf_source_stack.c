@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * From a raw record to a SAMPLE or OFFCPU: addresses become frames, leaf first,
+ * kernel before user, and the call gets the path that it works on.
+ */
+#include "bpf_source.h"
+
+#include <stddef.h>
+#include <string.h>
+
+static struct symbols *symbols_of(const struct bpf_source *source, uint32_t pid)
+{
+	for (size_t i = 0; i < source->context.process_count; i++)
+		if (source->context.processes[i].pid == (pid_t)pid)
+			return source->context.symbols[i];
+	return NULL;
+}
+
+/* On top of a stack taken at a switch lie the frames of the probe itself: those above the scheduler's. */
+static uint32_t first_kernel_frame(const struct ps_raw *raw)
+{
+	if (raw->h.event != PS_RAW_OFFCPU)
+		return 0;
+	for (uint32_t i = 0; i < raw->kernel_frames && i < PS_KERNEL_FRAMES; i++)
+		if (!strcmp(symbols_kernel_name(raw->kernel[i]), "__schedule"))
+			return i;
+	return 0;
+}
+
+/* A chain of frame pointers that leaves the code is broken: what follows is chance. */
+static uint32_t put_stack(struct bpf_source *source, const struct ps_raw *raw)
+{
+	uint32_t frames[PS_KERNEL_FRAMES + PS_USER_FRAMES];
+	struct stream *stream = source->context.stream;
+	struct symbols *symbols = symbols_of(source, raw->tgid);
+	size_t count = 0;
+
+	for (uint32_t i = first_kernel_frame(raw); i < raw->kernel_frames && i < PS_KERNEL_FRAMES; i++)
+		frames[count++] = symbols_kernel_frame(stream, raw->kernel[i]);
+	for (uint32_t i = 0; symbols && i < raw->user_frames && i < PS_USER_FRAMES; i++) {
+		if (i && !symbols_is_code(symbols, raw->user[i] - 1))
+			break;
+		frames[count++] = symbols_frame(symbols, stream, raw->user[i], i > 0);
+	}
+	return stream_stack(stream, frames, count);
+}
+
+static uint32_t put_path(struct bpf_source *source, const struct ps_raw *raw)
+{
+	if (raw->syscall < 0)
+		return 0;
+	return proc_syscall_path(raw->tgid, raw->syscall, raw->args, source->context.stream);
+}
+
+static int put_sample(struct bpf_source *source, const struct ps_raw *raw)
+{
+	struct ps_ev_sample sample = {
+		.h = { raw->h.ts, raw->h.tid, PS_EV_SAMPLE, sizeof(sample) },
+		.period_ns = source->settings.sample_ns,
+		.syscall = raw->syscall,
+		.stack = put_stack(source, raw),
+		.path = put_path(source, raw),
+		.kind = PS_SAMPLE_CPU,
+	};
+
+	memcpy(sample.args, raw->args, sizeof(sample.args));
+	return stream_put(source->context.stream, &sample.h);
+}
+
+static int put_offcpu(struct bpf_source *source, const struct ps_raw *raw)
+{
+	struct ps_ev_offcpu off = {
+		.h = { raw->h.ts, raw->h.tid, PS_EV_OFFCPU, sizeof(off) },
+		.off_ns = raw->off_ns,
+		.wake_ns = raw->wake_ns,
+		.syscall = raw->syscall,
+		.state = raw->state,
+		.cpu = raw->cpu,
+		.stack = put_stack(source, raw),
+		.path = raw->state == PS_OFF_RUNNABLE ? 0 : put_path(source, raw),
+		.other = stream_string(source->context.stream, raw->other, strnlen(raw->other, sizeof(raw->other))),
+	};
+
+	memcpy(off.args, raw->args, sizeof(off.args));
+	return stream_put(source->context.stream, &off.h);
+}
+
+int bpf_raw_put(struct bpf_source *source, const struct ps_raw *raw)
+{
+	return raw->h.event == PS_RAW_SAMPLE ? put_sample(source, raw) : put_offcpu(source, raw);
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The loop threads under watch: those found at attach, and those that the poll
+ * probe meets later.
+ *
+ * The BPF side keeps the state of a thread, this side whether it was announced
+ * and its sampling timer. A thread is put under watch only after the probes are
+ * attached and only if they have not met it first (BPF_NOEXIST), so what is read
+ * from /proc never overwrites what was measured.
+ */
+#include "bpf_source.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proc.h"
+
+static size_t slot_of(uint32_t tid)
+{
+	return tid * 0x9e3779b1u >> 20 & (BPF_THREADS - 1);
+}
+
+struct bpf_thread *bpf_thread_find(struct bpf_source *source, uint32_t tid)
+{
+	for (size_t i = slot_of(tid); source->threads[i].tid; i = (i + 1) & (BPF_THREADS - 1))
+		if (source->threads[i].tid == tid)
+			return &source->threads[i];
+	return NULL;
+}
+
+struct bpf_thread *bpf_thread_add(struct bpf_source *source, uint32_t tid)
+{
+	size_t i = slot_of(tid);
+
+	if (source->thread_count >= BPF_THREADS / 2)
+		return NULL;
+	while (source->threads[i].tid)
+		i = (i + 1) & (BPF_THREADS - 1);
+	source->threads[i] = (struct bpf_thread){ .tid = tid };
+	source->thread_count++;
+	return &source->threads[i];
+}
+
+/* Closes the gap, so that what hashed past it is still found. */
+void bpf_thread_remove(struct bpf_source *source, struct bpf_thread *thread)
+{
+	size_t hole = thread - source->threads, i = hole;
+
+	if (thread->timer) {
+		bpf_link__destroy(thread->timer);
+		source->timer_count--;
+	}
+	source->thread_count--;
+	source->threads[hole].tid = 0;
+	for (i = (hole + 1) & (BPF_THREADS - 1); source->threads[i].tid; i = (i + 1) & (BPF_THREADS - 1)) {
+		size_t home = slot_of(source->threads[i].tid);
+
+		if (((i - home) & (BPF_THREADS - 1)) < ((i - hole) & (BPF_THREADS - 1)))
+			continue;
+		source->threads[hole] = source->threads[i];
+		source->threads[i].tid = 0;
+		hole = i;
+	}
+}
+
+static void put_loop(struct bpf_source *source, const struct bpf_thread *thread, uint64_t ts, uint32_t flags)
+{
+	struct ps_ev_loop loop = {
+		.h = { ts, thread->tid, PS_EV_LOOP, sizeof(loop) },
+		.pid = thread->pid,
+		.poller_fd = thread->poller_fd,
+		.backend = thread->backend,
+		.flags = flags,
+	};
+
+	source->put_failed += !!stream_put(source->context.stream, &loop.h);
+}
+
+/* Lets the filter of the scheduler probe pass this thread. */
+static int open_filter(const struct bpf_source *source, uint32_t tid)
+{
+	struct ps_filter filter;
+	const uint32_t zero = 0;
+	int err = bpf_map_lookup_elem(source->maps.filter, &zero, &filter);
+
+	if (err)
+		return err;
+	filter.words[tid / 64 % (PS_FILTER_BITS / 64)] |= 1ull << (tid % 64);
+	return bpf_map_update_elem(source->maps.filter, &zero, &filter, BPF_ANY);
+}
+
+static uint16_t off_state(pid_t pid, pid_t tid, int syscall)
+{
+	struct proc_stat stat;
+
+	if (proc_read_stat(pid, tid, &stat))
+		return PS_OFF_SLEEPING;
+	if (stat.state == 'T' || stat.state == 't')
+		return PS_OFF_STOPPED;
+	if (syscall < 0)
+		return PS_OFF_FAULT;
+	return stat.state == 'D' ? PS_OFF_DISK : PS_OFF_SLEEPING;
+}
+
+/* What the thread does now, as far as /proc tells; returns 0 when it does not. */
+static int look_at(struct ps_watch *watch, const struct loop_found *found)
+{
+	struct proc_syscall call;
+	int poller_fd = -1;
+	uint32_t fds, backend;
+
+	watch->mark_ns = stream_now();
+	if (proc_read_syscall(found->pid, found->tid, &call))
+		return 0;
+	backend = call.number >= 0 ? proc_poller(&call, &poller_fd, &fds) : 0;
+	if (backend && backend == watch->backend && poller_fd == watch->poller_fd) {
+		watch->entered_ns = watch->mark_ns;
+		return 1;
+	}
+	watch->flags |= found->is_guess ? PS_WATCH_GUESS : 0;
+	watch->busy_since_ns = watch->mark_ns;
+	if (call.number == PROC_SYSCALL_RUNNING)
+		return 1;
+	/* blocked: what it waits for is known, though nobody saw it begin */
+	watch->off.off_ns = watch->mark_ns;
+	watch->off.syscall = call.number >= 0 ? call.number : -1;
+	memcpy(watch->off.args, call.args, sizeof(watch->off.args));
+	watch->off.state = off_state(found->pid, found->tid, watch->off.syscall);
+	return 1;
+}
+
+/* Tells the state in which the thread was found. */
+static void put_seed(struct bpf_source *source, const struct bpf_thread *thread, const struct ps_watch *watch)
+{
+	struct ps_ev_poll_enter waits = {
+		.h = { watch->mark_ns, thread->tid, PS_EV_POLL_ENTER, sizeof(waits) },
+		.poller_fd = thread->poller_fd,
+		.backend = thread->backend,
+		.timeout_ns = -1,
+		.on_cpu_ns = PS_UNKNOWN,
+		.runnable_ns = PS_UNKNOWN,
+		.blocked_ns = PS_UNKNOWN,
+	};
+	struct ps_ev_poll_return busy = {
+		.h = { watch->mark_ns, thread->tid, PS_EV_POLL_RETURN, sizeof(busy) },
+		.poller_fd = thread->poller_fd,
+		.backend = thread->backend,
+		.flags = PS_POLL_UNDERWAY,
+	};
+
+	if (watch->flags & PS_WATCH_QUIET)
+		return;
+	source->put_failed += !!stream_put(source->context.stream, watch->busy_since_ns ? &busy.h : &waits.h);
+}
+
+static void seed(struct bpf_source *source, const struct loop_found *found)
+{
+	struct ps_watch watch = {
+		.poller_fd = found->poller_fd,
+		.backend = found->backend,
+		.tgid = found->pid,
+		.flags = found->has_ring ? PS_WATCH_QUIET : 0,
+		.off = { .syscall = -1 },
+	};
+	uint32_t tid = found->tid;
+	struct bpf_thread *thread = bpf_thread_find(source, tid);
+
+	/* a thread has one loop: the first that was found */
+	if (thread || !(thread = bpf_thread_add(source, tid)))
+		return;
+	thread->pid = found->pid;
+	thread->poller_fd = found->poller_fd;
+	thread->backend = found->backend;
+	thread->told = 1;
+	bpf_timer_open(source, thread);
+	int seen = look_at(&watch, found);
+	watch.off.tgid = found->pid;
+	watch.off.h.tid = tid;
+	if (!open_filter(source, tid) && !bpf_map_update_elem(source->maps.threads, &tid, &watch, BPF_NOEXIST) && seen)
+		put_seed(source, thread, &watch);
+}
+
+void bpf_threads_seed(struct bpf_source *source)
+{
+	for (size_t i = 0; i < source->context.loop_count; i++) {
+		const struct loop_found *found = &source->context.loops[i];
+
+		if (found->tid && found->backend && found->backend != PS_BACKEND_IO_URING)
+			seed(source, found);
+	}
+}
+
+void bpf_thread_tell(struct bpf_source *source, uint32_t tid, int32_t poller_fd, uint64_t ts)
+{
+	struct bpf_thread *thread = bpf_thread_find(source, tid);
+	struct ps_watch watch;
+
+	if (thread && thread->told && thread->poller_fd == poller_fd)
+		return;
+	if (bpf_map_lookup_elem(source->maps.threads, &tid, &watch))
+		return;
+	if (thread) {
+		/* found busy, with another poller than the one it came back to */
+		put_loop(source, thread, ts, PS_LOOP_GONE);
+	} else if (!(thread = bpf_thread_add(source, tid))) {
+		return;
+	} else {
+		proc_put_thread(source->context.stream, watch.tgid, tid, PS_ROLE_LOOP, 0);
+	}
+	thread->pid = watch.tgid;
+	thread->poller_fd = poller_fd;
+	thread->backend = watch.backend;
+	thread->told = 1;
+	put_loop(source, thread, ts, 0);
+	bpf_timer_open(source, thread);
+}
+
+static int is_gone(const struct bpf_thread *thread)
+{
+	char path[64], link[32];
+
+	snprintf(path, sizeof(path), "/proc/%u/task/%u", thread->pid, thread->tid);
+	if (access(path, F_OK))
+		return 1;
+	if (thread->backend != PS_BACKEND_EPOLL)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%u/fd/%d", thread->pid, thread->poller_fd);
+	ssize_t bytes = readlink(path, link, sizeof(link));
+	if (bytes < 0)
+		return errno == ENOENT;
+	return bytes != 22 || memcmp(link, "anon_inode:[eventpoll]", 22);
+}
+
+void bpf_threads_sweep(struct bpf_source *source)
+{
+	uint64_t now = stream_now();
+
+	for (size_t i = 0; i < BPF_THREADS; i++) {
+		struct bpf_thread *thread = &source->threads[i];
+
+		if (!thread->tid || !is_gone(thread))
+			continue;
+		bpf_map_delete_elem(source->maps.threads, &thread->tid);
+		put_loop(source, thread, now, PS_LOOP_GONE);
+		bpf_thread_remove(source, thread);
+		i--;
+	}
+}
