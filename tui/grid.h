@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#define GRID_MAX 1024       /* columns and rows are clipped to this */
+
 enum grid_style {          /* meaning, not colour: themes decide */
 	STYLE_NORMAL, STYLE_DIM, STYLE_BOLD, STYLE_TITLE, STYLE_HEAD, STYLE_SELECTED,
 	STYLE_GOOD, STYLE_WARN, STYLE_CRIT, STYLE_KEY, STYLE_COUNT
@@ -28,6 +30,8 @@ int grid_put(struct grid *grid, int x, int y, int room, enum grid_style style, c
 int grid_print(struct grid *grid, int x, int y, int room, enum grid_style style, const char *format, ...)
 	__attribute__((format(printf, 6, 7)));
 void grid_fill(struct grid *grid, int x, int y, int columns, uint32_t rune, enum grid_style style);
+void grid_restyle(struct grid *grid, int x, int y, int columns, enum grid_style style);
+void grid_to_ascii(struct grid *grid);                     /* whatever is not ASCII becomes '?' */
 int grid_write(const struct grid *grid, FILE *out);        /* plain text, trailing spaces cut */
 
 #endif

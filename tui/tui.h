@@ -17,6 +17,8 @@
 
 struct tui;
 
+#define TUI_RUNE 0x1000000         /* or-ed to characters above 255, which else look like KEY_* */
+
 /* A key of the host (scenario of the demo, step of a replay): shown in help and handled after the dashboard's own. */
 struct tui_host_key {
 	int key;                   /* character or KEY_* of ncurses */
@@ -37,6 +39,9 @@ struct tui_options {
 	uint64_t stall_ns;
 };
 
+/* Sets ascii and colour from locale and NO_COLOR; call it first, then let options of the command line win. */
+void tui_options_default(struct tui_options *options);
+
 int tui_open(struct tui **tui, const struct tui_options *options);
 void tui_close(struct tui *tui);
 
@@ -48,10 +53,19 @@ int tui_key(struct tui *tui, const struct model *model, const struct tui_status 
 /* ---- the terminal (tui/terminal.c is the only user of ncurses) ---- */
 int terminal_open(const struct tui_options *options);  /* -ENOTTY, -EINVAL: TERM unknown or dumb */
 void terminal_size(int *columns, int *rows);
-int terminal_key(void);            /* next key, -1 = none now; KEY_RESIZE on a resize */
+/*
+ * Next key, -1 = none now, -2 = the terminal has hung up; KEY_RESIZE on a resize. Never waits.
+ * Ask until -1 whenever stdin is readable and before each drawing (a resize makes nothing readable).
+ */
+int terminal_key(void);
 void terminal_show(const struct grid *grid);
+void terminal_redraw(void);        /* the next show draws every cell */
 void terminal_close(void);         /* restores; safe to call twice and from atexit */
-/* Restores the terminal on every death: SIGSEGV, SIGTERM, SIGHUP, SIGINT; handles Ctrl-Z and coming back. */
+/*
+ * Restores the terminal on every death, then lets the signal do its work: SIGSEGV and its like always; SIGTERM,
+ * SIGHUP, SIGINT, SIGQUIT where nobody has a handler yet (who has one calls terminal_close()). Handles Ctrl-Z and
+ * coming back. Call after terminal_open().
+ */
 void terminal_guard(void);
 
 /* The key table as text for README, help and the man page. */

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Help and glossary: lists made from the key table, the screens and their columns; they scroll. */
+#include <string.h>
+
+#include "keys.h"
+
+struct list {
+	const struct view *view;
+	struct area area;
+	int skip;      /* lines above the top */
+	int lines;     /* all so far */
+};
+
+static void add_line(struct list *list, enum grid_style style, const char *name, const char *note)
+{
+	int y = list->lines++ - list->skip;
+	if (y < 0 || y >= list->area.rows)
+		return;
+	int used = area_put(list->view, list->area, 2, y, style, name);
+	area_print(list->view, list->area, used < 16 ? 18 : used + 4, y, STYLE_NORMAL, "%s", note);
+}
+
+static void add_head(struct list *list, const char *title)
+{
+	if (list->lines)
+		add_line(list, STYLE_NORMAL, "", "");
+	add_line(list, STYLE_HEAD, title, "");
+}
+
+static void list_help(struct list *list)
+{
+	const struct tui_host_key *host = list->view->status->keys;
+
+	add_head(list, "KEYS");
+	for (const struct key *row = keys; row->name; row++)
+		add_line(list, STYLE_KEY, row->name, row->note);
+	if (host && host->key)
+		add_head(list, "KEYS OF THIS COMMAND");
+	for (; host && host->key; host++) {
+		char name[48], key[16];
+		keys_print(host->key, key);
+		snprintf(name, sizeof(name), "%s %s", key, host->name);
+		add_line(list, STYLE_KEY, name, host->note ? host->note : "");
+	}
+	add_head(list, "SCREENS");
+	for (int i = 0; screens[i]; i++) {
+		char name[48];
+		snprintf(name, sizeof(name), "%d %s", screens[i]->digit, screens[i]->name);
+		add_line(list, STYLE_KEY, name, screens[i]->note);
+	}
+	add_head(list, "CELLS");
+	add_line(list, STYLE_KEY, "~", "estimated from samples, or a bound after loss");
+	add_line(list, STYLE_KEY, "n/a", "not measured; the trust line or screen 9 says why");
+	add_line(list, STYLE_KEY, "-", "does not apply here");
+}
+
+static void list_glossary(struct list *list, const struct screen *screen)
+{
+	add_head(list, screen->name);
+	add_line(list, STYLE_NORMAL, "", screen->note);
+	if (!screen->table)
+		return;
+	add_head(list, "COLUMNS (names for filters)");
+	for (const struct column *column = screen->table->columns; column->name; column++)
+		add_line(list, STYLE_KEY, column->name, column->note);
+}
+
+static int list_all(const struct view *view, struct tui *tui, struct area area)
+{
+	struct list list = { view, area, tui->scroll, 0 };
+	if (tui->overlay == OVERLAY_HELP)
+		list_help(&list);
+	else
+		list_glossary(&list, screens[tui->screen]);
+	return list.lines;
+}
+
+void overlay_draw(const struct view *view, struct tui *tui, struct area area)
+{
+	const char *note = "arrows scroll, q or Esc closes";
+	struct area list = area_head(view, area, tui->overlay == OVERLAY_HELP ? "HELP" : "GLOSSARY", note);
+	struct area nowhere = { 0, 0, 0, 0 };
+	int lines = list_all(view, tui, nowhere);
+
+	tui->scroll_page = list.rows;
+	if (tui->scroll > lines - list.rows)
+		tui->scroll = lines > list.rows ? lines - list.rows : 0;
+	list_all(view, tui, list);
+}

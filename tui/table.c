@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The table widget. table_collect() makes the sorted list of rows, everything
+ * else reads it; rows point into the model and are good for one draw or key.
+ * Invariant after table_collect(): place < shown, or both are 0.
+ */
+#include "table.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "text.h"
+
+#define COLUMNS_MAX 24
+#define FLEXIBLE_MIN 12  /* columns below which a flexible column is not worth showing */
+
+struct layout {
+	int gap;
+	int width[COLUMNS_MAX];  /* 0 = dropped */
+};
+
+/* ---- rows ---- */
+
+/* the first 8 bytes of a cell as a number: enough to sort texts by */
+static uint64_t text_key(const struct view *view, const struct column *column, const void *row)
+{
+	char text[CELL_TEXT] = "";
+	uint64_t key = 0;
+	column->print(view, row, text, sizeof(text));
+	for (size_t i = 0, end = 0; i < sizeof(key); i++) {
+		end |= !text[i];
+		key = key << 8 | (end ? 0 : (uint64_t)tolower((unsigned char)text[i]));
+	}
+	return key;
+}
+
+static int compare_rows(const void *a, const void *b, void *arg)
+{
+	const struct table_row *x = a, *y = b;
+	const struct table_state *state = arg;
+
+	if (x->key != y->key) {
+		if (x->key == PS_UNKNOWN || y->key == PS_UNKNOWN)
+			return x->key == PS_UNKNOWN ? 1 : -1;
+		int less = x->key < y->key ? -1 : 1;
+		return state->ascending ? less : -less;
+	}
+	return x->identity < y->identity ? 1 : x->identity > y->identity ? -1 : 0;
+}
+
+static int reserve_rows(struct table_state *state, size_t count)
+{
+	if (count <= state->room)
+		return 0;
+	struct table_row *rows = reallocarray(state->rows, count + count / 2, sizeof(*rows));
+	if (!rows)
+		return -ENOMEM;
+	state->rows = rows;
+	state->room = count + count / 2;
+	return 0;
+}
+
+static void find_selection(struct table_state *state)
+{
+	if (!state->shown) {
+		state->place = 0;
+		return;
+	}
+	if (!state->selected) {
+		state->place = 0;
+		return;
+	}
+	for (size_t i = 0; i < state->shown; i++) {
+		if (state->rows[i].identity == state->selected) {
+			state->place = i;
+			return;
+		}
+	}
+	if (state->place >= state->shown)
+		state->place = state->shown - 1;
+	state->selected = state->rows[state->place].identity;
+}
+
+static void begin_state(const struct table *table, struct table_state *state)
+{
+	if (state->begun)
+		return;
+	const struct column *column = &table->columns[table->sort];
+	state->begun = 1;
+	state->sort = table->sort;
+	state->ascending = column->ascending || !column->key;
+}
+
+int table_collect(const struct view *view, const struct table *table, struct table_state *state)
+{
+	begin_state(table, state);
+	state->shown = 0;
+	state->total = table->rows(view, NULL, 0);
+	const void **rows = malloc((state->total + 1) * sizeof(*rows));
+	int err = rows ? reserve_rows(state, state->total) : -ENOMEM;
+	if (err) {
+		free(rows);
+		state->total = state->place = 0;
+		return err;
+	}
+	state->total = table->rows(view, rows, state->total);
+	const struct column *sort = &table->columns[state->sort];
+	for (size_t i = 0; i < state->total; i++) {
+		if (!filter_shows(&state->filter, view, table->columns, rows[i]))
+			continue;
+		uint64_t key = sort->key ? sort->key(view, rows[i]) : text_key(view, sort, rows[i]);
+		state->rows[state->shown++] = (struct table_row){ rows[i], key, table->identity(rows[i]) };
+	}
+	free(rows);
+	if (state->shown)
+		qsort_r(state->rows, state->shown, sizeof(*state->rows), compare_rows, state);
+	find_selection(state);
+	return 0;
+}
+
+/* ---- drawing ---- */
+
+static int is_shown(const struct view *view, const struct column *column)
+{
+	return !column->shown || column->shown(view);
+}
+
+/* columns that the table needs; a flexible one at least FLEXIBLE_MIN */
+static int needed(const struct table *table, const struct layout *layout)
+{
+	int sum = 0;
+	for (int i = 0; table->columns[i].name; i++)
+		if (layout->width[i])
+			sum += layout->width[i] + layout->gap;
+	return 1 + sum - (sum ? layout->gap : 0);
+}
+
+static int least_wanted(const struct table *table, const struct layout *layout)
+{
+	int worst = -1;
+	for (int i = 0; table->columns[i].name; i++)
+		if (layout->width[i] && (worst < 0 || table->columns[i].priority >= table->columns[worst].priority))
+			worst = i;
+	return worst >= 0 && table->columns[worst].priority ? worst : -1;
+}
+
+static void lay_out(const struct view *view, const struct table *table, int columns, struct layout *layout)
+{
+	int flexible = -1;
+
+	memset(layout, 0, sizeof(*layout));
+	layout->gap = 2;
+	for (int i = 0; table->columns[i].name && i < COLUMNS_MAX; i++) {
+		if (!is_shown(view, &table->columns[i]))
+			continue;
+		layout->width[i] = table->columns[i].width ? table->columns[i].width : FLEXIBLE_MIN * 2;
+		if (!table->columns[i].width)
+			flexible = i;
+	}
+	if (needed(table, layout) > columns)
+		layout->gap = 1;
+	if (flexible >= 0)
+		layout->width[flexible] = FLEXIBLE_MIN;
+	for (int drop; needed(table, layout) > columns && (drop = least_wanted(table, layout)) >= 0;)
+		layout->width[drop] = 0;
+	if (flexible >= 0 && layout->width[flexible])
+		layout->width[flexible] += columns - needed(table, layout);
+	if (flexible >= 0 && layout->width[flexible] < 0)
+		layout->width[flexible] = 0;
+}
+
+/* one cell, aligned; what is too long ends in an ellipsis */
+static void put_cell(const struct view *view, struct area area, int x, int y, int width, int right,
+		     enum grid_style style, const char *text)
+{
+	int used = text_width(text);
+	if (right && used < width)
+		x += width - used;
+	area_fit(view, area, x, y, right && used < width ? used : width, style, text);
+}
+
+static void draw_header(const struct view *view, struct area area, const struct table *table,
+			const struct table_state *state, const struct layout *layout)
+{
+	int x = 1;
+	for (int i = 0; table->columns[i].name; i++) {
+		const struct column *column = &table->columns[i];
+		if (!layout->width[i])
+			continue;
+		char title[32];
+		const char *mark = state->ascending ? view->glyphs->up : view->glyphs->down;
+		snprintf(title, sizeof(title), "%s%s", column->title, i == state->sort ? mark : "");
+		put_cell(view, area, x, 0, layout->width[i], column->right, STYLE_HEAD, title);
+		x += layout->width[i] + layout->gap;
+	}
+}
+
+static void draw_row(const struct view *view, struct area area, int y, const struct table *table,
+		     const struct layout *layout, const struct table_row *row, int selected)
+{
+	enum grid_style style = table->style ? table->style(view, row->row) : STYLE_NORMAL;
+	int x = 1;
+
+	if (selected) {
+		style = STYLE_SELECTED;
+		grid_fill(view->grid, area.x, area.y + y, area.columns, ' ', style);
+		area_put(view, area, 0, y, style, view->glyphs->selected);
+	}
+	for (int i = 0; table->columns[i].name; i++) {
+		char text[CELL_TEXT] = "";
+		if (!layout->width[i])
+			continue;
+		table->columns[i].print(view, row->row, text, sizeof(text));
+		put_cell(view, area, x, y, layout->width[i], table->columns[i].right, style, text);
+		x += layout->width[i] + layout->gap;
+	}
+}
+
+static void scroll_to_selection(struct table_state *state)
+{
+	if (state->place < state->first)
+		state->first = state->place;
+	if (state->page && state->place >= state->first + state->page)
+		state->first = state->place - state->page + 1;
+	if (state->first + state->page > state->shown)
+		state->first = state->shown > state->page ? state->shown - state->page : 0;
+}
+
+static void draw_empty(const struct view *view, struct area area, const struct table *table,
+		       const struct table_state *state)
+{
+	if (state->total)
+		area_print(view, area, 2, 1, STYLE_DIM, "none of %zu matches the filter \"%s\"", state->total,
+			   state->filter.text);
+	else
+		area_print(view, area, 2, 1, STYLE_DIM, "%s", table->empty(view));
+}
+
+void table_draw(const struct view *view, struct area area, const struct table *table, struct table_state *state)
+{
+	struct layout layout;
+
+	if (area.rows < 1 || area.columns < 1)
+		return;
+	lay_out(view, table, area.columns, &layout);
+	draw_header(view, area, table, state, &layout);
+	state->page = (size_t)(area.rows - 1);
+	scroll_to_selection(state);
+	if (!state->shown)
+		draw_empty(view, area, table, state);
+	for (size_t i = 0; i < state->page && state->first + i < state->shown; i++)
+		draw_row(view, area, (int)i + 1, table, &layout, &state->rows[state->first + i],
+			 state->first + i == state->place);
+}
+
+/* ---- verbs ---- */
+
+const void *table_selected(const struct table_state *state)
+{
+	return state->place < state->shown ? state->rows[state->place].row : NULL;
+}
+
+void table_move(struct table_state *state, long rows)
+{
+	size_t last = state->shown ? state->shown - 1 : 0;
+
+	if (!state->shown)
+		return;
+	if (rows < 0)
+		state->place = rows == LONG_MIN || (size_t)-rows > state->place ? 0 : state->place - (size_t)-rows;
+	else
+		state->place = (size_t)rows > last - state->place ? last : state->place + (size_t)rows;
+	/* at the top by request: follow whatever is first from now on */
+	state->selected = rows == LONG_MIN ? 0 : state->rows[state->place].identity;
+}
+
+void table_select(struct table_state *state, uint64_t identity)
+{
+	state->selected = identity;
+	find_selection(state);
+}
+
+void table_sort(const struct view *view, const struct table *table, struct table_state *state, int step)
+{
+	int count = 0;
+
+	begin_state(table, state);
+	while (table->columns[count].name)
+		count++;
+	do
+		state->sort = (state->sort + step + count) % count;
+	while (!is_shown(view, &table->columns[state->sort]) && state->sort != table->sort);
+	const struct column *column = &table->columns[state->sort];
+	state->ascending = column->ascending || !column->key;
+}
+
+void table_close(struct table_state *state)
+{
+	free(state->rows);
+	filter_close(&state->filter);
+	memset(state, 0, sizeof(*state));
+}

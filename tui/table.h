@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Tables as data: a table is a list of columns and a way to get its rows. One
+ * widget sorts, filters, scrolls and draws them all; the glossary and the
+ * filter language read the same rows.
+ *
+ * A selection follows the identity of its row, not its place. Until the user
+ * moves it, the first row is selected, whichever that is.
+ */
+#ifndef TABLE_H
+#define TABLE_H
+
+#include "filter.h"
+#include "view.h"
+
+struct column {
+	const char *name;      /* in filters and the glossary */
+	const char *title;
+	int width;             /* columns; 0 = takes what the others leave (one per table) */
+	int priority;          /* 0 = always shown; the greatest is dropped first when room is short */
+	int right;             /* aligned right */
+	int ascending;         /* least first is the natural order; texts always are */
+	const char *note;      /* for the glossary */
+	/* what to sort by, greatest = worst; NULL = by the text. PS_UNKNOWN sorts last */
+	uint64_t (*key)(const struct view *view, const void *row);
+	void (*print)(const struct view *view, const void *row, char *out, size_t room);
+	int (*shown)(const struct view *view); /* NULL = always */
+	enum { NUMBER, DURATION, SIZE } unit;  /* of key, for filters */
+};
+
+struct table {
+	const struct column *columns;  /* ends with name NULL */
+	int sort;                      /* column at first */
+	/* Fills at most `room` rows, returns how many there are. */
+	size_t (*rows)(const struct view *view, const void **rows, size_t room);
+	uint64_t (*identity)(const void *row);        /* never 0 */
+	enum grid_style (*style)(const struct view *view, const void *row); /* NULL = normal */
+	const char *(*empty)(const struct view *view); /* said when there is no row */
+};
+
+struct table_row { const void *row; uint64_t key, identity; };
+
+struct table_state {
+	int begun;                     /* sort and direction are set */
+	int sort, ascending;
+	uint64_t selected;             /* identity; 0 = the first row */
+	size_t place;                  /* where the selected row was: its successor inherits */
+	size_t first;                  /* topmost row shown */
+	size_t page;                   /* rows shown at the last draw */
+	size_t total, shown;           /* rows before and after the filter */
+	struct filter filter;
+	struct table_row *rows;        /* sorted and filtered, of the last collect */
+	size_t room;
+};
+
+/* Collects, filters, sorts; finds the selection again. Returns 0 or -ENOMEM (then no rows). */
+int table_collect(const struct view *view, const struct table *table, struct table_state *state);
+/* Header and rows, after table_collect(). */
+void table_draw(const struct view *view, struct area area, const struct table *table, struct table_state *state);
+const void *table_selected(const struct table_state *state);  /* NULL = no row */
+void table_move(struct table_state *state, long rows);        /* clipped; LONG_MIN, LONG_MAX = the ends */
+void table_select(struct table_state *state, uint64_t identity);
+void table_sort(const struct view *view, const struct table *table, struct table_state *state, int step);
+void table_close(struct table_state *state);
+
+#endif

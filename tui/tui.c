@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The dashboard: state, the picture it shows, and one draw.
+ *
+ * A pause clones the model; the clone is what screens draw from until the
+ * pause ends, while the host goes on feeding the live one. Time is the model's:
+ * nothing here asks a clock, so equal input draws equal grids.
+ */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <errno.h>
+
+#include "state.h"
+
+#define LEAST_COLUMNS 40
+#define LEAST_ROWS 8
+
+const struct screen *const screens[] = {
+	&screen_overview, &screen_stalls, NULL,
+};
+
+int tui_open(struct tui **tui, const struct tui_options *options)
+{
+	struct tui *new = calloc(1, sizeof(*new));
+	if (!new)
+		return -ENOMEM;
+	new->options = *options;
+	new->glyphs = glyphs_of(options->ascii);
+	*tui = new;
+	return 0;
+}
+
+void tui_close(struct tui *tui)
+{
+	if (!tui)
+		return;
+	for (int i = 0; i < SCREENS_MAX; i++)
+		table_close(&tui->tables[i]);
+	model_close(tui->frozen);
+	model_close(tui->mark);
+	rates_close(&tui->rates);
+	free(tui);
+}
+
+void tui_say(struct tui *tui, const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(tui->message, sizeof(tui->message), format, arguments);
+	va_end(arguments);
+}
+
+int tui_find_screen(int digit)
+{
+	for (int i = 0; screens[i]; i++)
+		if (screens[i]->digit == digit)
+			return i;
+	return -1;
+}
+
+void tui_go(struct tui *tui, int screen, int remember)
+{
+	if (screen < 0)
+		return;
+	tui->overlay = OVERLAY_NONE;
+	tui->scroll = 0;
+	if (remember && screen != tui->screen) {
+		if (tui->depth == TRAIL_MAX)
+			memmove(tui->trail, tui->trail + 1, sizeof(*tui->trail) * (size_t)--tui->depth);
+		tui->trail[tui->depth++] = tui->screen;
+		tui->evidence = 0;
+	}
+	tui->screen = screen;
+}
+
+/* ---- what is looked at ---- */
+
+static int is_worse(const struct loop *loop, const struct loop *than)
+{
+	if ((loop->state == LOOP_GONE) != (than->state == LOOP_GONE))
+		return than->state == LOOP_GONE;
+	if (loop->stall_total_ns != than->stall_total_ns)
+		return loop->stall_total_ns > than->stall_total_ns;
+	return loop->busy_ns > than->busy_ns;
+}
+
+static size_t choose_loop(const struct tui *tui, const struct model *model)
+{
+	size_t worst = 0;
+	for (size_t i = 0; i < model->loop_count; i++) {
+		const struct loop *loop = model->loops[i];
+		if (tui->loop_chosen && loop->tid == tui->loop_tid && loop->poller_fd == tui->loop_fd)
+			return i;
+		if (is_worse(loop, model->loops[worst]))
+			worst = i;
+	}
+	return worst;
+}
+
+static const struct pool *find_pool(const struct model *model, uint32_t pid)
+{
+	for (size_t i = 0; i < model->pool_count; i++)
+		if (model->pools[i]->pid == pid)
+			return model->pools[i];
+	return NULL;
+}
+
+static void choose(struct tui *tui, struct view *view)
+{
+	const struct model *model = view->model;
+
+	if (model->loop_count) {
+		size_t index = choose_loop(tui, model);
+		view->loop = model->loops[index];
+		view->loop_number = index + 1;
+		view->process = view->loop->process;
+		view->pool = find_pool(model, view->loop->pid);
+	} else if (model->process_count) {
+		view->process = model->processes[0];
+		view->pool = find_pool(model, view->process->pid);
+	}
+	if (!view->mark)
+		return;
+	if (view->loop)
+		view->loop_mark = model_loop(view->mark, view->loop->tid, view->loop->poller_fd);
+	if (view->pool)
+		view->pool_mark = find_pool(view->mark, view->pool->pid);
+}
+
+void tui_view(struct tui *tui, const struct model *model, const struct tui_status *status, struct grid *grid,
+	      struct view *view)
+{
+	memset(view, 0, sizeof(*view));
+	view->model = tui->frozen ? tui->frozen : model;
+	view->paused = tui->frozen != NULL;
+	view->paused_ns = model->now_ns > view->model->now_ns ? model->now_ns - view->model->now_ns : 0;
+	view->mark = tui->mark;
+	view->status = status;
+	view->rates = &tui->rates;
+	view->glyphs = tui->glyphs;
+	view->grid = grid;
+	view->stall_ns = view->model->config.stall_ns ? view->model->config.stall_ns : tui->options.stall_ns;
+	choose(tui, view);
+	view->finding_count = model_findings(view->model, view->findings, VIEW_FINDINGS);
+	if (view->finding_count > VIEW_FINDINGS)
+		view->finding_count = VIEW_FINDINGS;
+	view->verdict = model_verdict(view->model, view->verdict_text, sizeof(view->verdict_text));
+	const struct screen *screen = screens[tui->screen];
+	if (screen->table && table_collect(view, screen->table, &tui->tables[tui->screen]))
+		tui_say(tui, "out of memory for this table");
+}
+
+/* ---- drawing ---- */
+
+static void draw_too_small(struct grid *grid)
+{
+	grid_print(grid, 0, 0, -1, STYLE_NORMAL, "needs %dx%d", LEAST_COLUMNS, LEAST_ROWS);
+	grid_print(grid, 0, 1, -1, STYLE_NORMAL, "this is %dx%d", grid->columns, grid->rows);
+	grid_put(grid, 0, 2, -1, STYLE_DIM, "collecting goes on");
+	grid_put(grid, 0, 3, -1, STYLE_DIM, "q quits");
+}
+
+/* the view points into the tui; a pause may lie between two pictures of rates */
+static void take_rates(struct tui *tui, const struct view *view)
+{
+	if (!view->loop || view->paused)
+		return;
+	if (rates_take(&tui->rates, view->model, view->loop, view->pool))
+		tui_say(tui, "out of memory for rates");
+}
+
+void tui_draw(struct tui *tui, const struct model *model, const struct tui_status *status, struct grid *grid)
+{
+	struct view view;
+
+	tui->columns = grid->columns;
+	tui->rows = grid->rows;
+	grid_clear(grid);
+	if (grid->columns < LEAST_COLUMNS || grid->rows < LEAST_ROWS) {
+		draw_too_small(grid);
+		return;
+	}
+	tui_view(tui, model, status, grid, &view);
+	take_rates(tui, &view);
+	struct area area = frame_draw(&view, tui);
+	if (tui->overlay != OVERLAY_NONE)
+		overlay_draw(&view, tui, area);
+	else
+		screens[tui->screen]->draw(&view, tui, area);
+	if (tui->options.ascii)
+		grid_to_ascii(grid);
+}
