@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "table.h"
+#include "sheet.h"
 #include "text.h"
+
+#define MILLIONTHS_PER_PERCENT 10000u
 
 static const struct { const char *text; enum filter_op op; } operators[] = {
 	{ "<=", FILTER_LE }, { ">=", FILTER_GE }, { "!=", FILTER_NE },
@@ -31,7 +33,7 @@ static int parse_value(const struct column *column, const char *text, uint64_t *
 		return 0;
 	if (column->unit == SIZE && !text_parse_size(text, value))
 		return 0;
-	*value = strtoull(text, &end, 10);
+	*value = strtoull(text, &end, 10) * (column->unit == PERCENT ? MILLIONTHS_PER_PERCENT : 1);
 	return end == text || (*end && strcmp(end, "%")) ? -1 : 0;
 }
 

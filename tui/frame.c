@@ -163,7 +163,7 @@ static void add_keys(const struct view *view, const struct tui *tui, struct line
 /* what was typed or said goes before the keys */
 static void draw_keys(const struct view *view, const struct tui *tui, struct area area)
 {
-	const char *filter = tui->tables[tui->screen].filter.text;
+	const char *filter = tui->sheets[tui->screen].filter.text;
 	struct line line;
 
 	if (tui->typing) {

@@ -8,7 +8,7 @@
 #define GLYPH_LEVELS 5
 
 struct glyphs {
-	uint32_t rule, wall, corner, tee;  /* horizontal, vertical, where they meet, where the wall ends */
+	uint32_t rule, wall, corner, cross; /* horizontal, vertical, where the wall begins, where they cross */
 	uint32_t bar, bar_empty;
 	uint32_t level[GLYPH_LEVELS];      /* of a sparkline, from nothing to the worst */
 	const char *ellipsis;              /* one column */

@@ -14,9 +14,9 @@
 #include "keys.h"
 #include "rune.h"
 
-static struct table_state *table_of(struct press *press)
+static struct sheet_state *state_of(struct press *press)
 {
-	return &press->tui->tables[press->tui->screen];
+	return &press->tui->sheets[press->tui->screen];
 }
 
 static const struct screen *screen_of(struct press *press)
@@ -43,26 +43,11 @@ static void show_glossary(struct press *press)
 	toggle_overlay(press, OVERLAY_GLOSSARY);
 }
 
-/* the innermost thing that is open; 1 = closed something */
-static int close_innermost(struct tui *tui)
-{
-	tui->scroll = 0;
-	if (tui->overlay != OVERLAY_NONE) {
-		tui->overlay = OVERLAY_NONE;
-		return 1;
-	}
-	if (!tui->depth)
-		return 0;
-	tui->evidence = 0;
-	tui_go(tui, tui->trail[--tui->depth], 0);
-	return 1;
-}
-
 static void quit(struct press *press)
 {
 	struct tui *tui = press->tui;
 	if (tui->overlay != OVERLAY_NONE)
-		close_innermost(tui);
+		tui->overlay = OVERLAY_NONE;
 	else
 		tui->quit = 1;
 }
@@ -70,15 +55,13 @@ static void quit(struct press *press)
 static void go_back(struct press *press)
 {
 	struct tui *tui = press->tui;
-	struct table_state *table = table_of(press);
+	struct sheet_state *state = state_of(press);
 
-	if (close_innermost(tui))
-		return;
-	if (tui->evidence)
-		tui->evidence = 0;
-	else if (*table->filter.text)
-		filter_set(&table->filter, screen_of(press)->table->columns, "");
-	else
+	if (tui->overlay != OVERLAY_NONE)
+		tui->overlay = OVERLAY_NONE;
+	else if (*state->filter.text && !tui->evidence)
+		filter_set(&state->filter, screen_of(press)->sheet->columns, "");
+	else if (!tui_back(tui))
 		tui_say(tui, "q quits");
 }
 
@@ -88,7 +71,7 @@ static void go_digit(struct press *press)
 	if (screen < 0)
 		tui_say(press->tui, "no screen %c here", press->key);
 	else
-		tui_go(press->tui, screen, 1);
+		tui_go(press->tui, screen);
 }
 
 static void step_screen(struct press *press, int step)
@@ -96,7 +79,7 @@ static void step_screen(struct press *press, int step)
 	int count = 0;
 	while (screens[count])
 		count++;
-	tui_go(press->tui, (press->tui->screen + step + count) % count, 1);
+	tui_go(press->tui, (press->tui->screen + step + count) % count);
 }
 
 static void go_next(struct press *press)
@@ -113,7 +96,7 @@ static void drill(struct press *press)
 {
 	struct tui *tui = press->tui;
 	const struct screen *screen = screen_of(press);
-	const void *row = screen->table ? table_selected(table_of(press)) : NULL;
+	const void *row = screen->sheet ? sheet_selected(state_of(press)) : NULL;
 
 	if (tui->overlay != OVERLAY_NONE)
 		return;
@@ -128,8 +111,8 @@ static void move_by(struct press *press, long rows)
 	struct tui *tui = press->tui;
 
 	if (tui->overlay == OVERLAY_NONE && !tui->evidence) {
-		if (screen_of(press)->table)
-			table_move(table_of(press), rows);
+		if (screen_of(press)->sheet)
+			sheet_move(state_of(press), rows);
 		return;
 	}
 	/* the drawing clips the far end, it knows the length */
@@ -146,7 +129,7 @@ static void move_by(struct press *press, long rows)
 static long page_of(struct press *press)
 {
 	struct tui *tui = press->tui;
-	long page = tui->overlay != OVERLAY_NONE || tui->evidence ? tui->scroll_page : (long)table_of(press)->page;
+	long page = tui->overlay != OVERLAY_NONE || tui->evidence ? tui->scroll_page : (long)state_of(press)->page;
 	return page > 1 ? page - 1 : 1;
 }
 
@@ -198,16 +181,16 @@ static void step_stall(struct press *press, int step)
 {
 	struct tui *tui = press->tui;
 
-	if (screen_of(press)->table != &stalls_table)
-		tui_go(tui, tui_find_screen(2), 1);
-	struct table_state *table = &tui->tables[tui->screen];
-	uint64_t id = table->selected || !table->shown ? table->selected : table->rows[table->place].identity;
+	if (screen_of(press)->sheet != &stalls_sheet)
+		tui_go(tui, tui_find_screen(2));
+	struct sheet_state *sheet = &tui->sheets[tui->screen];
+	uint64_t id = sheet->selected || !sheet->shown ? sheet->selected : sheet->rows[sheet->place].identity;
 	const struct stall *stall = next_stall(press->view->model, id, step);
 	if (!stall) {
 		tui_say(tui, step > 0 ? "no later stall" : "no earlier stall");
 		return;
 	}
-	table->selected = stall->id;
+	sheet->selected = stall->id;
 	tui->scroll = 0;
 }
 
@@ -227,19 +210,19 @@ static void start_filter(struct press *press)
 {
 	struct tui *tui = press->tui;
 
-	if (!screen_of(press)->table) {
+	if (!screen_of(press)->sheet) {
 		tui_say(tui, "nothing to filter on this screen");
 		return;
 	}
-	snprintf(tui->before_typing, sizeof(tui->before_typing), "%s", table_of(press)->filter.text);
+	snprintf(tui->before_typing, sizeof(tui->before_typing), "%s", state_of(press)->filter.text);
 	tui->overlay = OVERLAY_NONE;
 	tui->typing = 1;
 }
 
 static void sort_by(struct press *press, int step)
 {
-	if (screen_of(press)->table)
-		table_sort(press->view, screen_of(press)->table, table_of(press), step);
+	if (screen_of(press)->sheet)
+		sheet_sort(press->view, screen_of(press)->sheet, state_of(press), step);
 }
 
 static void sort_left(struct press *press)
@@ -254,7 +237,7 @@ static void sort_right(struct press *press)
 
 static void sort_reverse(struct press *press)
 {
-	table_of(press)->ascending = !table_of(press)->ascending;
+	state_of(press)->ascending = !state_of(press)->ascending;
 }
 
 /* ---- the picture ---- */
@@ -382,8 +365,8 @@ static void erase_rune(char *text)
 /* a key while the filter is typed */
 static void type_key(struct tui *tui, int key)
 {
-	const struct column *columns = screens[tui->screen]->table->columns;
-	struct filter *filter = &tui->tables[tui->screen].filter;
+	const struct column *columns = screens[tui->screen]->sheet->columns;
+	struct filter *filter = &tui->sheets[tui->screen].filter;
 	char text[FILTER_TEXT];
 
 	snprintf(text, sizeof(text), "%s", filter->text);

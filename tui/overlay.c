@@ -1,20 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Help and glossary: lists made from the key table, the screens and their columns; they scroll. */
-#include <string.h>
+#include <stdio.h>
 
 #include "keys.h"
-
-struct list {
-	const struct view *view;
-	struct area area;
-	int skip;      /* lines above the top */
-	int lines;     /* all so far */
-};
+#include "list.h"
 
 static void add_line(struct list *list, enum grid_style style, const char *name, const char *note)
 {
-	int y = list->lines++ - list->skip;
-	if (y < 0 || y >= list->area.rows)
+	int y = list_next(list);
+	if (y < 0)
 		return;
 	int used = area_put(list->view, list->area, 2, y, style, name);
 	area_print(list->view, list->area, used < 16 ? 18 : used + 4, y, STYLE_NORMAL, "%s", note);
@@ -58,10 +52,10 @@ static void list_glossary(struct list *list, const struct screen *screen)
 {
 	add_head(list, screen->name);
 	add_line(list, STYLE_NORMAL, "", screen->note);
-	if (!screen->table)
+	if (!screen->sheet)
 		return;
 	add_head(list, "COLUMNS (names for filters)");
-	for (const struct column *column = screen->table->columns; column->name; column++)
+	for (const struct column *column = screen->sheet->columns; column->name; column++)
 		add_line(list, STYLE_KEY, column->name, column->note);
 }
 
@@ -83,7 +77,6 @@ void overlay_draw(const struct view *view, struct tui *tui, struct area area)
 	int lines = list_all(view, tui, nowhere);
 
 	tui->scroll_page = list.rows;
-	if (tui->scroll > lines - list.rows)
-		tui->scroll = lines > list.rows ? lines - list.rows : 0;
+	list_clip(&tui->scroll, lines, list.rows);
 	list_all(view, tui, list);
 }

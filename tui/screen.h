@@ -6,7 +6,7 @@
 #ifndef SCREEN_H
 #define SCREEN_H
 
-#include "table.h"
+#include "sheet.h"
 #include "view.h"
 
 #define SCREENS_MAX 10
@@ -17,7 +17,7 @@ struct screen {
 	int digit;                     /* key and number of the tab */
 	const char *name, *brief;      /* for wide and narrow tabs */
 	const char *note;              /* one sentence for the help */
-	const struct table *table;     /* the table that keys act on; NULL = none */
+	const struct sheet *sheet;     /* the table that keys act on; NULL = none */
 	/* Draws between verdict and trust line; the table is collected already. */
 	void (*draw)(struct view *view, struct tui *tui, struct area area);
 	/* "7", "2!": what the tab says in brackets; "" = nothing. NULL = nothing ever. */
@@ -33,6 +33,6 @@ extern const struct screen screen_overview, screen_stalls, screen_phases, screen
 extern const struct screen *const screens[];  /* ends with NULL, in order of digits */
 
 /* tables that more than one screen shows */
-extern const struct table stalls_table, fds_table;
+extern const struct sheet stalls_sheet, fds_sheet;
 
 #endif

@@ -9,12 +9,16 @@
 
 enum overlay { OVERLAY_NONE, OVERLAY_HELP, OVERLAY_GLOSSARY };
 
+/* a place of the dashboard */
+struct step { int screen, evidence; };
+
 struct tui {
 	struct tui_options options;
 	const struct glyphs *glyphs;
 	int screen;                              /* index in screens[] */
-	int trail[TRAIL_MAX], depth;             /* screens that Esc goes back to */
-	struct table_state tables[SCREENS_MAX];  /* per screen */
+	struct step trail[TRAIL_MAX];            /* where Esc goes back to */
+	int depth;
+	struct sheet_state sheets[SCREENS_MAX];  /* per screen */
 	enum overlay overlay;
 	int scroll, scroll_page;                 /* of the overlay or of the evidence */
 	int evidence;                            /* Stalls: the evidence fills the screen */
@@ -35,7 +39,9 @@ void tui_say(struct tui *tui, const char *format, ...) __attribute__((format(pri
 /* Fills the view from live or frozen model and collects the table of the screen. */
 void tui_view(struct tui *tui, const struct model *model, const struct tui_status *status, struct grid *grid,
 	      struct view *view);
-void tui_go(struct tui *tui, int screen, int remember);
+void tui_go(struct tui *tui, int screen);
+int tui_back(struct tui *tui);                     /* 1, or 0: at the beginning already */
+void tui_show_stall(struct tui *tui, uint64_t id);  /* on the Stalls screen, evidence open */
 int tui_find_screen(int digit);                    /* index, or -1 */
 /* Draws the picture on a grid of its own and writes it to a new file. 0 or -errno; name receives the file's. */
 int snapshot_save(struct tui *tui, const struct model *model, const struct tui_status *status, char *name, size_t room);

@@ -36,7 +36,7 @@ void tui_close(struct tui *tui)
 	if (!tui)
 		return;
 	for (int i = 0; i < SCREENS_MAX; i++)
-		table_close(&tui->tables[i]);
+		sheet_close(&tui->sheets[i]);
 	model_close(tui->frozen);
 	model_close(tui->mark);
 	rates_close(&tui->rates);
@@ -59,19 +59,44 @@ int tui_find_screen(int digit)
 	return -1;
 }
 
-void tui_go(struct tui *tui, int screen, int remember)
+/* remembers where Esc leads; of a long way the last steps */
+static void leave_step(struct tui *tui)
+{
+	if (tui->depth == TRAIL_MAX)
+		memmove(tui->trail, tui->trail + 1, sizeof(*tui->trail) * (size_t)--tui->depth);
+	tui->trail[tui->depth++] = (struct step){ tui->screen, tui->evidence };
+}
+
+void tui_go(struct tui *tui, int screen)
 {
 	if (screen < 0)
 		return;
 	tui->overlay = OVERLAY_NONE;
 	tui->scroll = 0;
-	if (remember && screen != tui->screen) {
-		if (tui->depth == TRAIL_MAX)
-			memmove(tui->trail, tui->trail + 1, sizeof(*tui->trail) * (size_t)--tui->depth);
-		tui->trail[tui->depth++] = tui->screen;
-		tui->evidence = 0;
-	}
+	if (screen != tui->screen || tui->evidence)
+		leave_step(tui);
 	tui->screen = screen;
+	tui->evidence = 0;
+}
+
+int tui_back(struct tui *tui)
+{
+	if (!tui->depth)
+		return 0;
+	struct step step = tui->trail[--tui->depth];
+	tui->screen = step.screen;
+	tui->evidence = step.evidence;
+	tui->scroll = 0;
+	return 1;
+}
+
+void tui_show_stall(struct tui *tui, uint64_t id)
+{
+	leave_step(tui);
+	tui->screen = tui_find_screen(2);
+	tui->sheets[tui->screen].selected = id;
+	tui->evidence = 1;
+	tui->scroll = 0;
 }
 
 /* ---- what is looked at ---- */
@@ -147,7 +172,7 @@ void tui_view(struct tui *tui, const struct model *model, const struct tui_statu
 		view->finding_count = VIEW_FINDINGS;
 	view->verdict = model_verdict(view->model, view->verdict_text, sizeof(view->verdict_text));
 	const struct screen *screen = screens[tui->screen];
-	if (screen->table && table_collect(view, screen->table, &tui->tables[tui->screen]))
+	if (screen->sheet && sheet_collect(view, screen->sheet, &tui->sheets[tui->screen]))
 		tui_say(tui, "out of memory for this table");
 }
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Tables as data: a table is a list of columns and a way to get its rows. One
- * widget sorts, filters, scrolls and draws them all; the glossary and the
- * filter language read the same rows.
+ * Sheets: tables for people, as data. A sheet is a list of columns and a way to
+ * get its rows. One widget sorts, filters, scrolls and draws them all; the
+ * glossary and the filter language read the same columns.
  *
  * A selection follows the identity of its row, not its place. Until the user
  * moves it, the first row is selected, whichever that is.
  */
-#ifndef TABLE_H
-#define TABLE_H
+#ifndef SHEET_H
+#define SHEET_H
 
 #include "filter.h"
 #include "view.h"
@@ -25,10 +25,10 @@ struct column {
 	uint64_t (*key)(const struct view *view, const void *row);
 	void (*print)(const struct view *view, const void *row, char *out, size_t room);
 	int (*shown)(const struct view *view); /* NULL = always */
-	enum { NUMBER, DURATION, SIZE } unit;  /* of key, for filters */
+	enum { NUMBER, DURATION, SIZE, PERCENT } unit;  /* of key, for filters; PERCENT: millionths of 1 */
 };
 
-struct table {
+struct sheet {
 	const struct column *columns;  /* ends with name NULL */
 	int sort;                      /* column at first */
 	/* Fills at most `room` rows, returns how many there are. */
@@ -38,9 +38,9 @@ struct table {
 	const char *(*empty)(const struct view *view); /* said when there is no row */
 };
 
-struct table_row { const void *row; uint64_t key, identity; };
+struct sheet_row { const void *row; uint64_t key, identity; };
 
-struct table_state {
+struct sheet_state {
 	int begun;                     /* sort and direction are set */
 	int sort, ascending;
 	uint64_t selected;             /* identity; 0 = the first row */
@@ -49,18 +49,20 @@ struct table_state {
 	size_t page;                   /* rows shown at the last draw */
 	size_t total, shown;           /* rows before and after the filter */
 	struct filter filter;
-	struct table_row *rows;        /* sorted and filtered, of the last collect */
+	struct sheet_row *rows;        /* sorted and filtered, of the last collect */
 	size_t room;
 };
 
 /* Collects, filters, sorts; finds the selection again. Returns 0 or -ENOMEM (then no rows). */
-int table_collect(const struct view *view, const struct table *table, struct table_state *state);
-/* Header and rows, after table_collect(). */
-void table_draw(const struct view *view, struct area area, const struct table *table, struct table_state *state);
-const void *table_selected(const struct table_state *state);  /* NULL = no row */
-void table_move(struct table_state *state, long rows);        /* clipped; LONG_MIN, LONG_MAX = the ends */
-void table_select(struct table_state *state, uint64_t identity);
-void table_sort(const struct view *view, const struct table *table, struct table_state *state, int step);
-void table_close(struct table_state *state);
+int sheet_collect(const struct view *view, const struct sheet *sheet, struct sheet_state *state);
+/* Header and rows, after sheet_collect(). */
+void sheet_draw(const struct view *view, struct area area, const struct sheet *sheet, struct sheet_state *state);
+/* The same without a selection, from the top: for a panel that keys do not act on. */
+void sheet_draw_plain(const struct view *view, struct area area, const struct sheet *sheet, struct sheet_state *state);
+const void *sheet_selected(const struct sheet_state *state);  /* NULL = no row */
+void sheet_move(struct sheet_state *state, long rows);        /* clipped; LONG_MIN, LONG_MAX = the ends */
+void sheet_select(struct sheet_state *state, uint64_t identity);
+void sheet_sort(const struct view *view, const struct sheet *sheet, struct sheet_state *state, int step);
+void sheet_close(struct sheet_state *state);
 
 #endif

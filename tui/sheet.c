@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The table widget. table_collect() makes the sorted list of rows, everything
+ * The widget of all sheets. sheet_collect() makes the sorted list of rows, everything
  * else reads it; rows point into the model and are good for one draw or key.
- * Invariant after table_collect(): place < shown, or both are 0.
+ * Invariant after sheet_collect(): place < shown, or both are 0.
  */
-#include "table.h"
+#include "sheet.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -39,8 +39,8 @@ static uint64_t text_key(const struct view *view, const struct column *column, c
 
 static int compare_rows(const void *a, const void *b, void *arg)
 {
-	const struct table_row *x = a, *y = b;
-	const struct table_state *state = arg;
+	const struct sheet_row *x = a, *y = b;
+	const struct sheet_state *state = arg;
 
 	if (x->key != y->key) {
 		if (x->key == PS_UNKNOWN || y->key == PS_UNKNOWN)
@@ -51,11 +51,11 @@ static int compare_rows(const void *a, const void *b, void *arg)
 	return x->identity < y->identity ? 1 : x->identity > y->identity ? -1 : 0;
 }
 
-static int reserve_rows(struct table_state *state, size_t count)
+static int reserve_rows(struct sheet_state *state, size_t count)
 {
 	if (count <= state->room)
 		return 0;
-	struct table_row *rows = reallocarray(state->rows, count + count / 2, sizeof(*rows));
+	struct sheet_row *rows = reallocarray(state->rows, count + count / 2, sizeof(*rows));
 	if (!rows)
 		return -ENOMEM;
 	state->rows = rows;
@@ -63,7 +63,7 @@ static int reserve_rows(struct table_state *state, size_t count)
 	return 0;
 }
 
-static void find_selection(struct table_state *state)
+static void find_selection(struct sheet_state *state)
 {
 	if (!state->shown) {
 		state->place = 0;
@@ -84,21 +84,21 @@ static void find_selection(struct table_state *state)
 	state->selected = state->rows[state->place].identity;
 }
 
-static void begin_state(const struct table *table, struct table_state *state)
+static void begin_state(const struct sheet *sheet, struct sheet_state *state)
 {
 	if (state->begun)
 		return;
-	const struct column *column = &table->columns[table->sort];
+	const struct column *column = &sheet->columns[sheet->sort];
 	state->begun = 1;
-	state->sort = table->sort;
+	state->sort = sheet->sort;
 	state->ascending = column->ascending || !column->key;
 }
 
-int table_collect(const struct view *view, const struct table *table, struct table_state *state)
+int sheet_collect(const struct view *view, const struct sheet *sheet, struct sheet_state *state)
 {
-	begin_state(table, state);
+	begin_state(sheet, state);
 	state->shown = 0;
-	state->total = table->rows(view, NULL, 0);
+	state->total = sheet->rows(view, NULL, 0);
 	const void **rows = malloc((state->total + 1) * sizeof(*rows));
 	int err = rows ? reserve_rows(state, state->total) : -ENOMEM;
 	if (err) {
@@ -106,13 +106,13 @@ int table_collect(const struct view *view, const struct table *table, struct tab
 		state->total = state->place = 0;
 		return err;
 	}
-	state->total = table->rows(view, rows, state->total);
-	const struct column *sort = &table->columns[state->sort];
+	state->total = sheet->rows(view, rows, state->total);
+	const struct column *sort = &sheet->columns[state->sort];
 	for (size_t i = 0; i < state->total; i++) {
-		if (!filter_shows(&state->filter, view, table->columns, rows[i]))
+		if (!filter_shows(&state->filter, view, sheet->columns, rows[i]))
 			continue;
 		uint64_t key = sort->key ? sort->key(view, rows[i]) : text_key(view, sort, rows[i]);
-		state->rows[state->shown++] = (struct table_row){ rows[i], key, table->identity(rows[i]) };
+		state->rows[state->shown++] = (struct sheet_row){ rows[i], key, sheet->identity(rows[i]) };
 	}
 	free(rows);
 	if (state->shown)
@@ -129,45 +129,45 @@ static int is_shown(const struct view *view, const struct column *column)
 }
 
 /* columns that the table needs; a flexible one at least FLEXIBLE_MIN */
-static int needed(const struct table *table, const struct layout *layout)
+static int needed(const struct sheet *sheet, const struct layout *layout)
 {
 	int sum = 0;
-	for (int i = 0; table->columns[i].name; i++)
+	for (int i = 0; sheet->columns[i].name; i++)
 		if (layout->width[i])
 			sum += layout->width[i] + layout->gap;
 	return 1 + sum - (sum ? layout->gap : 0);
 }
 
-static int least_wanted(const struct table *table, const struct layout *layout)
+static int least_wanted(const struct sheet *sheet, const struct layout *layout)
 {
 	int worst = -1;
-	for (int i = 0; table->columns[i].name; i++)
-		if (layout->width[i] && (worst < 0 || table->columns[i].priority >= table->columns[worst].priority))
+	for (int i = 0; sheet->columns[i].name; i++)
+		if (layout->width[i] && (worst < 0 || sheet->columns[i].priority >= sheet->columns[worst].priority))
 			worst = i;
-	return worst >= 0 && table->columns[worst].priority ? worst : -1;
+	return worst >= 0 && sheet->columns[worst].priority ? worst : -1;
 }
 
-static void lay_out(const struct view *view, const struct table *table, int columns, struct layout *layout)
+static void lay_out(const struct view *view, const struct sheet *sheet, int columns, struct layout *layout)
 {
 	int flexible = -1;
 
 	memset(layout, 0, sizeof(*layout));
 	layout->gap = 2;
-	for (int i = 0; table->columns[i].name && i < COLUMNS_MAX; i++) {
-		if (!is_shown(view, &table->columns[i]))
+	for (int i = 0; sheet->columns[i].name && i < COLUMNS_MAX; i++) {
+		if (!is_shown(view, &sheet->columns[i]))
 			continue;
-		layout->width[i] = table->columns[i].width ? table->columns[i].width : FLEXIBLE_MIN * 2;
-		if (!table->columns[i].width)
+		layout->width[i] = sheet->columns[i].width ? sheet->columns[i].width : FLEXIBLE_MIN * 2;
+		if (!sheet->columns[i].width)
 			flexible = i;
 	}
-	if (needed(table, layout) > columns)
+	if (needed(sheet, layout) > columns)
 		layout->gap = 1;
 	if (flexible >= 0)
 		layout->width[flexible] = FLEXIBLE_MIN;
-	for (int drop; needed(table, layout) > columns && (drop = least_wanted(table, layout)) >= 0;)
+	for (int drop; needed(sheet, layout) > columns && (drop = least_wanted(sheet, layout)) >= 0;)
 		layout->width[drop] = 0;
 	if (flexible >= 0 && layout->width[flexible])
-		layout->width[flexible] += columns - needed(table, layout);
+		layout->width[flexible] += columns - needed(sheet, layout);
 	if (flexible >= 0 && layout->width[flexible] < 0)
 		layout->width[flexible] = 0;
 }
@@ -182,12 +182,12 @@ static void put_cell(const struct view *view, struct area area, int x, int y, in
 	area_fit(view, area, x, y, right && used < width ? used : width, style, text);
 }
 
-static void draw_header(const struct view *view, struct area area, const struct table *table,
-			const struct table_state *state, const struct layout *layout)
+static void draw_header(const struct view *view, struct area area, const struct sheet *sheet,
+			const struct sheet_state *state, const struct layout *layout)
 {
 	int x = 1;
-	for (int i = 0; table->columns[i].name; i++) {
-		const struct column *column = &table->columns[i];
+	for (int i = 0; sheet->columns[i].name; i++) {
+		const struct column *column = &sheet->columns[i];
 		if (!layout->width[i])
 			continue;
 		char title[32];
@@ -198,10 +198,10 @@ static void draw_header(const struct view *view, struct area area, const struct 
 	}
 }
 
-static void draw_row(const struct view *view, struct area area, int y, const struct table *table,
-		     const struct layout *layout, const struct table_row *row, int selected)
+static void draw_row(const struct view *view, struct area area, int y, const struct sheet *sheet,
+		     const struct layout *layout, const struct sheet_row *row, int selected)
 {
-	enum grid_style style = table->style ? table->style(view, row->row) : STYLE_NORMAL;
+	enum grid_style style = sheet->style ? sheet->style(view, row->row) : STYLE_NORMAL;
 	int x = 1;
 
 	if (selected) {
@@ -209,17 +209,17 @@ static void draw_row(const struct view *view, struct area area, int y, const str
 		grid_fill(view->grid, area.x, area.y + y, area.columns, ' ', style);
 		area_put(view, area, 0, y, style, view->glyphs->selected);
 	}
-	for (int i = 0; table->columns[i].name; i++) {
+	for (int i = 0; sheet->columns[i].name; i++) {
 		char text[CELL_TEXT] = "";
 		if (!layout->width[i])
 			continue;
-		table->columns[i].print(view, row->row, text, sizeof(text));
-		put_cell(view, area, x, y, layout->width[i], table->columns[i].right, style, text);
+		sheet->columns[i].print(view, row->row, text, sizeof(text));
+		put_cell(view, area, x, y, layout->width[i], sheet->columns[i].right, style, text);
 		x += layout->width[i] + layout->gap;
 	}
 }
 
-static void scroll_to_selection(struct table_state *state)
+static void scroll_to_selection(struct sheet_state *state)
 {
 	if (state->place < state->first)
 		state->first = state->place;
@@ -229,41 +229,52 @@ static void scroll_to_selection(struct table_state *state)
 		state->first = state->shown > state->page ? state->shown - state->page : 0;
 }
 
-static void draw_empty(const struct view *view, struct area area, const struct table *table,
-		       const struct table_state *state)
+static void draw_empty(const struct view *view, struct area area, const struct sheet *sheet,
+		       const struct sheet_state *state)
 {
 	if (state->total)
 		area_print(view, area, 2, 1, STYLE_DIM, "none of %zu matches the filter \"%s\"", state->total,
 			   state->filter.text);
 	else
-		area_print(view, area, 2, 1, STYLE_DIM, "%s", table->empty(view));
+		area_print(view, area, 2, 1, STYLE_DIM, "%s", sheet->empty(view));
 }
 
-void table_draw(const struct view *view, struct area area, const struct table *table, struct table_state *state)
+static void draw_sheet(const struct view *view, struct area area, const struct sheet *sheet, struct sheet_state *state,
+		       int selection)
 {
 	struct layout layout;
 
 	if (area.rows < 1 || area.columns < 1)
 		return;
-	lay_out(view, table, area.columns, &layout);
-	draw_header(view, area, table, state, &layout);
+	lay_out(view, sheet, area.columns, &layout);
+	draw_header(view, area, sheet, state, &layout);
 	state->page = (size_t)(area.rows - 1);
 	scroll_to_selection(state);
 	if (!state->shown)
-		draw_empty(view, area, table, state);
+		draw_empty(view, area, sheet, state);
 	for (size_t i = 0; i < state->page && state->first + i < state->shown; i++)
-		draw_row(view, area, (int)i + 1, table, &layout, &state->rows[state->first + i],
-			 state->first + i == state->place);
+		draw_row(view, area, (int)i + 1, sheet, &layout, &state->rows[state->first + i],
+			 selection && state->first + i == state->place);
+}
+
+void sheet_draw(const struct view *view, struct area area, const struct sheet *sheet, struct sheet_state *state)
+{
+	draw_sheet(view, area, sheet, state, 1);
+}
+
+void sheet_draw_plain(const struct view *view, struct area area, const struct sheet *sheet, struct sheet_state *state)
+{
+	draw_sheet(view, area, sheet, state, 0);
 }
 
 /* ---- verbs ---- */
 
-const void *table_selected(const struct table_state *state)
+const void *sheet_selected(const struct sheet_state *state)
 {
 	return state->place < state->shown ? state->rows[state->place].row : NULL;
 }
 
-void table_move(struct table_state *state, long rows)
+void sheet_move(struct sheet_state *state, long rows)
 {
 	size_t last = state->shown ? state->shown - 1 : 0;
 
@@ -277,27 +288,27 @@ void table_move(struct table_state *state, long rows)
 	state->selected = rows == LONG_MIN ? 0 : state->rows[state->place].identity;
 }
 
-void table_select(struct table_state *state, uint64_t identity)
+void sheet_select(struct sheet_state *state, uint64_t identity)
 {
 	state->selected = identity;
 	find_selection(state);
 }
 
-void table_sort(const struct view *view, const struct table *table, struct table_state *state, int step)
+void sheet_sort(const struct view *view, const struct sheet *sheet, struct sheet_state *state, int step)
 {
 	int count = 0;
 
-	begin_state(table, state);
-	while (table->columns[count].name)
+	begin_state(sheet, state);
+	while (sheet->columns[count].name)
 		count++;
 	do
 		state->sort = (state->sort + step + count) % count;
-	while (!is_shown(view, &table->columns[state->sort]) && state->sort != table->sort);
-	const struct column *column = &table->columns[state->sort];
+	while (!is_shown(view, &sheet->columns[state->sort]) && state->sort != sheet->sort);
+	const struct column *column = &sheet->columns[state->sort];
 	state->ascending = column->ascending || !column->key;
 }
 
-void table_close(struct table_state *state)
+void sheet_close(struct sheet_state *state)
 {
 	free(state->rows);
 	filter_close(&state->filter);

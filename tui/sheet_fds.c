@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The table of descriptors that the chosen loop watches. Rates are those of the last second. */
+#include <stdio.h>
+#include <string.h>
+
+#include "schema.h"
+#include "screen.h"
+
+static size_t list_fds(const struct view *view, const void **rows, size_t room)
+{
+	const struct loop *loop = view->loop;
+	size_t count = 0;
+	for (size_t i = 0; loop && i < loop->fd_count; i++) {
+		if (loop->fds[i].closed)
+			continue;
+		if (count < room)
+			rows[count] = &loop->fds[i];
+		count++;
+	}
+	return count;
+}
+
+static uint64_t identify(const void *row)
+{
+	const struct fd_stat *fd = row;
+	return ((uint64_t)(uint32_t)fd->fd << 32 | fd->generation) + 1;
+}
+
+static const char *say_none(const struct view *view)
+{
+	const char *ready = view_missing(view->model, PS_PROBE_READY);
+	if (view->loop && view->loop->flags & PS_LOOP_RING)
+		return "no descriptor is watched";
+	return *ready ? ready : "no descriptor seen yet";
+}
+
+/* ---- cells ---- */
+
+static uint64_t key_fd(const struct view *view, const void *row)
+{
+	const struct fd_stat *fd = row;
+	return (uint32_t)fd->fd;
+}
+
+static void print_fd(const struct view *view, const void *row, char *out, size_t room)
+{
+	const struct fd_stat *fd = row;
+	snprintf(out, room, "%d", fd->fd);
+}
+
+static void print_kind(const struct view *view, const void *row, char *out, size_t room)
+{
+	const struct fd_stat *fd = row;
+	snprintf(out, room, "%s", kind_name(fd->kind));
+}
+
+static void print_name(const struct view *view, const void *row, char *out, size_t room)
+{
+	const struct fd_stat *fd = row;
+	snprintf(out, room, "%s", fd->name && *fd->name ? fd->name : "n/a");
+}
+
+/* one member of the rate; negative = not measured */
+static double rate_of(const struct view *view, const void *row, size_t member)
+{
+	struct fd_rate rate;
+	double value = -1;
+	if (rates_fd(view->rates, row, &rate))
+		memcpy(&value, (const char *)&rate + member, sizeof(value));
+	return value;
+}
+
+static uint64_t rounded(double value)
+{
+	return value < 0 ? PS_UNKNOWN : (uint64_t)(value + 0.5);
+}
+
+#define RATE_OF(view, row, member) rate_of(view, row, offsetof(struct fd_rate, member))
+
+static uint64_t key_events(const struct view *view, const void *row)
+{
+	return rounded(RATE_OF(view, row, ready));
+}
+
+static void print_events(const struct view *view, const void *row, char *out, size_t room)
+{
+	char text[24];
+	snprintf(out, room, "%s", cell_count(text, key_events(view, row)));
+}
+
+static uint64_t key_in(const struct view *view, const void *row)
+{
+	return rounded(RATE_OF(view, row, read_bytes));
+}
+
+static void print_in(const struct view *view, const void *row, char *out, size_t room)
+{
+	char text[24];
+	snprintf(out, room, "%s", cell_bytes(text, key_in(view, row)));
+}
+
+static uint64_t key_out(const struct view *view, const void *row)
+{
+	return rounded(RATE_OF(view, row, written_bytes));
+}
+
+static void print_out(const struct view *view, const void *row, char *out, size_t room)
+{
+	char text[24];
+	snprintf(out, room, "%s", cell_bytes(text, key_out(view, row)));
+}
+
+/* callback times are told only by loops that tell their callbacks */
+static int tells_callbacks(const struct view *view)
+{
+	return view->loop && view->loop->flags & (PS_LOOP_CALLBACKS | PS_LOOP_RING);
+}
+
+static uint64_t key_callback(const struct view *view, const void *row)
+{
+	double share = tells_callbacks(view) ? RATE_OF(view, row, callback_share) : -1;
+	return rounded(share < 0 ? -1 : share * 1e6);
+}
+
+static void print_callback(const struct view *view, const void *row, char *out, size_t room)
+{
+	char text[24];
+	double share = tells_callbacks(view) ? RATE_OF(view, row, callback_share) : -1;
+	snprintf(out, room, "%s", cell_percent(text, share < 0 ? -1 : share * 100, ""));
+}
+
+static uint64_t key_lag(const struct view *view, const void *row)
+{
+	const struct fd_stat *fd = row;
+	return fd->lag && fd->lag->count ? hist_quantile(fd->lag, 0.99) : PS_UNKNOWN;
+}
+
+static void print_lag(const struct view *view, const void *row, char *out, size_t room)
+{
+	char text[24];
+	snprintf(out, room, "%s", cell_duration(text, key_lag(view, row), ""));
+}
+
+static uint64_t key_buffered(const struct view *view, const void *row)
+{
+	const struct fd_stat *fd = row;
+	return tells_callbacks(view) ? fd->buffered_bytes : PS_UNKNOWN;
+}
+
+static void print_buffered(const struct view *view, const void *row, char *out, size_t room)
+{
+	char text[24];
+	snprintf(out, room, "%s", cell_bytes(text, key_buffered(view, row)));
+}
+
+static const struct column columns[] = {
+	{ .name = "fd", .title = "FD", .width = 5, .right = 1, .ascending = 1, .note = "number of the descriptor",
+	  .key = key_fd, .print = print_fd },
+	{ .name = "kind", .title = "KIND", .width = 8, .priority = 2, .note = "what it is", .print = print_kind },
+	{ .name = "name", .title = "PEER / PATH", .note = "its other end", .print = print_name },
+	{ .name = "ev", .title = "EV/s", .width = 6, .right = 1, .priority = 1,
+	  .note = "how often a second the poller reported it ready", .key = key_events, .print = print_events },
+	{ .name = "in", .title = "IN", .width = 5, .right = 1, .priority = 5, .unit = SIZE,
+	  .note = "bytes read a second", .key = key_in, .print = print_in },
+	{ .name = "out", .title = "OUT", .width = 5, .right = 1, .priority = 6, .unit = SIZE,
+	  .note = "bytes written a second", .key = key_out, .print = print_out },
+	{ .name = "buffered", .title = "BUF", .width = 5, .right = 1, .priority = 7, .unit = SIZE,
+	  .note = "bytes that wait to be written", .key = key_buffered, .print = print_buffered },
+	{ .name = "cb", .title = "CB", .width = 5, .right = 1, .priority = 3,
+	  .note = "share of wall time in its callbacks", .unit = PERCENT, .key = key_callback,
+	  .print = print_callback },
+	{ .name = "lag99", .title = "LAG99", .width = 6, .right = 1, .priority = 4, .unit = DURATION,
+	  .note = "99 of 100 times it waited less than this from ready to callback", .key = key_lag, .print = print_lag },
+	{ .name = NULL },
+};
+
+const struct sheet fds_sheet = {
+	.columns = columns,
+	.sort = 7,
+	.rows = list_fds,
+	.identity = identify,
+	.empty = say_none,
+};
