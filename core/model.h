@@ -174,7 +174,7 @@ struct loop {
 	uint32_t pid, tid;
 	int32_t poller_fd;
 	uint32_t backend, generation, flags; /* ps_loop_flags */
-	const struct process *process;
+	const struct process *process; /* never NULL; pid 0 = not told yet */
 	uint64_t first_ns, last_ns;    /* window in which it was watched */
 	enum loop_state state;
 	uint64_t state_since_ns;
@@ -221,6 +221,7 @@ struct pool {
 	struct pool_kind kinds[PS_WORK_KIND_COUNT];
 	struct hist wait, run;            /* over all kinds */
 	uint64_t saturated_ns;            /* time with all threads busy and jobs queued */
+	uint64_t saturated_last_ns;       /* when that was so for the last time; 0 = never */
 };
 
 struct probe {
@@ -247,6 +248,7 @@ struct model {
 	uint64_t start_ns, now_ns;        /* first event, newest CLOCK or event */
 	uint64_t realtime_offset_ns;      /* realtime - monotonic; 0 = not known */
 	uint64_t events, malformed, unknown;
+	uint64_t dropped;                 /* things that found no room: a bound of the model was reached */
 	uint64_t lost_total;
 	uint64_t lost[PS_LOST_SOURCE_COUNT];
 	uint64_t own_cpu_ns, own_rss_bytes; /* PS_UNKNOWN */
@@ -262,7 +264,7 @@ int model_open(struct model **model, const struct model_config *config); /* conf
 void model_close(struct model *model);
 int model_clone(struct model **copy, const struct model *model);         /* for a frozen picture */
 
-/* Applies one record of at most `bytes` bytes. Returns 0 or -ENOMEM. */
+/* Applies one record of at most `bytes` bytes, aligned to 8. Returns 0 or -ENOMEM. */
 int model_apply(struct model *model, const struct ps_record *record, size_t bytes);
 
 const struct process *model_process(const struct model *model, uint32_t pid);

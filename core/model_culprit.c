@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Who is to blame for a stall, in one line for people:
+ *
+ *   PBKDF2 <- hashPw auth.js:41              on the CPU
+ *   fsync(41) /var/log/app.log <- rotate     blocked in a call
+ *   scenario_computation (timer callback)    no stacks, but the loop told
+ *   waiting for a CPU: cpu2 ran ffmpeg       ready, not running
+ *   [unresolved] libz.so+0x4a10              stacks without names
+ *
+ * Never empty: what is not known is said.
+ */
+#include "model_own.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "schema.h"
+#include "text.h"
+
+struct line {
+	char text[512];
+	size_t length;
+};
+
+__attribute__((format(printf, 2, 3))) static void say(struct line *line, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	int wrote = vsnprintf(line->text + line->length, sizeof(line->text) - line->length, format, args);
+	va_end(args);
+	if (wrote > 0)
+		line->length = least(line->length + (size_t)wrote, sizeof(line->text) - 1);
+}
+
+/* ---- names of frames ---- */
+
+/* Where the parameters of a demangled name begin, or its end. "(anonymous namespace)" and "operator()" are no parameters. */
+static size_t without_parameters(const char *name)
+{
+	int depth = 0;
+	for (size_t i = 0; name[i]; i++) {
+		depth += name[i] == '<';
+		depth -= name[i] == '>' && depth > 0;
+		if (name[i] != '(' || depth)
+			continue;
+		if (!strncmp(name + i, "(anonymous namespace)", 21)) {
+			i += 20;
+			continue;
+		}
+		if (i >= 8 && !strncmp(name + i - 8, "operator", 8))
+			continue;
+		return i;
+	}
+	return strlen(name);
+}
+
+/* "a::Job<a::Traits>::Run(a::Env*)" is "a::Job<>::Run" when it would be too long with its arguments. */
+static void say_name(struct line *line, const char *name)
+{
+	size_t length = without_parameters(name);
+	int depth = 0, brief = length > 56;
+	for (size_t i = 0; i < length; i++) {
+		depth -= name[i] == '>' && depth > 0;
+		if (!depth || !brief)
+			say(line, "%c", name[i]);
+		depth += name[i] == '<';
+	}
+}
+
+static const char *last_part(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash && slash[1] ? slash + 1 : path;
+}
+
+static void say_frame(struct line *line, const struct frame *frame)
+{
+	if (*frame->name)
+		say_name(line, frame->name);
+	else if (frame->kind == PS_FRAME_JIT || frame->kind == PS_FRAME_JS)
+		say(line, "[jit]");
+	else if (*frame->module)
+		say(line, "[unresolved] %s+0x%x", last_part(frame->module), frame->offset);
+	else
+		say(line, "[unresolved]");
+}
+
+static void say_place(struct line *line, const struct frame *frame)
+{
+	if (!frame || !*frame->file)
+		return;
+	say(line, " %s", last_part(frame->file));
+	if (frame->line)
+		say(line, ":%u", frame->line);
+}
+
+static int is_noise(const struct frame *frame)
+{
+	return ((const struct frame_own *)frame)->noise;
+}
+
+static int is_plumbing(const struct frame *frame)
+{
+	return ((const struct frame_own *)frame)->plumbing;
+}
+
+static int is_named(const struct frame *frame)
+{
+	return *frame->name && frame->kind != PS_FRAME_KERNEL;
+}
+
+/* Two frames that a reader would call the same. */
+static int same_place(const struct frame *a, const struct frame *b)
+{
+	if (*a->name || *b->name)
+		return a->name == b->name || !strcmp(a->name, b->name);
+	return a->kind == b->kind && !strcmp(a->module, b->module);
+}
+
+/* ---- the inner half ---- */
+
+/* Innermost frame of a stack that may be blamed; NULL when there is none. */
+static const struct frame *blamed(const struct stack *stack)
+{
+	const struct frame *named = NULL, *any = NULL;
+	for (uint32_t i = 0; i < stack->count; i++) {
+		const struct frame *frame = stack->frames[i];
+		if (frame->kind == PS_FRAME_KERNEL)
+			continue;
+		if (!is_noise(frame) && (*frame->name || *frame->module || frame->kind == PS_FRAME_JIT))
+			return frame;
+		any = any ? any : frame;
+		named = named || !is_named(frame) ? named : frame;
+	}
+	return named ? named : any;
+}
+
+/* The best name that this stack has for the rule: smallest row of the rule table, innermost of equals. */
+static const struct frame *telling(const struct stack *stack, unsigned rule)
+{
+	const struct frame_own *best = NULL;
+	for (uint32_t i = 0; i < stack->count; i++) {
+		const struct frame_own *frame = (const struct frame_own *)stack->frames[i];
+		if (frame->rule == rule && (!best || frame->telling < best->telling))
+			best = frame;
+	}
+	return best ? &best->pub : NULL;
+}
+
+struct blame {
+	const struct frame *inner;
+	const struct stack *stack;
+};
+
+static int kind_counts(const struct stall *stall, unsigned kind)
+{
+	int on_cpu = stall->cause == CAUSE_CPU || stall->cause == CAUSE_GC;
+	return stall->cause == CAUSE_UNKNOWN || on_cpu == (kind == PS_SAMPLE_CPU);
+}
+
+/* The frame to blame by rule: the most telling name over all stacks (they are sorted by count). */
+static struct blame blame_by_rule(const struct stall *stall)
+{
+	struct blame best = { NULL, NULL };
+	for (uint32_t i = 0; i < stall->stack_count; i++) {
+		const struct stall_stack *row = &stall->stacks[i];
+		const struct frame *frame = kind_counts(stall, row->kind) ? telling(row->stack, stall->rule) : NULL;
+		if (frame && (!best.inner ||
+			      ((const struct frame_own *)frame)->telling < ((const struct frame_own *)best.inner)->telling))
+			best = (struct blame){ frame, row->stack };
+	}
+	return best;
+}
+
+/* The innermost frame that most samples share. */
+static struct blame blame_by_count(const struct stall *stall)
+{
+	struct blame best = { NULL, NULL };
+	uint32_t best_count = 0;
+	for (uint32_t i = 0; i < stall->stack_count; i++) {
+		const struct frame *frame = kind_counts(stall, stall->stacks[i].kind) ? blamed(stall->stacks[i].stack) : NULL;
+		uint32_t count = 0;
+		if (!frame)
+			continue;
+		for (uint32_t k = i; k < stall->stack_count; k++) {
+			const struct frame *other = kind_counts(stall, stall->stacks[k].kind) ? blamed(stall->stacks[k].stack) : NULL;
+			count += other && same_place(frame, other) ? stall->stacks[k].count : 0;
+		}
+		if (count > best_count) {
+			best = (struct blame){ frame, stall->stacks[i].stack };
+			best_count = count;
+		}
+	}
+	return best;
+}
+
+/* ---- the outer half ---- */
+
+static const struct frame *outer_of(const struct stack *stack, const struct frame *inner)
+{
+	const struct frame *native = NULL;
+	int beyond = 0;
+	for (uint32_t i = 0; i < stack->count; i++) {
+		const struct frame *frame = stack->frames[i];
+		if (frame == inner) {
+			beyond = 1;
+			continue;
+		}
+		if (!beyond || !is_named(frame) || is_noise(frame) || same_place(frame, inner))
+			continue;
+		if (frame->kind == PS_FRAME_JS || frame->kind == PS_FRAME_PYTHON)
+			return frame;
+		unsigned rule = ((const struct frame_own *)inner)->rule;
+		if (!native && !is_plumbing(frame) && (!rule || ((const struct frame_own *)frame)->rule != rule))
+			native = frame;
+	}
+	return native;
+}
+
+/* ---- sentences ---- */
+
+static void say_callback(struct line *line, const struct stall *stall, int bare)
+{
+	if (stall->callback)
+		say_frame(line, stall->callback);
+	else if (stall->callback_fn)
+		say(line, "[unresolved] 0x%llx", (unsigned long long)stall->callback_fn);
+	if (!bare)
+		say(line, "%s(%s callback", stall->callback_fn ? " " : "", kind_name(stall->callback_kind));
+	if (!bare && stall->callback_fd >= 0)
+		say(line, ", fd %d", stall->callback_fd);
+	if (!bare)
+		say(line, ")");
+	say_place(line, stall->callback);
+}
+
+static void say_blame(struct line *line, const struct blame *blame)
+{
+	const struct frame *outer = outer_of(blame->stack, blame->inner);
+	say_frame(line, blame->inner);
+	if (outer) {
+		say(line, " <- ");
+		say_frame(line, outer);
+	}
+	say_place(line, outer && *outer->file ? outer : blame->inner);
+}
+
+static void say_work(struct line *line, const struct stall *stall)
+{
+	struct blame blame = stall->rule != RULE_COMPUTATION && stall->rule != RULE_UNKNOWN ? blame_by_rule(stall) :
+											      (struct blame){ NULL, NULL };
+	if (!blame.inner)
+		blame = blame_by_count(stall);
+	if (blame.inner && (*blame.inner->name || !stall->callback_ns))
+		say_blame(line, &blame);
+	else if (stall->callback_ns)
+		say_callback(line, stall, 0);
+	else if (stall->samples)
+		say(line, "not known (%u samples without a stack)", stall->samples);
+	else
+		say(line, "not known (no samples)");
+}
+
+static void say_call(struct line *line, const struct stall *stall)
+{
+	const char *name = syscall_name(stall->syscall);
+	if (name)
+		say(line, "%s", name);
+	else
+		say(line, "syscall %d", stall->syscall);
+	if (syscall_is(stall->syscall,
+		       "read write pread64 pwrite64 readv writev preadv pwritev fsync fdatasync flock ftruncate fallocate "
+		       "sendfile recvfrom recvmsg sendto sendmsg connect accept accept4 getdents64 ioctl epoll_wait "
+		       "epoll_pwait epoll_pwait2 syncfs lseek fcntl"))
+		say(line, "(%d)", (int)stall->syscall_args[0]);
+	if (*stall->syscall_path)
+		say(line, " %s", stall->syscall_path);
+}
+
+static void say_blocked(struct line *line, const struct loop_own *loop, const struct stall *stall)
+{
+	if (stall->syscall >= 0)
+		say_call(line, stall);
+	else if (stall->cause == CAUSE_LOCK)
+		say(line, "waits for a lock");
+	else if (stall->cause == CAUSE_PAGE_FAULT)
+		say(line, "page fault");
+	else if (loop->gather.nested)
+		say(line, "waits on another poller");
+	else
+		say(line, "blocked");
+	struct blame blame = blame_by_count(stall);
+	if (blame.inner && is_named(blame.inner) && !is_noise(blame.inner)) {
+		say(line, " <- ");
+		say_frame(line, blame.inner);
+		say_place(line, blame.inner);
+	} else if (stall->callback_ns) {
+		say(line, stall->callback_fn ? " <- " : " ");
+		say_callback(line, stall, 0);
+	}
+}
+
+static void say_gc(struct line *line, const struct loop_own *loop, const struct stall *stall)
+{
+	static const char *const kinds[] = { "", " (minor)", " (major)" };
+	say(line, "garbage collection%s", loop->gather.gc_kind < 3 ? kinds[loop->gather.gc_kind] : "");
+	struct blame blame = blame_by_rule(stall);
+	const struct frame *outer = blame.inner ? outer_of(blame.stack, blame.inner) : NULL;
+	if (!outer)
+		return;
+	say(line, " <- ");
+	say_frame(line, outer);
+	say_place(line, outer);
+}
+
+static void say_run_queue(struct line *line, const struct loop_own *loop, const struct stall *stall)
+{
+	say(line, "waiting for a CPU");
+	if (*stall->other_task)
+		say(line, ": cpu%u ran %s", loop->gather.other_cpu, stall->other_task);
+}
+
+void stall_blame(const struct model_own *model, struct loop_own *loop, struct stall *stall)
+{
+	struct line line = { .length = 0 };
+	switch (stall->cause) {
+	case CAUSE_SYNC_IO:
+	case CAUSE_LOCK:
+	case CAUSE_PAGE_FAULT:
+		say_blocked(&line, loop, stall);
+		break;
+	case CAUSE_RUN_QUEUE:
+	case CAUSE_THROTTLED:
+		say_run_queue(&line, loop, stall);
+		break;
+	case CAUSE_GC:
+		say_gc(&line, loop, stall);
+		break;
+	case CAUSE_STOPPED:
+		say(&line, "stopped by a signal or a debugger");
+		break;
+	default:
+		say_work(&line, stall);
+	}
+	/* all parts are clean; this cuts at a character */
+	text_clean(stall->culprit, sizeof(stall->culprit), line.text, line.length);
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Evidence: everything told about a loop's thread while a busy slice goes on is
+ * kept from the slice's begin, because nobody knows yet whether it becomes a
+ * stall. Most slices end with nothing gathered, so beginning one is cheap.
+ *
+ * What is older than the slice, or comes while the loop waits, is not its
+ * evidence and is dropped.
+ */
+#include "model_own.h"
+
+#include <string.h>
+
+#include "schema.h"
+
+void gather_begin(struct loop_own *loop)
+{
+	if (loop->gather.dirty)
+		memset(&loop->gather, 0, sizeof(loop->gather));
+	loop->cpu_before = loop->thread ? loop->thread->cpu : (struct cpu_time){ 0 };
+}
+
+/* The loop of this thread whose busy slice holds the time `ts`; NULL = none. */
+static struct loop_own *slice_at(struct model_own *model, uint32_t tid, uint64_t ts)
+{
+	struct thread_own *thread = thread_find(model, tid);
+	struct loop_own *loop = thread ? thread->current : NULL;
+	if (loop && loop->pub.state != LOOP_BUSY)
+		for (loop = thread->loops; loop && loop->pub.state != LOOP_BUSY;)
+			loop = loop->next_of_thread;
+	if (!loop || ts < loop->slice_ns)
+		return NULL;
+	loop->gather.dirty = 1;
+	return loop;
+}
+
+/* Index of the row of this call, made when there is room; -1 = no call or no room. */
+static int call_row(struct gather *gather, int32_t syscall, const char *path)
+{
+	if (syscall < 0)
+		return -1;
+	for (uint32_t i = 0; i < gather->call_count; i++)
+		if (gather->calls[i].syscall == syscall && !strcmp(gather->calls[i].path, path))
+			return (int)i;
+	if (gather->call_count >= MAX_CALLS)
+		return -1;
+	gather->calls[gather->call_count] = (struct blocked_call){ .syscall = syscall, .path = path };
+	return (int)gather->call_count++;
+}
+
+static void add_stack(struct gather *gather, const struct stack *stack, unsigned kind)
+{
+	if (!stack)
+		return;
+	for (uint32_t i = 0; i < gather->stack_count; i++) {
+		struct stall_stack *row = &gather->stacks[i];
+		if (row->stack == stack && row->kind == kind) {
+			row->count++;
+			return;
+		}
+	}
+	if (gather->stack_count < MODEL_STALL_STACKS) {
+		gather->stacks[gather->stack_count++] = (struct stall_stack){ 1, (uint16_t)kind, stack };
+		return;
+	}
+	/* full: a stack seen once makes room, so that what is frequent stays */
+	for (uint32_t i = 0; i < MODEL_STALL_STACKS; i++)
+		if (gather->stacks[i].count == 1 && kind != gather->stacks[i].kind) {
+			gather->stacks[i] = (struct stall_stack){ 1, (uint16_t)kind, stack };
+			return;
+		}
+}
+
+const struct blocked_call *gather_longest_call(const struct gather *gather)
+{
+	const struct blocked_call *longest = NULL;
+	for (uint32_t i = 0; i < gather->call_count; i++) {
+		const struct blocked_call *call = &gather->calls[i];
+		uint64_t ns = most(call->ns, call->proc_ns), best = longest ? most(longest->ns, longest->proc_ns) : 0;
+		if (!longest || ns > best || (ns == best && call->seen > longest->seen))
+			longest = call;
+	}
+	return longest;
+}
+
+/* ---- off the CPU ---- */
+
+void on_offcpu(struct model_own *model, const void *record)
+{
+	const struct ps_ev_offcpu *told = record;
+	struct loop_own *loop = slice_at(model, told->h.tid, told->h.ts);
+	if (!loop)
+		return;
+	struct gather *gather = &loop->gather;
+	unsigned state = told->state <= PS_OFF_LOCK ? told->state : PS_OFF_SLEEPING;
+	uint64_t off = most(told->off_ns, loop->slice_ns), on = told->h.ts;
+	/* runnable from the wake on; one preempted was never asleep */
+	uint64_t wake = state == PS_OFF_RUNNABLE ? off : told->wake_ns ? least(most(told->wake_ns, off), on) : on;
+	uint64_t blocked = minus(wake, off), ready = minus(on, wake);
+	const char *path = names_string(model->names, told->path);
+	gather->off_intervals++;
+	gather->off_ns[PS_OFF_RUNNABLE] += ready;
+	if (state != PS_OFF_RUNNABLE)
+		gather->off_ns[state] += blocked;
+	if (ready > gather->other_ns) {
+		gather->other_ns = ready;
+		gather->other = names_string(model->names, told->other);
+		gather->other_cpu = told->cpu;
+	}
+	if (state == PS_OFF_RUNNABLE || state == PS_OFF_STOPPED || state == PS_OFF_FAULT) {
+		add_stack(gather, names_stack(model->names, told->stack), PS_SAMPLE_OFF);
+		return;
+	}
+	int row = call_row(gather, told->syscall, path);
+	if (state == PS_OFF_LOCK || syscall_is(told->syscall, "futex"))
+		gather->lock_ns += blocked;
+	else if (told->syscall >= 0)
+		gather->call_ns += blocked;
+	if (row >= 0) {
+		struct blocked_call *call = &gather->calls[row];
+		call->seen++;
+		call->ns += blocked;
+		if (blocked >= call->longest_ns) {
+			call->longest_ns = blocked;
+			memcpy(call->args, told->args, sizeof(call->args));
+		}
+	}
+	add_stack(gather, names_stack(model->names, told->stack), PS_SAMPLE_OFF);
+}
+
+/* ---- samples ---- */
+
+/* A sighting in /proc; returns 0 when it shows the loop in its own wait, which is no evidence. */
+static int proc_sample(struct model_own *model, struct loop_own *loop, const struct ps_ev_sample *told)
+{
+	struct gather *gather = &loop->gather;
+	if (syscall_is(told->syscall, "epoll_wait epoll_pwait epoll_pwait2") &&
+	    told->args[0] == (uint64_t)(uint32_t)loop->pub.poller_fd)
+		return 0;
+	int row = -1;
+	if (told->state == 'T' || told->state == 't') {
+		gather->proc_stopped++;
+	} else if (told->state == 'S' || told->state == 'D') {
+		gather->proc_asleep++;
+		row = call_row(gather, told->syscall, names_string(model->names, told->path));
+	} else {
+		gather->proc_running++;
+	}
+	if (row >= 0) {
+		struct blocked_call *call = &gather->calls[row];
+		call->seen++;
+		if (row + 1 == gather->proc_last_call)
+			call->proc_ns += minus(told->h.ts, gather->proc_last_ns);
+		if (!call->ns)
+			memcpy(call->args, told->args, sizeof(call->args));
+	}
+	gather->proc_last_call = row + 1;
+	gather->proc_last_ns = told->h.ts;
+	return 1;
+}
+
+void on_sample(struct model_own *model, const void *record)
+{
+	const struct ps_ev_sample *told = record;
+	struct loop_own *loop = slice_at(model, told->h.tid, told->h.ts);
+	if (!loop)
+		return;
+	struct gather *gather = &loop->gather;
+	unsigned kind = told->kind <= PS_SAMPLE_PROC ? told->kind : PS_SAMPLE_CPU;
+	if (kind == PS_SAMPLE_PROC && !proc_sample(model, loop, told))
+		return;
+	gather->samples++;
+	if (kind == PS_SAMPLE_CPU) {
+		gather->cpu_first_ns = gather->cpu_samples ? gather->cpu_first_ns : told->h.ts;
+		gather->cpu_last_ns = told->h.ts;
+		gather->cpu_samples++;
+		gather->cpu_sampled_ns += told->period_ns;
+	}
+	if (kind == PS_SAMPLE_OFF || kind == PS_SAMPLE_NESTED) {
+		gather->off_samples++;
+		int row = call_row(gather, told->syscall, names_string(model->names, told->path));
+		if (row >= 0 && !gather->calls[row].seen++)
+			memcpy(gather->calls[row].args, told->args, sizeof(told->args));
+	}
+	gather->nested += kind == PS_SAMPLE_NESTED;
+	add_stack(gather, names_stack(model->names, told->stack), kind);
+	stall_watch(model, loop, told->h.ts);
+}
+
+/* ---- waits on another poller ---- */
+
+void gather_nested_enter(struct loop_own *loop, uint64_t ts)
+{
+	loop->gather.dirty = 1;
+	loop->gather.nested++;
+	loop->gather.nested_since_ns = ts;
+}
+
+void gather_nested_return(struct loop_own *loop, uint64_t entered_ns, uint64_t ts)
+{
+	struct gather *gather = &loop->gather;
+	uint64_t since = entered_ns && entered_ns <= ts ? entered_ns : gather->nested_since_ns;
+	gather->dirty = 1;
+	gather->nested += !gather->nested;
+	if (since)
+		gather->nested_ns += minus(ts, most(since, loop->slice_ns));
+	gather->nested_since_ns = 0;
+}
+
+/* ---- the rest ---- */
+
+void on_cpu_time(struct model_own *model, const void *record)
+{
+	const struct ps_ev_cpu_time *told = record;
+	struct thread_own *thread = thread_add(model, told->h.tid, 0);
+	if (!thread)
+		return;
+	thread->cpu = (struct cpu_time){ told->h.ts, told->on_cpu_ns, told->runnable_ns };
+	struct loop_own *loop = slice_at(model, told->h.tid, told->h.ts);
+	if (!loop)
+		return;
+	if (!loop->gather.cpu_first.ts)
+		loop->gather.cpu_first = thread->cpu;
+	loop->gather.cpu_last = thread->cpu;
+}
+
+void on_gc(struct model_own *model, const void *record)
+{
+	const struct ps_ev_gc *told = record;
+	struct loop_own *loop = loop_of(model, &told->h);
+	if (!loop)
+		return;
+	loop->pub.gc_count++;
+	loop->pub.gc_ns += minus(told->h.ts, told->since_ns);
+	loop = slice_at(model, told->h.tid, told->h.ts);
+	if (!loop)
+		return;
+	loop->gather.gc_ns += minus(told->h.ts, most(told->since_ns, loop->slice_ns));
+	loop->gather.gc_kind = told->kind;
+}
+
+void gather_callback(struct loop_own *loop, const struct callback_now *callback, uint64_t ns)
+{
+	struct gather *gather = &loop->gather;
+	if (loop->pub.state != LOOP_BUSY || ns <= gather->callback_ns)
+		return;
+	gather->dirty = 1;
+	gather->callback_ns = ns;
+	gather->callback_fn = callback->fn;
+	gather->callback_kind = callback->kind;
+	gather->callback_fd = callback->fd;
+}

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a loop serves: callbacks, descriptors, timers, drains of ticks and
+ * immediates, gauges.
+ *
+ * A callback lasts until its end, the next one, the next phase or the next wait
+ * of its thread, whichever is told first. A descriptor is (fd, generation): a
+ * new generation is a new row, the old one closes. Rows of closed descriptors
+ * are dropped after a while, so indexes move, never pointers that views keep
+ * longer than one record.
+ */
+#include "model_own.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CLOSED_KEPT_NS (10 * NS_PER_SECOND)
+#define AT_ONCE_NS     1000000ull /* a wait this short did not wait: its descriptors were ready before */
+
+/* ---- callbacks ---- */
+
+static struct callback_stat *callback_row(struct model_own *model, struct loop_own *loop, uint64_t fn, uint32_t kind)
+{
+	uint64_t key = fn * PS_KIND_COUNT + kind, at = table_get(&loop->callback_index, key);
+	if (at)
+		return &loop->pub.callbacks[at - 1];
+	if (loop->pub.callback_count >= MAX_CALLBACKS || model->stats >= MAX_STATS) {
+		model->pub.dropped++;
+		return NULL;
+	}
+	if (array_room(model, &loop->pub.callbacks, &loop->callback_room, loop->pub.callback_count,
+		       sizeof(*loop->pub.callbacks)))
+		return NULL;
+	if (table_put(&loop->callback_index, key, loop->pub.callback_count + 1)) {
+		model->out_of_memory = 1;
+		return NULL;
+	}
+	model->stats++;
+	struct callback_stat *row = &loop->pub.callbacks[loop->pub.callback_count++];
+	*row = (struct callback_stat){ .fn = fn, .kind = kind };
+	row->frame = fn ? model_symbol(&model->pub, loop->pub.pid, fn) : NULL;
+	return row;
+}
+
+void callbacks_name(struct model_own *model, uint32_t pid, uint64_t address, const struct frame *frame)
+{
+	for (size_t i = 0; i < model->pub.loop_count; i++) {
+		struct loop *loop = model->pub.loops[i];
+		if (loop->pid != pid)
+			continue;
+		for (size_t k = 0; k < loop->callback_count; k++)
+			if (loop->callbacks[k].fn == address)
+				loop->callbacks[k].frame = frame;
+		for (size_t k = 0; k < loop->timer_count; k++)
+			if (loop->timers[k].fn == address)
+				loop->timers[k].frame = frame;
+	}
+}
+
+static struct fd_stat *fd_find(struct loop_own *loop, int32_t fd, uint32_t generation)
+{
+	uint64_t at = table_get(&loop->fd_index, (uint32_t)fd);
+	struct fd_stat *row = at ? &loop->pub.fds[at - 1] : NULL;
+	return row && row->generation == generation ? row : NULL;
+}
+
+void callback_end(struct model_own *model, struct loop_own *loop, uint64_t ts)
+{
+	if (!loop->now.running)
+		return;
+	struct callback_now callback = loop->now;
+	loop->now.running = 0;
+	uint64_t ns = minus(ts, callback.begin_ns);
+	struct callback_stat *row = callback_row(model, loop, callback.fn, callback.kind);
+	if (row) {
+		row->count++;
+		row->total_ns += ns;
+		row->max_ns = most(row->max_ns, ns);
+	}
+	struct fd_stat *fd = callback.fd >= 0 ? fd_find(loop, callback.fd, callback.generation) : NULL;
+	if (fd)
+		fd->callback_ns += ns;
+	struct slot *slot = loop_slot(loop, ts);
+	if (slot)
+		slot->callbacks++;
+	gather_callback(loop, &callback, minus(ts, most(callback.begin_ns, loop->slice_ns)));
+}
+
+/* ---- descriptors ---- */
+
+static void fd_close(struct loop_own *loop, size_t at, uint64_t ts)
+{
+	struct fd_stat *row = &loop->pub.fds[at];
+	if (row->closed)
+		return;
+	row->closed = 1;
+	row->interest = 0;
+	loop->fd_waits[at].closed_ns = ts;
+	loop->closed_fds++;
+}
+
+/* The row of (fd, generation), made when missing; NULL when there is no room. */
+static struct fd_stat *fd_row(struct model_own *model, struct loop_own *loop, int32_t fd, uint32_t generation, uint64_t ts)
+{
+	struct fd_stat *row = fd_find(loop, fd, generation);
+	if (row || fd < 0)
+		return row;
+	uint64_t old = table_get(&loop->fd_index, (uint32_t)fd);
+	if (old)
+		fd_close(loop, old - 1, ts);
+	if (loop->pub.fd_count >= model->pub.config.max_fds || model->fds >= model->pub.config.max_fds * 2ull) {
+		model->pub.dropped++;
+		return NULL;
+	}
+	size_t room = loop->fd_room;
+	if (array_room(model, &loop->fd_waits, &room, loop->pub.fd_count, sizeof(*loop->fd_waits)) ||
+	    array_room(model, &loop->pub.fds, &loop->fd_room, loop->pub.fd_count, sizeof(*loop->pub.fds)))
+		return NULL;
+	if (table_put(&loop->fd_index, (uint32_t)fd, loop->pub.fd_count + 1)) {
+		model->out_of_memory = 1;
+		return NULL;
+	}
+	model->fds++;
+	loop->fd_waits[loop->pub.fd_count] = (struct fd_wait){ 0 };
+	row = &loop->pub.fds[loop->pub.fd_count++];
+	*row = (struct fd_stat){ .fd = fd, .generation = generation, .name = "", .read_bytes = PS_UNKNOWN,
+				 .written_bytes = PS_UNKNOWN };
+	return row;
+}
+
+void fds_sweep(struct model_own *model, struct loop_own *loop, uint64_t now_ns)
+{
+	for (size_t i = 0; i < loop->pub.fd_count;) {
+		struct fd_stat *row = &loop->pub.fds[i];
+		if (!row->closed || minus(now_ns, loop->fd_waits[i].closed_ns) < CLOSED_KEPT_NS) {
+			i++;
+			continue;
+		}
+		if (table_get(&loop->fd_index, (uint32_t)row->fd) == i + 1)
+			table_remove(&loop->fd_index, (uint32_t)row->fd);
+		model->lag_hists -= row->lag != NULL;
+		free(row->lag);
+		size_t last = --loop->pub.fd_count;
+		model->fds--;
+		loop->closed_fds--;
+		if (i == last)
+			break;
+		*row = loop->pub.fds[last];
+		loop->fd_waits[i] = loop->fd_waits[last];
+		if (table_get(&loop->fd_index, (uint32_t)row->fd) == last + 1)
+			table_put(&loop->fd_index, (uint32_t)row->fd, i + 1);
+	}
+}
+
+static struct loop_own *loop_of_fd(struct model_own *model, const struct ps_record *record, int32_t poller_fd)
+{
+	struct loop_own *loop = loop_find(model, record->tid, poller_fd);
+	return loop ? loop : loop_of(model, record);
+}
+
+static void fd_describe(struct model_own *model, struct fd_stat *row, uint32_t kind, uint32_t name)
+{
+	if (kind && kind < PS_KIND_COUNT)
+		row->kind = kind;
+	if (name)
+		row->name = names_string(model->names, name);
+}
+
+static void add_lag(struct model_own *model, struct loop_own *loop, struct fd_stat *row, uint64_t ns)
+{
+	hist_add(&loop->pub.lag, ns);
+	if (!row->lag && model->lag_hists < MAX_LAG_HISTS) {
+		row->lag = calloc(1, sizeof(*row->lag));
+		model->lag_hists += row->lag != NULL;
+	}
+	if (row->lag)
+		hist_add(row->lag, ns);
+}
+
+static uint64_t known(uint64_t value)
+{
+	return value == PS_UNKNOWN ? 0 : value;
+}
+
+/* Something was to be served at `since_ns` and is served now, in this slice. */
+static void held_in_slice(struct loop_own *loop, uint64_t since_ns, uint64_t ts, uint64_t *held)
+{
+	uint64_t late = minus(ts, most(since_ns, loop->slice_ns));
+	if (loop->pub.state != LOOP_BUSY || late < AT_ONCE_NS)
+		return;
+	loop->gather.dirty = 1;
+	++*held;
+	loop->gather.held_ns = most(loop->gather.held_ns, late);
+}
+
+/* The last stall of the loop, if the thing was to be served while it lasted; NULL otherwise. */
+static struct stall *held_by_stall(struct model_own *model, struct loop_own *loop, uint64_t since_ns)
+{
+	struct stall *stall = loop->last_stall_id && since_ns && since_ns < loop->last_stall_end_ns ?
+				      stall_find(model, loop->last_stall_id) : NULL;
+	if (!stall || since_ns < stall->start_ns)
+		return NULL;
+	stall->held_longest_ns = most(known(stall->held_longest_ns), loop->last_stall_end_ns - since_ns);
+	return stall;
+}
+
+/* The first wait after a stall: what it brought at once had been ready before. */
+void fds_held_up(struct model_own *model, struct loop_own *loop, uint64_t wait_ns, int32_t ready)
+{
+	if (!loop->last_stall_id || loop->last_stall_polls++)
+		return;
+	struct stall *stall = stall_find(model, loop->last_stall_id);
+	if (stall)
+		add_known(&stall->held_fds, wait_ns < AT_ONCE_NS && ready > 0 ? (uint64_t)ready : 0);
+}
+
+void on_fd_ready(struct model_own *model, const void *record)
+{
+	const struct ps_ev_fd_ready *told = record;
+	struct loop_own *loop = loop_of_fd(model, &told->h, told->poller_fd);
+	struct fd_stat *row = loop ? fd_row(model, loop, told->fd, told->generation, told->h.ts) : NULL;
+	if (!row)
+		return;
+	uint64_t ready_ns = told->ready_ns && told->ready_ns <= told->h.ts ? told->ready_ns : 0;
+	row->ready++;
+	row->last_ns = told->h.ts;
+	/* what the kernel did not time was ready when the poll returned at the latest */
+	loop->fd_waits[row - loop->pub.fds].ready_ns = ready_ns ? ready_ns : told->h.ts;
+	held_by_stall(model, loop, ready_ns);
+}
+
+void on_callback_begin(struct model_own *model, const void *record)
+{
+	const struct ps_ev_callback_begin *told = record;
+	struct loop_own *loop = loop_of(model, &told->h);
+	if (!loop || loop->pub.state == LOOP_GONE)
+		return;
+	loop_seen_busy(model, loop, told->h.ts);
+	callback_end(model, loop, told->h.ts);
+	loop->now = (struct callback_now){ 1, told->fn, told->h.ts, told->kind < PS_KIND_COUNT ? told->kind : 0, told->fd,
+					   told->generation };
+	struct fd_stat *row = told->fd >= 0 ? fd_find(loop, told->fd, told->generation) : NULL;
+	if (!row)
+		return;
+	struct fd_wait *wait = &loop->fd_waits[row - loop->pub.fds];
+	row->dispatched++;
+	row->last_ns = told->h.ts;
+	if (wait->ready_ns) {
+		add_lag(model, loop, row, minus(told->h.ts, wait->ready_ns));
+		held_in_slice(loop, wait->ready_ns, told->h.ts, &loop->gather.held_fds);
+	}
+	wait->ready_ns = 0;
+}
+
+void on_callback_end(struct model_own *model, const void *record)
+{
+	const struct ps_ev_callback_end *told = record;
+	struct loop_own *loop = loop_of(model, &told->h);
+	if (loop)
+		callback_end(model, loop, told->h.ts);
+}
+
+void on_fd_interest(struct model_own *model, const void *record)
+{
+	const struct ps_ev_fd_interest *told = record;
+	struct loop_own *loop = loop_of_fd(model, &told->h, told->poller_fd);
+	if (!loop)
+		return;
+	struct fd_stat *row = told->op == PS_INTEREST_REMOVE ? fd_find(loop, told->fd, told->generation) :
+							       fd_row(model, loop, told->fd, told->generation, told->h.ts);
+	if (!row)
+		return;
+	row->interest = told->op == PS_INTEREST_REMOVE ? 0 : told->events;
+	fd_describe(model, row, told->kind, told->name);
+}
+
+void on_fd_life(struct model_own *model, const void *record)
+{
+	const struct ps_ev_fd_life *told = record;
+	struct loop_own *loop = loop_of(model, &told->h);
+	if (!loop)
+		return;
+	struct fd_stat *row = told->op == PS_LIFE_CLOSED ? fd_find(loop, told->fd, told->generation) :
+							   fd_row(model, loop, told->fd, told->generation, told->h.ts);
+	if (!row)
+		return;
+	if (told->op == PS_LIFE_CLOSED)
+		fd_close(loop, (size_t)(row - loop->pub.fds), told->h.ts);
+	fd_describe(model, row, told->kind, told->name);
+}
+
+void on_fd_io(struct model_own *model, const void *record)
+{
+	const struct ps_ev_fd_io *told = record;
+	struct loop_own *loop = loop_of(model, &told->h);
+	struct fd_stat *row = loop ? fd_row(model, loop, told->fd, told->generation, told->h.ts) : NULL;
+	if (!row)
+		return;
+	add_known(&row->read_bytes, told->read_bytes);
+	add_known(&row->written_bytes, told->written_bytes);
+	row->last_ns = told->h.ts;
+}
+
+void on_backpressure(struct model_own *model, const void *record)
+{
+	const struct ps_ev_backpressure *told = record;
+	struct loop_own *loop = loop_of(model, &told->h);
+	uint64_t at = loop && told->fd >= 0 ? table_get(&loop->fd_index, (uint32_t)told->fd) : 0;
+	if (at)
+		loop->pub.fds[at - 1].buffered_bytes = told->on ? told->buffered_bytes : 0;
+}
+
+/* ---- timers ---- */
+
+static uint32_t timer_row(struct model_own *model, struct loop_own *loop, const struct ps_ev_timer *told)
+{
+	uint64_t at = table_get(&loop->timer_index, told->fn);
+	if (at)
+		return (uint32_t)at;
+	if (loop->pub.timer_count >= MAX_TIMERS || model->stats >= MAX_STATS) {
+		model->pub.dropped++;
+		return 0;
+	}
+	if (array_room(model, &loop->pub.timers, &loop->timer_room, loop->pub.timer_count, sizeof(*loop->pub.timers)))
+		return 0;
+	if (table_put(&loop->timer_index, told->fn, loop->pub.timer_count + 1)) {
+		model->out_of_memory = 1;
+		return 0;
+	}
+	model->stats++;
+	loop->pub.timers[loop->pub.timer_count++] = (struct timer_stat){
+		.fn = told->fn,
+		.frame = told->fn ? model_symbol(&model->pub, loop->pub.pid, told->fn) : NULL,
+	};
+	return (uint32_t)loop->pub.timer_count;
+}
+
+static void set_armed(struct model_own *model, struct loop_own *loop, const struct ps_ev_timer *told, uint32_t row, int armed)
+{
+	uint64_t at = table_get(&loop->armed_index, told->handle);
+	if (!at && !armed)
+		return;
+	if (!at) {
+		if (model->armed >= MAX_ARMED) {
+			model->pub.dropped++;
+			return;
+		}
+		if (array_room(model, &loop->armed, &loop->armed_room, loop->armed_count, sizeof(*loop->armed)))
+			return;
+		at = ++loop->armed_count;
+		model->armed++;
+		loop->armed[at - 1] = (struct armed_timer){ 0, 0 };
+		if (table_put(&loop->armed_index, told->handle, at))
+			model->out_of_memory = 1;
+	}
+	struct armed_timer *timer = &loop->armed[at - 1];
+	if (timer->armed && timer->row) {
+		struct timer_stat *before = &loop->pub.timers[timer->row - 1];
+		before->armed -= before->armed > 0;
+	}
+	*timer = (struct armed_timer){ row, (uint32_t)armed };
+	if (armed)
+		loop->pub.timers[row - 1].armed++;
+}
+
+static void timer_event(struct model_own *model, const struct ps_ev_timer *told, int armed, int fired)
+{
+	struct loop_own *loop = loop_of(model, &told->h);
+	uint32_t row = loop ? timer_row(model, loop, told) : 0;
+	if (!row)
+		return;
+	set_armed(model, loop, told, row, armed);
+	struct timer_stat *stat = &loop->pub.timers[row - 1];
+	stat->repeat_ns = told->repeat_ns;
+	if (!fired)
+		return;
+	uint64_t late = minus(told->h.ts, told->due_ns);
+	stat->fired++;
+	stat->late_max_ns = most(stat->late_max_ns, late);
+	loop->pub.timers_fired++;
+	hist_add(&loop->pub.timer_late, late);
+	struct slot *slot = loop_slot(loop, told->h.ts);
+	if (slot)
+		slot->timers_fired++;
+	held_in_slice(loop, told->due_ns, told->h.ts, &loop->gather.held_timers);
+	struct stall *stall = held_by_stall(model, loop, told->due_ns);
+	if (stall)
+		add_known(&stall->held_timers, 1);
+}
+
+void on_timer_set(struct model_own *model, const void *record)
+{
+	timer_event(model, record, 1, 0);
+}
+
+void on_timer_stopped(struct model_own *model, const void *record)
+{
+	timer_event(model, record, 0, 0);
+}
+
+void on_timer_fired(struct model_own *model, const void *record)
+{
+	const struct ps_ev_timer *told = record;
+	timer_event(model, told, told->repeat_ns != 0, 1);
+}
+
+/* ---- drains and gauges ---- */
+
+static uint64_t add_drain(struct drain_stat *stat, const struct ps_ev_drain *told)
+{
+	uint64_t ns = minus(told->h.ts, told->since_ns);
+	stat->drains++;
+	stat->callbacks += told->count;
+	stat->total_ns += ns;
+	stat->max_ns = most(stat->max_ns, ns);
+	stat->max_count = most(stat->max_count, told->count);
+	stat->left = told->left;
+	return ns;
+}
+
+void on_ticks(struct model_own *model, const void *record)
+{
+	const struct ps_ev_drain *told = record;
+	struct loop_own *loop = loop_of(model, &told->h);
+	if (!loop)
+		return;
+	add_drain(&loop->pub.ticks, told);
+	if (loop->pub.state != LOOP_BUSY)
+		return;
+	loop->gather.dirty = 1;
+	loop->gather.tick_ns += minus(told->h.ts, most(told->since_ns, loop->slice_ns));
+}
+
+void on_immediates(struct model_own *model, const void *record)
+{
+	const struct ps_ev_drain *told = record;
+	struct loop_own *loop = loop_of(model, &told->h);
+	if (loop)
+		add_drain(&loop->pub.immediates, told);
+}
+
+void on_loop_gauges(struct model_own *model, const void *record)
+{
+	const struct ps_ev_loop_gauges *told = record;
+	struct loop_own *loop = loop_of(model, &told->h);
+	if (!loop)
+		return;
+	loop->pub.next_due_ns = told->next_due_ns;
+	loop->pub.buffered_bytes = told->buffered_bytes;
+	loop->pub.timers_armed = told->timers;
+	loop->pub.timers_overdue = told->overdue;
+	loop->pub.handles = told->handles;
+	loop->pub.tick_backlog = told->ticks;
+	loop->pub.immediate_backlog = told->immediates;
+}

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Inside the model: what stands behind the public structs. Each `struct X_own`
+ * begins with the `struct X` that views see, so a pointer to one is a pointer
+ * to the other. Only core/model*.c include this.
+ *
+ *   model.c          life, dispatch by event, lookups
+ *   model_names.c    strings, frames, stacks, symbols
+ *   model_who.c      processes, threads, loops
+ *   model_poll.c     waits, busy slices, iterations, phases, seconds
+ *   model_handle.c   callbacks, descriptors, timers, drains
+ *   model_pool.c     the thread pool
+ *   model_gather.c   evidence of the busy slice that goes on
+ *   model_stall.c    slices that became stalls
+ *   model_cause.c    what a stall was made of, and which habit it breaks
+ *   model_culprit.c  who is to blame, for people
+ *   model_clone.c    the deep copy
+ */
+#ifndef MODEL_OWN_H
+#define MODEL_OWN_H
+
+#include "model.h"
+#include "table.h"
+
+/* bounds of what a hostile stream can make us keep; all but the first two are per model */
+#define MAX_CALLBACKS  4096u     /* per loop */
+#define MAX_TIMERS     4096u     /* kinds of timers (by function), per loop */
+#define MAX_PROCESSES  4096u
+#define MAX_THREADS    16384u
+#define MAX_LOOPS      1024u
+#define MAX_POOLS      256u
+#define MAX_ARMED      262144u   /* single timers */
+#define MAX_STATS      131072u   /* rows of callbacks and timers */
+#define MAX_LAG_HISTS  8192u
+#define MAX_SYMBOLS    262144u
+#define MAX_NAMES      524288u   /* each of strings, frames, stacks */
+#define MAX_NAME_BYTES (64u << 20)
+#define MAX_TEXT       4096u     /* one string, cleaned */
+#define MAX_CALLS      8u        /* distinct blocking calls told apart in a slice */
+
+#define NS_PER_SECOND 1000000000ull
+
+static inline uint64_t minus(uint64_t a, uint64_t b) /* never below 0: events may be out of order */
+{
+	return a > b ? a - b : 0;
+}
+
+static inline uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static inline uint64_t most(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* PS_UNKNOWN + n = n: the first figure makes it known */
+static inline void add_known(uint64_t *sum, uint64_t n)
+{
+	*sum = (*sum == PS_UNKNOWN ? 0 : *sum) + n;
+}
+
+/* ---- names ---- */
+
+struct frame_own {
+	struct frame pub;
+	uint8_t rule;         /* enum stall_rule that the name tells of */
+	uint8_t telling;      /* row of the rule table, 0 = none; a smaller row is a better name */
+	uint8_t noise;        /* allocator, libc, loop machinery: never a culprit */
+	uint8_t plumbing;     /* of the runtime: never the outer half of a culprit */
+};
+
+struct arena_chunk;
+
+/* Definitions never change once made, so a clone shares them. */
+struct names {
+	uint32_t sharers;
+	struct arena_chunk *chunks;
+	size_t bytes;
+	struct table strings, frames, stacks; /* id -> pointer into the arena */
+};
+
+int names_open(struct names **names);
+void names_release(struct names *names);
+const char *names_string(const struct names *names, uint32_t id); /* "" = not known */
+const struct frame *names_frame(const struct names *names, uint32_t id); /* NULL = not known */
+const struct stack *names_stack(const struct names *names, uint32_t id);
+
+/* What the name of a frame tells; fills the private part. */
+void frame_classify(struct frame_own *frame);
+
+/* ---- who ---- */
+
+struct process_own {
+	struct process pub;
+	struct table symbols; /* address -> struct frame */
+	struct pool_own *pool;
+	uint32_t fds;
+};
+
+struct cpu_time {
+	uint64_t ts, on_cpu_ns, runnable_ns; /* ts 0 = none */
+};
+
+struct thread_own {
+	struct thread pub;
+	struct loop_own *loops;   /* all that ever ran here, linked by next_of_thread */
+	struct loop_own *current; /* the one last polled or declared; NULL = no loop */
+	uint32_t loop_count;
+	struct cpu_time cpu;      /* newest */
+};
+
+/* ---- evidence of one busy slice ---- */
+
+struct blocked_call {
+	int32_t syscall;          /* -1 = none */
+	uint32_t seen;            /* intervals and samples */
+	const char *path;
+	uint64_t ns;              /* from intervals */
+	uint64_t proc_ns;         /* between sightings in /proc */
+	uint64_t longest_ns;      /* args are those of the longest */
+	uint64_t args[3];
+};
+
+struct gather {
+	int dirty;                /* something below is not 0 */
+	uint32_t samples;
+	uint32_t cpu_samples, off_samples, nested;
+	uint32_t proc_running, proc_asleep, proc_stopped;
+	uint64_t cpu_sampled_ns, cpu_first_ns, cpu_last_ns;
+	uint64_t proc_last_ns;
+	int proc_last_call;       /* index in calls + 1, 0 = not in a call */
+	uint32_t off_intervals;
+	uint64_t off_ns[6];       /* blocked, by enum ps_offcpu_state; RUNNABLE = ready and not running */
+	uint64_t call_ns;         /* asleep in a syscall, of what is not a lock */
+	uint64_t lock_ns;
+	struct blocked_call calls[MAX_CALLS];
+	uint32_t call_count;
+	const char *other;        /* who ran instead, longest */
+	uint64_t other_ns;
+	uint32_t other_cpu;
+	uint64_t nested_ns, nested_since_ns; /* waits on another poller */
+	uint64_t gc_ns;
+	uint32_t gc_kind;
+	uint64_t tick_ns;         /* spent in drains of next ticks */
+	uint64_t held_fds, held_timers, held_ns; /* served late inside the slice itself, and by how much at most */
+	uint64_t phase_ns[PS_PHASE_COUNT];
+	uint64_t callback_ns, callback_fn;
+	uint32_t callback_kind;
+	int32_t callback_fd;
+	struct cpu_time cpu_first, cpu_last; /* seen inside the slice */
+	struct stall_stack stacks[MODEL_STALL_STACKS];
+	uint32_t stack_count;
+};
+
+/* ---- loops ---- */
+
+struct armed_timer {          /* one timer, by handle */
+	uint32_t row;         /* index in loop.timers */
+	uint32_t armed;
+};
+
+struct fd_wait {              /* private half of fd_stat, same index */
+	uint64_t ready_ns;    /* readiness not dispatched yet; 0 = none */
+	uint64_t closed_ns;
+};
+
+struct callback_now {
+	int running;
+	uint64_t fn, begin_ns;
+	uint32_t kind;
+	int32_t fd;
+	uint32_t generation;
+};
+
+struct loop_own {
+	struct loop pub;
+	struct loop_own *next_of_thread;
+	struct thread_own *thread;
+	int declared;             /* a LOOP record told of it */
+	uint64_t accounted_ns;    /* busy_ns + wait_ns and the slots are complete up to here */
+	/* the busy slice that goes on while state is LOOP_BUSY */
+	uint64_t slice_ns;        /* begin */
+	int slice_at_attach, slice_lossy;
+	struct gather gather;
+	struct cpu_time cpu_before; /* newest when the slice began */
+	struct stall *stall;      /* of this slice, open */
+	uint64_t last_stall_id;   /* closed: who waited for it is still being counted */
+	uint64_t last_stall_end_ns;
+	int last_stall_polls;     /* polls that returned since */
+	/* the wait that goes on */
+	int64_t timeout_ns;       /* -2 = not known */
+	uint64_t returned_ns;
+	/* iteration being put together */
+	uint64_t iteration_busy_ns;
+	uint64_t iteration_since_ns;
+	int iteration_begun, empty_held;
+	uint64_t iteration_first;
+	/* phase and callback going on */
+	uint64_t phase_since_ns, phase_ns;
+	struct callback_now now;
+	/* indexes of the arrays in pub */
+	struct table callback_index, fd_index, timer_index, armed_index;
+	size_t callback_room, fd_room, timer_room, armed_room;
+	struct fd_wait *fd_waits;
+	struct armed_timer *armed;
+	size_t armed_count, closed_fds;
+};
+
+struct pool_own {
+	struct pool pub;
+	uint64_t accounted_ns;    /* saturated_ns is complete up to here */
+	int gauged;               /* POOL_GAUGES came: its figures win */
+};
+
+struct model_own {
+	struct model pub;
+	struct names *names;
+	struct table processes, threads, loops; /* pid, tid, (tid, poller_fd) -> own struct */
+	size_t process_room, thread_room, loop_room, pool_room, stall_room;
+	struct stall **stall_base; /* pub.stalls points into it: taking the oldest off moves nothing */
+	struct thread_own *last_thread;
+	uint64_t next_stall;
+	size_t stats, armed, lag_hists, symbols, fds;
+	uint64_t swept_ns;
+	int out_of_memory;
+};
+
+static inline struct loop_own *loop_own(const struct loop *loop)
+{
+	return (struct loop_own *)(uintptr_t)loop;
+}
+
+extern const struct process process_unknown;
+
+/* Makes room for one more element of `size` bytes in a growing array. 0 or -ENOMEM. */
+int array_room(struct model_own *model, void *array, size_t *room, size_t count, size_t size);
+
+/* model_who.c */
+struct process_own *process_add(struct model_own *model, uint32_t pid);       /* finds or makes; NULL = no room */
+struct thread_own *thread_find(struct model_own *model, uint32_t tid);
+struct thread_own *thread_add(struct model_own *model, uint32_t tid, uint32_t pid); /* pid 0 = not known */
+struct loop_own *loop_find(struct model_own *model, uint32_t tid, int32_t poller_fd);
+struct loop_own *loop_add(struct model_own *model, struct thread_own *thread, int32_t poller_fd);
+/* The loop that a record without poller_fd is about; NULL = none. */
+struct loop_own *loop_of(struct model_own *model, const struct ps_record *record);
+
+/* model_poll.c */
+void loop_account(struct loop_own *loop, uint64_t to_ns);
+void loop_gone(struct model_own *model, struct loop_own *loop, uint64_t ts);
+void loop_seen_busy(struct model_own *model, struct loop_own *loop, uint64_t ts); /* a record that only a busy loop sends */
+struct slot *loop_slot(struct loop_own *loop, uint64_t ts); /* NULL = too old to keep */
+
+/* model_handle.c */
+void callback_end(struct model_own *model, struct loop_own *loop, uint64_t ts);
+void callbacks_name(struct model_own *model, uint32_t pid, uint64_t address, const struct frame *frame);
+void fds_sweep(struct model_own *model, struct loop_own *loop, uint64_t now_ns);
+void fds_held_up(struct model_own *model, struct loop_own *loop, uint64_t wait_ns, int32_t ready);
+
+/* model_pool.c */
+void pool_account(struct pool_own *pool, uint64_t to_ns);
+
+/* model_gather.c */
+void gather_begin(struct loop_own *loop);
+void gather_nested_enter(struct loop_own *loop, uint64_t ts);
+void gather_nested_return(struct loop_own *loop, uint64_t entered_ns, uint64_t ts);
+void gather_callback(struct loop_own *loop, const struct callback_now *callback, uint64_t ns);
+
+/* model_stall.c */
+struct slice_sums { uint64_t on_cpu_ns, runnable_ns, blocked_ns; }; /* PS_UNKNOWN */
+extern const struct slice_sums sums_unknown;
+void stall_watch(struct model_own *model, struct loop_own *loop, uint64_t now_ns);  /* open it, if it has become one */
+void stall_refresh(struct model_own *model, struct loop_own *loop, uint64_t now_ns);
+void stall_close(struct model_own *model, struct loop_own *loop, uint64_t end_ns, const struct slice_sums *sums);
+void stall_drop(struct model_own *model, struct loop_own *loop); /* it never was one */
+struct stall *stall_find(const struct model_own *model, uint64_t id);
+
+/* model_cause.c, model_culprit.c: from the evidence in the loop's gather */
+void stall_shares(const struct model_own *model, struct loop_own *loop, struct stall *stall, const struct slice_sums *sums);
+void stall_judge(const struct model_own *model, struct loop_own *loop, struct stall *stall);
+void stall_blame(const struct model_own *model, struct loop_own *loop, struct stall *stall);
+const struct blocked_call *gather_longest_call(const struct gather *gather);
+int syscall_is(int number, const char *names); /* one of the names, separated by spaces */
+
+/* ---- handlers: one per event ---- */
+typedef void handler_fn(struct model_own *model, const void *record);
+handler_fn on_string, on_frame, on_stack, on_symbol,
+	on_clock, on_lost, on_probe, on_own_cost,
+	on_process, on_process_exit, on_thread, on_thread_exit, on_loop,
+	on_poll_enter, on_poll_return, on_iteration, on_phase,
+	on_callback_begin, on_callback_end, on_fd_ready, on_fd_interest, on_fd_life, on_fd_io, on_backpressure,
+	on_timer_set, on_timer_stopped, on_timer_fired, on_ticks, on_immediates, on_loop_gauges,
+	on_work_submitted, on_work_started, on_work_finished, on_work_delivered, on_work_cancelled, on_pool_gauges,
+	on_offcpu, on_sample, on_cpu_time, on_gc;
+
+#endif

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The thread pool of a process: jobs by kind, what each worker holds, and how
+ * long it was saturated. A job's record carries the time of its state before,
+ * so no table of jobs is needed and one lost record spoils one figure only.
+ *
+ * Depth and busy threads come from POOL_GAUGES; until one was told they are
+ * counted from the jobs seen, which knows nothing of jobs older than the stream.
+ */
+#include "model_own.h"
+
+#include <stdlib.h>
+
+static struct pool_own *pool_of(struct model_own *model, uint32_t pid, uint64_t ts)
+{
+	struct process_own *process = process_add(model, pid);
+	if (!process || process->pool)
+		return process ? process->pool : NULL;
+	if (model->pub.pool_count >= MAX_POOLS) {
+		model->pub.dropped++;
+		return NULL;
+	}
+	struct pool_own *pool = array_room(model, &model->pub.pools, &model->pool_room, model->pub.pool_count,
+					   sizeof(*model->pub.pools)) ? NULL : calloc(1, sizeof(*pool));
+	if (!pool) {
+		model->out_of_memory = 1;
+		return NULL;
+	}
+	pool->pub.pid = pid;
+	pool->pub.threads = pool->pub.busy = pool->pub.queued = pool->pub.oldest_ns = PS_UNKNOWN;
+	pool->accounted_ns = ts;
+	model->pub.pools[model->pub.pool_count++] = &pool->pub;
+	process->pool = pool;
+	return pool;
+}
+
+void pool_account(struct pool_own *pool, uint64_t to_ns)
+{
+	struct pool *pub = &pool->pub;
+	if (to_ns <= pool->accounted_ns)
+		return;
+	int known = pub->threads != PS_UNKNOWN && pub->busy != PS_UNKNOWN && pub->queued != PS_UNKNOWN;
+	if (known && pub->threads && pub->busy >= pub->threads && pub->queued) {
+		pub->saturated_ns += to_ns - pool->accounted_ns;
+		pub->saturated_last_ns = to_ns;
+	}
+	pool->accounted_ns = to_ns;
+}
+
+/* Without gauges: what the jobs seen so far add up to. */
+static void count_jobs(struct model_own *model, struct pool_own *pool)
+{
+	if (pool->gauged)
+		return;
+	pool->pub.busy = pool->pub.queued = 0;
+	for (unsigned kind = 0; kind < PS_WORK_KIND_COUNT; kind++) {
+		pool->pub.busy += pool->pub.kinds[kind].busy;
+		pool->pub.queued += pool->pub.kinds[kind].queued;
+	}
+	pool->pub.max_queued = most(pool->pub.max_queued, pool->pub.queued);
+}
+
+static struct pool_own *pool_at(struct model_own *model, const struct ps_ev_work *told, struct pool_kind **kind)
+{
+	struct pool_own *pool = pool_of(model, told->pid, told->h.ts);
+	if (!pool)
+		return NULL;
+	pool_account(pool, told->h.ts);
+	*kind = &pool->pub.kinds[told->kind < PS_WORK_KIND_COUNT ? told->kind : PS_WORK_OTHER];
+	return pool;
+}
+
+void on_work_submitted(struct model_own *model, const void *record)
+{
+	struct pool_kind *kind;
+	struct pool_own *pool = pool_at(model, record, &kind);
+	if (!pool)
+		return;
+	kind->submitted++;
+	if (!pool->gauged)
+		kind->queued++;
+	count_jobs(model, pool);
+}
+
+void on_work_started(struct model_own *model, const void *record)
+{
+	const struct ps_ev_work *told = record;
+	struct pool_kind *kind;
+	struct pool_own *pool = pool_at(model, told, &kind);
+	struct thread_own *thread = thread_add(model, told->h.tid, told->pid);
+	if (thread) {
+		thread->pub.work = told->work;
+		thread->pub.work_since_ns = told->h.ts;
+		thread->pub.work_kind = told->kind < PS_WORK_KIND_COUNT ? told->kind : PS_WORK_OTHER;
+		thread->pub.work_name = names_string(model->names, told->name);
+		thread->pub.work_fn = told->fn;
+		if (thread->pub.role == PS_ROLE_OTHER)
+			thread->pub.role = PS_ROLE_WORKER;
+	}
+	if (!pool)
+		return;
+	kind->started++;
+	if (told->since_ns) {
+		hist_add(&kind->wait, minus(told->h.ts, told->since_ns));
+		hist_add(&pool->pub.wait, minus(told->h.ts, told->since_ns));
+	}
+	if (!pool->gauged) {
+		kind->queued -= kind->queued > 0;
+		kind->busy++;
+	}
+	count_jobs(model, pool);
+}
+
+void on_work_finished(struct model_own *model, const void *record)
+{
+	const struct ps_ev_work *told = record;
+	struct pool_kind *kind;
+	struct pool_own *pool = pool_at(model, told, &kind);
+	struct thread_own *thread = thread_find(model, told->h.tid);
+	if (thread) {
+		thread->pub.work = 0;
+		thread->pub.work_since_ns = told->h.ts;
+		thread->pub.work_name = "";
+		thread->pub.work_fn = 0;
+	}
+	if (!pool)
+		return;
+	kind->finished++;
+	if (told->since_ns) {
+		hist_add(&kind->run, minus(told->h.ts, told->since_ns));
+		hist_add(&pool->pub.run, minus(told->h.ts, told->since_ns));
+	}
+	if (!pool->gauged)
+		kind->busy -= kind->busy > 0;
+	count_jobs(model, pool);
+}
+
+void on_work_delivered(struct model_own *model, const void *record)
+{
+	const struct ps_ev_work *told = record;
+	struct pool_kind *kind;
+	if (!pool_at(model, told, &kind))
+		return;
+	kind->delivered++;
+	if (told->since_ns)
+		hist_add(&kind->delivery, minus(told->h.ts, told->since_ns));
+}
+
+void on_work_cancelled(struct model_own *model, const void *record)
+{
+	struct pool_kind *kind;
+	struct pool_own *pool = pool_at(model, record, &kind);
+	if (!pool)
+		return;
+	kind->cancelled++;
+	if (!pool->gauged)
+		kind->queued -= kind->queued > 0;
+	count_jobs(model, pool);
+}
+
+void on_pool_gauges(struct model_own *model, const void *record)
+{
+	const struct ps_ev_pool_gauges *told = record;
+	struct pool_own *pool = pool_of(model, told->pid, told->h.ts);
+	if (!pool)
+		return;
+	pool_account(pool, told->h.ts);
+	pool->gauged = 1;
+	pool->pub.threads = told->threads;
+	pool->pub.busy = told->busy;
+	pool->pub.queued = told->queued;
+	pool->pub.oldest_ns = told->oldest_ns;
+	pool->pub.max_queued = most(pool->pub.max_queued, told->queued);
+	for (unsigned kind = 0; kind < PS_WORK_KIND_COUNT; kind++) {
+		pool->pub.kinds[kind].queued = told->queued_by_kind[kind];
+		pool->pub.kinds[kind].busy = told->busy_by_kind[kind];
+	}
+}
