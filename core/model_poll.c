@@ -137,11 +137,12 @@ static void slice_end(struct model_own *model, struct loop_own *loop, uint64_t t
 	loop->iteration_begun = 1;
 }
 
-/* The slice ended at a time that nobody can tell. */
+/* The slice ended at a time that nobody can tell: a stall that was seen is kept as far as it was seen. */
 static void slice_abandon(struct model_own *model, struct loop_own *loop, uint64_t ts)
 {
 	loop->slice_lossy = 1;
-	stall_close(model, loop, ts, &sums_unknown);
+	if (loop->stall)
+		stall_close(model, loop, loop->accounted_ns, &sums_unknown);
 	loop->pub.state = LOOP_UNKNOWN;
 	loop->accounted_ns = ts;
 	loop->now.running = 0;
