@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * stat and record: the same watch, with or without a recording beside it. The
+ * summary is made from the model after the last drain, so a recording of the
+ * same run gives the same numbers.
+ */
+#include "collect.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "command.h"
+#include "fault.h"
+#include "summary.h"
+#include "watch.h"
+
+static int put_json(json_t *document, size_t flags)
+{
+	errno = 0;
+	if (json_dumpf(document, stdout, flags) || putchar('\n') == EOF)
+		return errno ? -errno : -EIO;
+	return fflush(stdout) ? -errno : 0;
+}
+
+static int tell(const struct model *model, int json, size_t flags)
+{
+	json_t *document = summary_document(model, COMMAND_TOOL, 0);
+	int err = !document ? -ENOMEM : json ? put_json(document, flags) : summary_print(document, stdout);
+	json_decref(document);
+	int code = fault_code(SIDE_OUTPUT, err);
+	return code ? fault(code, "cannot write the summary: %s", strerror(-err)) : 0;
+}
+
+int tell_summary(const struct model *model, const struct options *options)
+{
+	return tell(model, options->json || options->jsonl, options->jsonl ? JSON_COMPACT : JSON_INDENT(2));
+}
+
+int tell_line(const struct model *model)
+{
+	return tell(model, 1, JSON_COMPACT);
+}
+
+static void put_line(struct watch *watch, void *arg)
+{
+	uint64_t *lines = arg;
+	int code = tell_line(watch->model);
+	if (code || ferror(stdout)) {
+		watch->code = code;
+		watch_stop(watch, WATCH_FAILED);
+	}
+	if (watch->options->count && ++*lines >= watch->options->count)
+		watch_stop(watch, WATCH_COUNT_REACHED);
+}
+
+static void say_recorded(const struct watch *watch, const struct options *options)
+{
+	if (watch->output && !watch->write_error)
+		say("%llu events in %s; %llu lost", (unsigned long long)watch->events, options->output,
+		    (unsigned long long)watch->model->lost_total);
+}
+
+static int run(const struct options *options, struct output *output, int silent)
+{
+	struct watch watch = { 0 };
+	uint64_t lines = 0;
+	int code = watch_open(&watch, options, output);
+	if (options->jsonl) {
+		watch.each_second = put_line;
+		watch.arg = &lines;
+	} else {
+		watch.most_events = options->count;
+	}
+	if (!code) {
+		code = watch_run(&watch);
+		int finished = watch_finish(&watch); /* also after a failure: what has come in is kept */
+		code = code ? code : finished;
+		say_recorded(&watch, options);
+		int told = silent || options->jsonl || code == CLI_NO_TARGET ? 0 : tell_summary(watch.model, options);
+		code = code ? code : told;
+	}
+	watch_close(&watch);
+	return code;
+}
+
+int collect(const struct options *options, int silent)
+{
+	struct output output = { .fd = -1 };
+	if (!options->output)
+		return run(options, NULL, silent);
+	int code = output_open(&output, options->output, options->force);
+	if (code)
+		return code;
+	code = run(options, &output, silent);
+	int closed = output_close(&output);
+	return code ? code : closed;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Drawing four times a second and after each key. ncurses keeps the window's
+ * size, so a resize shows at the next drawing at the latest. A terminal that
+ * hangs up ends the command.
+ */
+#include "dashboard.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fault.h"
+
+#define DRAW_NS (250 * 1000 * 1000ull)
+#define HUNG_UP (-2)
+
+int dashboard_wanted(const struct options *options)
+{
+	const char *term = getenv("TERM");
+	return isatty(STDOUT_FILENO) && isatty(STDIN_FILENO) && !options->json && !options->jsonl &&
+	       term && *term && strcmp(term, "dumb");
+}
+
+void dashboard_draw(struct dashboard *dashboard)
+{
+	int columns, rows;
+	if (dashboard->before_draw)
+		dashboard->before_draw(dashboard->arg);
+	terminal_size(&columns, &rows);
+	if ((columns != dashboard->grid.columns || rows != dashboard->grid.rows) &&
+	    grid_resize(&dashboard->grid, columns, rows))
+		return;
+	tui_draw(dashboard->tui, *dashboard->model, &dashboard->status, &dashboard->grid);
+	terminal_show(&dashboard->grid);
+}
+
+/* 1: the command is to end */
+static int take_keys(struct dashboard *dashboard)
+{
+	for (int key; (key = terminal_key()) != -1;)
+		if (key == HUNG_UP || tui_key(dashboard->tui, *dashboard->model, &dashboard->status, key))
+			return 1;
+	return 0;
+}
+
+static void refresh(void *arg)
+{
+	struct dashboard *dashboard = arg;
+	if (take_keys(dashboard))
+		dashboard->quit(dashboard->arg);
+	else
+		dashboard_draw(dashboard);
+}
+
+static void on_input(struct ps_io *io, uint32_t events, void *arg)
+{
+	struct dashboard *dashboard = arg;
+	if (events & (PS_ERROR | PS_HANGUP)) {
+		ps_io_start(io, 0);
+		dashboard->quit(dashboard->arg);
+		return;
+	}
+	refresh(dashboard);
+}
+
+static int open_handles(struct dashboard *dashboard, struct ps_loop *loop)
+{
+	int err = ps_io_open(loop, &dashboard->input, STDIN_FILENO, on_input, dashboard);
+	if (!err)
+		err = ps_io_start(dashboard->input, PS_READABLE);
+	if (!err)
+		err = ps_timer_open(loop, &dashboard->timer, refresh, dashboard);
+	if (!err)
+		err = ps_timer_start(dashboard->timer, 0, DRAW_NS);
+	return err;
+}
+
+int dashboard_open(struct dashboard *dashboard, struct ps_loop *loop, const struct options *options)
+{
+	struct tui_options look = { 0 };
+	tui_options_default(&look);
+	look.ascii |= options->ascii;
+	if (options->color != WHEN_AUTO)
+		look.colour = options->color == WHEN_ALWAYS;
+	look.stall_ns = (*dashboard->model)->config.stall_ns;
+	int err = tui_open(&dashboard->tui, &look);
+	if (!err)
+		err = grid_open(&dashboard->grid, 1, 1);
+	if (!err)
+		err = terminal_open(&look);
+	if (!err) {
+		terminal_guard();
+		err = open_handles(dashboard, loop);
+	}
+	if (!err)
+		return 0;
+	dashboard_close(dashboard);
+	return fault(CLI_USAGE, "cannot draw on this terminal (%s); for plain text: pollscope ... | cat", strerror(-err));
+}
+
+void dashboard_close(struct dashboard *dashboard)
+{
+	if (dashboard->input)
+		ps_io_close(dashboard->input);
+	if (dashboard->timer)
+		ps_timer_close(dashboard->timer);
+	dashboard->input = NULL;
+	dashboard->timer = NULL;
+	if (!dashboard->tui)
+		return;
+	terminal_close();
+	tui_close(dashboard->tui);
+	grid_close(&dashboard->grid);
+	dashboard->tui = NULL;
+}

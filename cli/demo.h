@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The demo's parts: a server process (demo_server.c) with load on itself
+ * (demo_load.c) and one switchable sin (demo_scenarios.c). Only cmd_demo.c
+ * watches, and only from outside.
+ */
+#ifndef DEMO_H
+#define DEMO_H
+
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "ps_loop.h"
+
+/* ---- scenarios: what the server's loop is made to do ---- */
+
+struct demo_scenario {
+	const char *name;
+	int key;                    /* on the dashboard */
+	const char *note;
+	/* Begins and ends it on the loop; state belongs to the scenario. May be NULL. */
+	int (*start)(struct ps_loop *loop);
+	void (*stop)(void);
+};
+extern const struct demo_scenario demo_scenarios[]; /* ends with name NULL; the first is healthy */
+int demo_scenario_find(const char *name);           /* index, or -1 */
+void demo_scenario_names(FILE *out);
+
+/* ---- the server process ---- */
+
+struct demo_server {
+	pid_t pid;
+	int control;                /* a byte written to it is the scenario's index; closed = the server ends */
+	uint16_t port;
+};
+int demo_server_start(struct demo_server *server, int scenario); /* 0 or -errno */
+int demo_server_switch(const struct demo_server *server, int scenario);
+void demo_server_stop(struct demo_server *server);
+
+/* ---- load: a thread of the server process with clients on a loop of its own ---- */
+
+int demo_load_start(uint16_t port);                 /* 0 or -errno; runs until the process ends */
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* "-- COMMAND ARGS…": a target that we start ourselves, as the user who called. */
+#ifndef LAUNCH_H
+#define LAUNCH_H
+
+#include <sys/types.h>
+
+struct launch {
+	pid_t pid;         /* 0 = none, or reaped */
+	int status;        /* wait status, once reaped */
+};
+
+/*
+ * Its standard output becomes our standard error (data of ours goes to ours), or
+ * nothing when `silent`. 0 or -errno of what failed, exec included.
+ */
+int launch_start(struct launch *launch, char **argv, int silent);
+/* 1 while it runs; reaps it once. */
+int launch_alive(struct launch *launch);
+void launch_signal(const struct launch *launch, int number);
+/* Asks it to end, insists after 2 s, reaps. */
+void launch_stop(struct launch *launch);
+
+#endif

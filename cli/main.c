@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * pollscope: dispatch. Picks the row of the command table, reads the options
+ * that the row allows and runs it. The first command of the table is the
+ * default, so `pollscope 1234` is `pollscope top 1234`.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "fault.h"
+#include "text.h"
+
+const struct command *const commands[] = {
+	&cmd_top, &cmd_ls, &cmd_stat, &cmd_record, &cmd_report, &cmd_replay, &cmd_check, &cmd_export, &cmd_doctor,
+	&cmd_demo, &cmd_help, &cmd_man, &cmd_completion, NULL
+};
+
+const struct command *command_find(const char *name)
+{
+	for (size_t i = 0; commands[i]; i++)
+		if (!strcmp(commands[i]->name, name))
+			return commands[i];
+	return NULL;
+}
+
+/*
+ * Descriptors 0-2 that were closed at start must not become a ring or a socket
+ * that a stray printf writes to. Each is opened the wrong way round, so that
+ * use of it fails as it would have; stderr is made a hole.
+ */
+static int fill_descriptors(void)
+{
+	static const int modes[] = { O_WRONLY, O_RDONLY, O_RDWR };
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", modes[fd]) != fd)
+			return -errno;
+	return 0;
+}
+
+static int check_operands(const struct command *command, const struct options *options)
+{
+	if (options->launch && !command->launches)
+		return fault(CLI_USAGE, "%s launches no command; see pollscope help %s", command->name, command->name);
+	if (options->launch && !*options->launch)
+		return fault(CLI_USAGE, "a command to launch must follow --");
+	int given = options->operand_count + (options->launch ? 1 : 0) + (command->launches && options->all ? 1 : 0);
+	if (given < command->fewest)
+		return fault(CLI_USAGE, "%s wants %s%s; see pollscope help %s", command->name, command->usage,
+			     command->launches ? " (pollscope ls shows what can be watched)" : "", command->name);
+	if (given > command->most)
+		return fault(CLI_USAGE, "%s takes %s only, \"%s\" is too much", command->name,
+			     *command->usage ? command->usage : "no operands",
+			     options->operand_count ? options->operands[options->operand_count - 1] : options->launch[0]);
+	return 0;
+}
+
+/* Data that never reached stdout is a failed output, whatever the command thinks. */
+static int flush_output(int code)
+{
+	errno = 0;
+	if (!fflush(stdout) && !ferror(stdout))
+		return code;
+	int err = errno ? errno : EIO;
+	int failed = fault_code(SIDE_OUTPUT, err);
+	return fault(failed, "cannot write to standard output: %s", strerror(err)) ? failed : code;
+}
+
+static int run_command(const struct command *command, int argc, char **argv)
+{
+	struct options options;
+	int code = options_read(&options, command->options | OPT_COMMON, command->name, argc, argv);
+	if (code)
+		return code;
+	if (options.version) {
+		puts(COMMAND_TOOL);
+		return CLI_OK;
+	}
+	if (options.help) {
+		help_command(command, stdout);
+		return CLI_OK;
+	}
+	code = check_operands(command, &options);
+	return code ? code : command->run(&options);
+}
+
+int main(int argc, char **argv)
+{
+	if (fill_descriptors())
+		return CLI_OUTPUT;
+	setlocale(LC_CTYPE, "");
+	signal(SIGPIPE, SIG_IGN);
+	if (argc < 2) {
+		help_overview(stderr);
+		return CLI_USAGE;
+	}
+	if (!strcmp(argv[1], "-h") || !strcmp(argv[1], "--help")) {
+		help_overview(stdout);
+		return flush_output(CLI_OK);
+	}
+	const struct command *command = command_find(argv[1]);
+	if (command)
+		return flush_output(run_command(command, argc - 1, argv + 1));
+	return flush_output(run_command(commands[0], argc, argv));
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The options table and its reader. Everything an option is stands in one row;
+ * `take` checks and stores the value.
+ */
+#include "options.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "export.h"
+#include "fault.h"
+#include "ps_event.h"
+#include "schema.h"
+#include "text.h"
+
+#define FLAG(field) \
+	static int take_##field(struct options *options, const char *text) \
+	{ \
+		options->field = 1; \
+		return 0; \
+	}
+FLAG(all)
+FLAG(follow)
+FLAG(json)
+FLAG(jsonl)
+FLAG(force)
+FLAG(lossy)
+FLAG(no_bpf)
+FLAG(ascii)
+FLAG(quiet)
+FLAG(help)
+FLAG(version)
+
+#define TEXT(field) \
+	static int take_##field(struct options *options, const char *text) \
+	{ \
+		options->field = text; \
+		return *text ? 0 : -EINVAL; \
+	}
+TEXT(output)
+TEXT(budget)
+TEXT(junit)
+
+static int take_stall(struct options *options, const char *text)
+{
+	return text_parse_duration(text, &options->stall_ns) || !options->stall_ns ? -EINVAL : 0;
+}
+
+static int take_duration(struct options *options, const char *text)
+{
+	return text_parse_duration(text, &options->duration_ns) || !options->duration_ns ? -EINVAL : 0;
+}
+
+static int take_count(struct options *options, const char *text)
+{
+	char *end;
+	errno = 0;
+	options->count = strtoull(text, &end, 10);
+	return *text < '0' || *text > '9' || *end || errno || !options->count ? -EINVAL : 0;
+}
+
+static int take_to(struct options *options, const char *text)
+{
+	options->to = text;
+	return exporter_find(text) ? 0 : -EINVAL;
+}
+
+static int take_inconclusive(struct options *options, const char *text)
+{
+	static const char *const names[] = { "exit", "fail", "pass", "report" };
+	for (int i = 0; i < 4; i++) {
+		if (!strcmp(text, names[i])) {
+			options->inconclusive = i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+static int take_color(struct options *options, const char *text)
+{
+	static const char *const names[] = { "auto", "always", "never" };
+	options->color = WHEN_ALWAYS;
+	for (int i = 0; text && i < 4; i++) {
+		if (i == 3)
+			return -EINVAL;
+		options->color = i;
+		if (!strcmp(text, names[i]))
+			break;
+	}
+	return 0;
+}
+
+static int take_without(struct options *options, const char *text)
+{
+	for (unsigned group = 0; group < PS_PROBE_GROUP_COUNT; group++) {
+		if (!strcmp(text, probe_group_name(group))) {
+			options->without |= 1u << group;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+static int take_ready_fd(struct options *options, const char *text)
+{
+	char *end;
+	long fd = strtol(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end || fd > 1 << 20 || fcntl((int)fd, F_GETFD) < 0)
+		return -EINVAL;
+	options->ready_fd = (int)fd;
+	return 0;
+}
+
+static void put_exporters(FILE *out)
+{
+	for (size_t i = 0; exporters[i]; i++)
+		fprintf(out, "%s\n", exporters[i]->name);
+}
+
+static void put_groups(FILE *out)
+{
+	for (unsigned group = 0; group < PS_PROBE_GROUP_COUNT; group++)
+		fprintf(out, "%s\n", probe_group_name(group));
+}
+
+static void put_whens(FILE *out)
+{
+	fputs("auto\nalways\nnever\n", out);
+}
+
+static void put_inconclusives(FILE *out)
+{
+	fputs("exit\nfail\npass\nreport\n", out);
+}
+
+#define ROW(id) [OPTION_##id] = { OPTION_##id
+const struct option_row option_rows[OPTION_COUNT_OF] = {
+	ROW(ALL), 'a', "all", NULL, "watch every loop that may be seen", NULL, take_all },
+	ROW(FOLLOW), 0, "follow", NULL, "watch children and workers too", NULL, take_follow },
+	ROW(STALL), 's', "stall", "TIME", "a busy slice at least this long is a stall (default 50ms)",
+		"a duration such as 50ms", take_stall },
+	ROW(DURATION), 'd', "duration", "TIME", "end after this time", "a duration such as 5s", take_duration },
+	ROW(COUNT), 'n', "count", "N", "end after N pictures, lines or (record) events", "a number above 0", take_count },
+	ROW(JSON), 'j', "json", NULL, "one JSON document", NULL, take_json },
+	ROW(JSONL), 0, "jsonl", NULL, "a JSON document of everything so far on a line, each second", NULL, take_jsonl },
+	ROW(OUTPUT), 'o', "output", "FILE", "write to FILE, which must not exist (- is standard output)", "a file name",
+		take_output },
+	ROW(FORCE), 'f', "force", NULL, "replace an existing output file", NULL, take_force },
+	ROW(TO), 't', "to", "FORMAT", "the format to export to", "a known format (see pollscope help export)", take_to,
+		put_exporters },
+	ROW(BUDGET), 'b', "budget", "FILE", "the budgets to judge by (YAML)", "a file name", take_budget },
+	ROW(JUNIT), 0, "junit", "FILE", "write the results as JUnit XML too", "a file name", take_junit },
+	ROW(INCONCLUSIVE), 0, "inconclusive", "HOW", "too little or lossy data: exit (3, default), fail (1), pass or report (0)",
+		"exit, fail, pass or report", take_inconclusive, put_inconclusives },
+	ROW(LOSSY), 0, "lossy", NULL, "judge in spite of lost events", NULL, take_lossy },
+	ROW(NO_BPF), 0, "no-bpf", NULL, "load no BPF programs: flight recorders and /proc only", NULL, take_no_bpf },
+	ROW(WITHOUT), 0, "without", "GROUP", "leave a group of probes out (may be repeated)",
+		"one of poll, sched, sampling, runtime, ready, ring, snapshot, proc", take_without, put_groups },
+	ROW(COLOR), 0, "color", "[WHEN]", "auto, always or never; NO_COLOR in the environment means never",
+		"auto, always or never", take_color, put_whens },
+	ROW(ASCII), 0, "ascii", NULL, "draw with ASCII only", NULL, take_ascii },
+	ROW(READY_FD), 0, "ready-fd", "N", "write a byte to descriptor N when attached", "an open descriptor",
+		take_ready_fd },
+	ROW(QUIET), 'q', "quiet", NULL, "errors only, no other words", NULL, take_quiet },
+	ROW(HELP), 'h', "help", NULL, "show help", NULL, take_help },
+	ROW(VERSION), 'V', "version", NULL, "show the version", NULL, take_version },
+};
+
+/* getopt's two forms of the rows in `allowed`; val is the letter, or 256 + id without one */
+static void fill_getopt(uint32_t allowed, char *letters, struct option *longs)
+{
+	*letters++ = ':';
+	for (int i = 0; i < OPTION_COUNT_OF; i++) {
+		const struct option_row *row = &option_rows[i];
+		if (!(allowed & 1u << i))
+			continue;
+		int argument = !row->argument ? no_argument : *row->argument == '[' ? optional_argument : required_argument;
+		*longs++ = (struct option){ row->name, argument, NULL, 256 + i };
+		if (row->letter) {
+			*letters++ = row->letter;
+			if (row->argument)
+				*letters++ = ':';
+		}
+	}
+	*letters = 0;
+	*longs = (struct option){ 0 };
+}
+
+static const struct option_row *row_of(int value)
+{
+	if (value >= 256 && value < 256 + OPTION_COUNT_OF)
+		return &option_rows[value - 256];
+	for (int i = 0; i < OPTION_COUNT_OF; i++)
+		if (option_rows[i].letter == value)
+			return &option_rows[i];
+	return NULL;
+}
+
+static int refuse_unknown(uint32_t allowed, const char *command, const char *word, int letter)
+{
+	const char *names[OPTION_COUNT_OF + 1] = { NULL };
+	size_t count = 0;
+	for (int i = 0; i < OPTION_COUNT_OF; i++)
+		if (allowed & 1u << i)
+			names[count++] = option_rows[i].name;
+	char given[64];
+	if (letter)
+		snprintf(given, sizeof(given), "-%c", letter);
+	else
+		snprintf(given, sizeof(given), "%.*s", (int)strcspn(word, "="), word);
+	const char *near = letter ? NULL : text_nearest(given + strspn(given, "-"), names);
+	return fault(CLI_USAGE, "%s has no option %s%s%s; see pollscope help %s", command, given,
+		     near ? "; did you mean --" : "", near ? near : "", command);
+}
+
+/* "-- COMMAND ARGS…" is taken off the end before getopt may permute it away */
+static int cut_launch(struct options *options, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "--")) {
+			options->launch = argv + i + 1;
+			argv[i] = NULL;
+			return i;
+		}
+	}
+	return argc;
+}
+
+int options_read(struct options *options, uint32_t allowed, const char *command, int argc, char **argv)
+{
+	char letters[2 * OPTION_COUNT_OF + 2];
+	struct option longs[OPTION_COUNT_OF + 1];
+	memset(options, 0, sizeof(*options));
+	options->ready_fd = -1;
+	argc = cut_launch(options, argc, argv);
+	fill_getopt(allowed, letters, longs);
+	opterr = 0;
+	optind = 0; /* begin anew, also for glibc's hidden state */
+	for (int value; (value = getopt_long(argc, argv, letters, longs, NULL)) != -1;) {
+		const struct option_row *row = row_of(value == ':' ? optopt : value);
+		if (value == '?' && optopt >= 256 && (row = row_of(optopt)))
+			return fault(CLI_USAGE, "--%s takes no value", row->name);
+		if (value == '?')
+			return refuse_unknown(allowed, command, argv[optind - 1], optopt);
+		if (value == ':')
+			return fault(CLI_USAGE, "--%s wants %s", row->name, row->expects);
+		if (row->take(options, optarg))
+			return fault(CLI_USAGE, "--%s wants %s, not \"%s\"", row->name, row->expects, optarg);
+	}
+	options->operands = argv + optind;
+	options->operand_count = argc - optind;
+	say_nothing(options->quiet);
+	return 0;
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The live watch. Our loop drives it: a timer drains the session every 50 ms
+ * into the model (and the recording), another ticks once a second, signals end
+ * it with the data kept. A launched target is attached as soon as it has a
+ * loop, so attaching is the first drain's work there.
+ *
+ * Owns everything in struct watch but `output` and `options`.
+ */
+#include "watch.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fault.h"
+#include "recording.h"
+
+#define DRAIN_NS (50 * 1000 * 1000ull)
+#define SECOND_NS 1000000000ull
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
+}
+
+void watch_stop(struct watch *watch, enum watch_end end)
+{
+	if (watch->end == WATCH_GOES_ON)
+		watch->end = end;
+	ps_loop_stop(watch->loop);
+}
+
+static void watch_fail(struct watch *watch, int code)
+{
+	watch->code = code;
+	watch_stop(watch, WATCH_FAILED);
+}
+
+/* A recording that cannot be written any more ends at its last whole chunk; watching goes on. */
+static void check_write(struct watch *watch, int err)
+{
+	if (!err || watch->write_error)
+		return;
+	watch->write_error = err;
+	if (fault_code(SIDE_OUTPUT, err))
+		fault(CLI_OUTPUT, "recording to %s stopped: %s; what is before it stays readable", watch->output->name,
+		      strerror(-err));
+}
+
+static int take_record(const struct ps_record *record, void *arg)
+{
+	struct watch *watch = arg;
+	watch->events++;
+	if (watch->writer && !watch->write_error)
+		check_write(watch, psr_writer_add(watch->writer, record));
+	return model_apply(watch->model, record, record->size);
+}
+
+static void tell_ready(struct watch *watch)
+{
+	if (watch->options->ready_fd < 0)
+		return;
+	if (write(watch->options->ready_fd, "\n", 1) != 1)
+		say("nobody listens on --ready-fd %d", watch->options->ready_fd);
+}
+
+static int start_recording(struct watch *watch)
+{
+	struct psr_info info;
+	if (!watch->output)
+		return 0;
+	recording_describe(&info, watch->model->config.stall_ns);
+	int err = psr_writer_open(&watch->writer, watch->output->fd, &info);
+	if (!err)
+		return output_settle(watch->output);
+	return fault(fault_code(SIDE_OUTPUT, err), "cannot write %s: %s", watch->output->name, strerror(-err));
+}
+
+/* 0, -EAGAIN while a launched target has no loop yet, or a positive exit code after a sentence */
+static int try_attach(struct watch *watch)
+{
+	const struct options *options = watch->options;
+	const struct attach_options wanted = {
+		.pids = watch->target.pids, .pid_count = watch->target.count, .stall_ns = options->stall_ns,
+		.no_bpf = options->no_bpf, .without = options->without, .follow = options->follow,
+	};
+	int err = attach_open(&watch->attach, &wanted, watch->lost_target, sizeof(watch->lost_target));
+	if (err && launch_alive(&watch->launch) && (err == -ENOENT || err == -ESRCH))
+		return -EAGAIN;
+	if (err)
+		return fault(fault_code(SIDE_TARGET, err), "%s",
+			     *watch->lost_target ? watch->lost_target : strerror(-err));
+	watch->begin_ns = now_ns();
+	int code = start_recording(watch);
+	if (!code)
+		tell_ready(watch);
+	return code;
+}
+
+static void check_ends(struct watch *watch)
+{
+	const struct options *options = watch->options;
+	int launched = watch->launch.pid > 0 && !launch_alive(&watch->launch);
+	if (watch->most_events && watch->events >= watch->most_events)
+		watch_stop(watch, WATCH_COUNT_REACHED);
+	else if (options->duration_ns && now_ns() - watch->begin_ns >= options->duration_ns)
+		watch_stop(watch, WATCH_TIME_OVER);
+	else if (!watch->stay && (launched || !attach_alive(watch->attach)))
+		watch_stop(watch, WATCH_TARGET_GONE);
+	else if (watch->write_error && !watch->stay)
+		watch_stop(watch, WATCH_FAILED);
+}
+
+static void drain(void *arg)
+{
+	struct watch *watch = arg;
+	if (!watch->attach) {
+		int code = try_attach(watch);
+		if (code == -EAGAIN)
+			return;
+		if (code) {
+			watch_fail(watch, code);
+			return;
+		}
+	}
+	int got = attach_drain(watch->attach, take_record, watch);
+	if (got < 0) {
+		watch_fail(watch, fault(CLI_NO_TARGET, "watching stopped: %s", strerror(-got)));
+		return;
+	}
+	check_ends(watch);
+}
+
+static void each_second(void *arg)
+{
+	struct watch *watch = arg;
+	if (watch->writer && !watch->write_error)
+		check_write(watch, psr_writer_flush(watch->writer));
+	if (watch->attach && watch->each_second)
+		watch->each_second(watch, watch->arg);
+}
+
+static void on_signal(struct ps_signal *handle, int number, void *arg)
+{
+	struct watch *watch = arg;
+	if (number != SIGINT) /* Ctrl-C reaches the launched command by itself */
+		launch_signal(&watch->launch, number);
+	watch_stop(watch, WATCH_SIGNALLED);
+}
+
+static int open_loop(struct watch *watch)
+{
+	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+	const struct ps_loop_options options = { .size = sizeof(options), .name = "pollscope" };
+	int err = ps_loop_open(&watch->loop, &options);
+	if (!err)
+		err = ps_timer_open(watch->loop, &watch->drain, drain, watch);
+	if (!err)
+		err = ps_timer_start(watch->drain, 0, DRAIN_NS);
+	if (!err)
+		err = ps_timer_open(watch->loop, &watch->second, each_second, watch);
+	if (!err)
+		err = ps_timer_start(watch->second, SECOND_NS, SECOND_NS);
+	for (int i = 0; !err && i < 3; i++)
+		err = ps_signal_open(watch->loop, &watch->signals[i], numbers[i], on_signal, watch);
+	return err ? fault(CLI_KERNEL, "cannot start: %s", strerror(-err)) : 0;
+}
+
+static int open_model(struct watch *watch)
+{
+	const struct model_config config = { .stall_ns = watch->options->stall_ns };
+	int err = model_open(&watch->model, &config);
+	return err ? fault(CLI_OUTPUT, "cannot start: %s", strerror(-err)) : 0;
+}
+
+/* The launched command's data must not mix with ours, nor draw on our screen. */
+static int start_launch(struct watch *watch)
+{
+	int err = launch_start(&watch->launch, watch->options->launch, watch->drawing);
+	if (err)
+		return fault(err == -EACCES ? CLI_DENIED : CLI_NO_TARGET, "cannot start %s: %s",
+			     watch->options->launch[0], strerror(-err));
+	watch->target.pids[0] = watch->launch.pid;
+	watch->target.count = 1;
+	return 0;
+}
+
+int watch_open(struct watch *watch, const struct options *options, struct output *output)
+{
+	watch->options = options;
+	watch->output = output;
+	int code = options->launch ? start_launch(watch) : target_find(&watch->target, options);
+	if (!code)
+		code = open_model(watch);
+	if (!code && !options->launch)
+		code = try_attach(watch);
+	if (!code)
+		code = open_loop(watch);
+	return code;
+}
+
+int watch_open_pid(struct watch *watch, const struct options *options, struct output *output, pid_t pid)
+{
+	watch->options = options;
+	watch->output = output;
+	watch->target.pids[0] = pid;
+	watch->target.count = 1;
+	int code = open_model(watch);
+	if (!code)
+		code = try_attach(watch);
+	if (!code)
+		code = open_loop(watch);
+	return code;
+}
+
+int watch_run(struct watch *watch)
+{
+	int err = ps_loop_run(watch->loop, PS_RUN_DEFAULT);
+	if (err < 0)
+		watch_fail(watch, fault(CLI_KERNEL, "cannot go on: %s", strerror(-err)));
+	return watch->end == WATCH_FAILED ? watch->code : 0;
+}
+
+int watch_has_data(const struct watch *watch)
+{
+	for (size_t i = 0; watch->model && i < watch->model->loop_count; i++)
+		if (watch->model->loops[i]->polls || watch->model->loops[i]->iterations || watch->model->loops[i]->stalls)
+			return 1;
+	return 0;
+}
+
+const char *watch_mode(const struct watch *watch)
+{
+	if (watch->attach && !attach_alive(watch->attach))
+		return "EXITED";
+	for (int group = 0; group < PS_PROBE_GROUP_COUNT; group++)
+		if (watch->model->probes[group].state == PS_PROBE_STATE_DETACHED)
+			return "DEGRADED";
+	return watch->model->lost_total ? "DEGRADED" : "LIVE";
+}
+
+int watch_finish(struct watch *watch)
+{
+	attach_close(watch->attach, take_record, watch);
+	watch->attach = NULL;
+	if (watch->writer) {
+		int err = psr_writer_close(watch->writer);
+		watch->writer = NULL;
+		check_write(watch, err);
+	}
+	if (watch->write_error)
+		return fault_code(SIDE_OUTPUT, watch->write_error);
+	if (watch->end == WATCH_TARGET_GONE && !watch_has_data(watch))
+		return fault(CLI_NO_TARGET, "the target went before there was any data");
+	return watch->end == WATCH_FAILED ? watch->code : 0;
+}
+
+static void close_loop(struct watch *watch)
+{
+	if (!watch->loop)
+		return;
+	if (watch->drain)
+		ps_timer_close(watch->drain);
+	if (watch->second)
+		ps_timer_close(watch->second);
+	for (int i = 0; i < 3; i++)
+		if (watch->signals[i])
+			ps_signal_close(watch->signals[i]);
+	ps_loop_run(watch->loop, PS_RUN_NOWAIT); /* the closing phase gives the handles back */
+	ps_loop_close(watch->loop);
+	watch->loop = NULL;
+}
+
+void watch_close(struct watch *watch)
+{
+	close_loop(watch);
+	launch_stop(&watch->launch);
+	attach_close(watch->attach, NULL, NULL);
+	psr_writer_close(watch->writer);
+	model_close(watch->model);
+	watch->attach = NULL;
+	watch->writer = NULL;
+	watch->model = NULL;
+}

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# The demo off a terminal: says which scenario it plays, needs no privileges,
+# and what the summary finds is the scenario's sin.
+# limit: 90
+. tests/lib.sh
+
+# as an ordinary user where there is one to be
+as_user=()
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+	cp "$PS" "$T/pollscope" && chmod 755 "$T" "$T/pollscope"
+	as_user=(setpriv --reuid=65534 --regid=65534 --clear-groups); PS=$T/pollscope
+fi
+ran() { "${as_user[@]}" "$PS" demo "$@"; }
+
+for scenario in healthy computation sync-io pool-congestion timer-storm; do
+	ran "$scenario" -d 4s --json >"$T/$scenario.json" 2>"$T/err" || fail "$scenario: exit $?: $(cat "$T/err")"
+	holds "$T/$scenario.json" "len(d['loops']) >= 1 and d['loops'][0]['polls'] > 100"
+	holds "$T/$scenario.json" "d['lost']['total'] == 0"
+done
+stalls='[s for l in d["loops"] for s in l["stalls"]]'
+culprits="' '.join(s['culprit'] or '' for s in $stalls)"
+holds "$T/computation.json" "3 <= len($stalls) <= 7 and 'scenario_computation' in $culprits"
+holds "$T/computation.json" "all(s['cause'] == 'cpu' for s in $stalls)"
+holds "$T/sync-io.json" "3 <= len($stalls) <= 7 and 'scenario_sync_io' in $culprits"
+holds "$T/sync-io.json" "any(s['syscall'] and s['syscall']['name'] == 'read' for s in $stalls)"
+holds "$T/sync-io.json" "all(s['cause'] == 'sync-io' for s in $stalls)"
+holds "$T/timer-storm.json" "len($stalls) >= 3 and 'scenario_timer_storm' in $culprits"
+holds "$T/timer-storm.json" "any(s['phase'] == 'timers' for s in $stalls)"
+holds "$T/pool-congestion.json" "any(f['id'] == 'PS011' for f in d['findings'])"
+
+ran computation -d 3s >"$T/plain" 2>"$T/err" || fail "plain: exit $?: $(cat "$T/err")"
+grep -q 'scenario: computation' "$T/plain" || fail "the scenario is not named: $(cat "$T/plain")"
+grep -q 'scenario_computation' "$T/plain" || fail "the culprit is not named: $(cat "$T/plain")"
+LC_ALL=C grep -q "$(printf '\033')" "$T/plain" && fail "escape codes off a terminal"
+
+# nothing is left when the tool is killed
+"${as_user[@]}" "$PS" demo -d 60s >"$T/plain" 2>&1 & tool=$!
+pids+=("$tool")
+has_child() { server=$(pgrep -P "$tool") && grep -q demo-server "/proc/$server/comm"; }
+until_ok 10 has_child || fail "no server"
+kill -9 "$tool"
+gone() { [ ! -e "/proc/$server" ] || grep -q '^State:.Z' "/proc/$server/status"; }
+until_ok 5 gone || fail "the server outlives the tool"
