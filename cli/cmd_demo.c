@@ -125,5 +125,5 @@ const struct command cmd_demo = {
 		"Where standard output is no terminal, it prints plain text and ends after -d (10 s if not given).",
 	.options = OPT(STALL) | OPT(DURATION) | OPT(COUNT) | OPT(JSON) | OPT(JSONL) | OPT(OUTPUT) | OPT(FORCE) |
 		OPT(COLOR) | OPT(ASCII) | OPT(READY_FD),
-	.most = 1, .run = run, .words = demo_scenario_names,
+	.most = 1, .run = run, .words = demo_scenario_names, .words_title = "Scenarios:",
 };

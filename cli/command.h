@@ -23,6 +23,7 @@ struct command {
 	int launches;               /* "-- COMMAND ARGS…" may stand for a target */
 	int (*run)(const struct options *options); /* an exit code */
 	void (*words)(FILE *out);   /* operands that completion offers, one a line; NULL = file names */
+	const char *words_title;    /* "Scenarios:": help lists the words under it; may be NULL */
 	int hidden;
 };
 

@@ -13,6 +13,8 @@
 
 #define WIDTH 80
 
+static const char target_note[] = "TARGET is a process id, a command name, --all, or -- COMMAND ARGS... to launch it.";
+
 /* Puts words at `indent`, broken before WIDTH; the cursor stands at `column`. */
 static void put_wrapped(FILE *out, int column, int indent, const char *text)
 {
@@ -83,15 +85,17 @@ static void put_words_line(FILE *out, const char *head, void (*words)(FILE *out)
 void help_command(const struct command *command, FILE *out)
 {
 	fprintf(out, "Usage: pollscope %s%s%s [options]\n\n", command->name, *command->usage ? " " : "", command->usage);
-	if (command->launches)
-		fprintf(out, "TARGET is a process id, a command name, --all, or -- COMMAND ARGS... to launch it.\n\n");
+	if (command->launches) {
+		put_wrapped(out, 0, 0, target_note);
+		fputc('\n', out);
+	}
 	put_wrapped(out, 0, 0, command->more);
 	fprintf(out, "\nOptions:\n");
 	for (int i = 0; i < OPTION_COUNT_OF; i++)
 		if (options_of(command) & 1u << i)
 			put_option(&option_rows[i], out);
-	if (command->words)
-		put_words_line(out, "Known:", command->words);
+	if (command->words_title)
+		put_words_line(out, command->words_title, command->words);
 	if (command->options & OPT(TO))
 		put_words_line(out, "Formats:", option_rows[OPTION_TO].words);
 }
@@ -106,8 +110,9 @@ void help_overview(FILE *out)
 		int column = fprintf(out, "  %s", commands[i]->name);
 		put_wrapped(out, column, 12, commands[i]->note);
 	}
-	fprintf(out, "\nTARGET is a process id, a command name, --all, or -- COMMAND ARGS... to launch it.\n"
-		     "pollscope help COMMAND tells more. To see it at work: pollscope demo\n\nExit codes:\n");
+	fputc('\n', out);
+	put_wrapped(out, 0, 0, target_note);
+	fprintf(out, "pollscope help COMMAND tells more. To see it at work: pollscope demo\n\nExit codes:\n");
 	for (const struct exit_row *row = exit_rows; row->meaning; row++)
 		fprintf(out, "  %d  %s\n", row->code, row->meaning);
 }
@@ -127,14 +132,16 @@ static int run_help(const struct options *options)
 
 /* ---- the man page ---- */
 
-/* Text for mdoc: no line may begin with a dot or a quote, hyphens and backslashes are characters. */
+/*
+ * Text for mdoc: no line may begin with a dot or a quote, hyphens and
+ * backslashes are characters, each sentence begins a line.
+ */
 static void put_roff(FILE *out, const char *text)
 {
-	int at_start = 1;
-	for (; *text; text++) {
-		if (at_start && (*text == '.' || *text == '\''))
+	char before = '\n';
+	for (; *text; before = *text++) {
+		if (before == '\n' && (*text == '.' || *text == '\''))
 			fputs("\\&", out);
-		at_start = *text == '\n';
 		if (*text == '\\')
 			fputs("\\e", out);
 		else if (*text == '-')
@@ -142,7 +149,7 @@ static void put_roff(FILE *out, const char *text)
 		else if (*text == '\n')
 			fputs("\n.Pp\n", out);
 		else
-			fputc(*text, out);
+			fputc(*text == ' ' && (before == '.' || before == '?') ? '\n' : *text, out);
 	}
 	fputc('\n', out);
 }
@@ -184,8 +191,8 @@ static void put_roff_command(const struct command *command, FILE *out)
 	put_roff(out, command->note);
 	fputs(".Pp\n", out);
 	put_roff(out, command->more);
-	if (command->words)
-		put_roff_words(out, "Known:", command->words);
+	if (command->words_title)
+		put_roff_words(out, command->words_title, command->words);
 	if (command->options & OPT(TO))
 		put_roff_words(out, "Formats:", option_rows[OPTION_TO].words);
 	fputs(".Pp\nOptions:\n", out);
@@ -228,7 +235,7 @@ static void put_roff_tail(FILE *out)
 	}
 	fputs(".El\n.Sh EXAMPLES\n.Dl pollscope demo\n.Dl pollscope stat \\-d 10s node\n"
 	      ".Dl pollscope record \\-o a.psr \\-d 1m 4711\n.Dl pollscope check a.psr \\-\\-budget budget.yml \\-\\-junit junit.xml\n"
-	      ".Sh SEE ALSO\n.Xr epoll 7 ,\n.Xr strace 1\n", out);
+	      ".Sh SEE ALSO\n.Xr strace 1 ,\n.Xr epoll 7\n", out);
 }
 
 static int run_man(const struct options *options)

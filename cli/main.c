@@ -43,6 +43,13 @@ static int fill_descriptors(void)
 	return 0;
 }
 
+static const char *last_word(const struct options *options)
+{
+	if (options->operand_count)
+		return options->operands[options->operand_count - 1];
+	return options->launch ? options->launch[0] : "--all";
+}
+
 static int check_operands(const struct command *command, const struct options *options)
 {
 	if (options->launch && !command->launches)
@@ -55,8 +62,7 @@ static int check_operands(const struct command *command, const struct options *o
 			     command->launches ? " (pollscope ls shows what can be watched)" : "", command->name);
 	if (given > command->most)
 		return fault(CLI_USAGE, "%s takes %s only, \"%s\" is too much", command->name,
-			     *command->usage ? command->usage : "no operands",
-			     options->operand_count ? options->operands[options->operand_count - 1] : options->launch[0]);
+			     *command->usage ? command->usage : "no operands", last_word(options));
 	return 0;
 }
 
