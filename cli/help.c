@@ -248,8 +248,9 @@ static int run_man(const struct options *options)
 	fputs(".Sh OPTIONS\n.Bl -tag -width Ds\n", stdout);
 	for (int i = 0; i < OPTION_COUNT_OF; i++)
 		put_roff_option(&option_rows[i], stdout);
-	fputs(".El\n.Sh KEYS\n", stdout);
+	fputs(".El\n.Sh KEYS\n.Bl -tag -width Ds\n", stdout);
 	tui_print_keys(stdout, 1);
+	fputs(".El\n", stdout);
 	put_roff_tail(stdout);
 	return CLI_OK;
 }

@@ -388,10 +388,10 @@ static void type_key(struct tui *tui, int key)
 	filter_set(filter, columns, text);
 }
 
-static int press_host(const struct tui_status *status, int key)
+static int press_host(const struct tui_status *status, int key, int first)
 {
 	for (const struct tui_host_key *host = status->keys; host && host->key; host++) {
-		if (host->key != key)
+		if (host->key != key || host->first != first)
 			continue;
 		host->press(status->arg);
 		return 1;
@@ -411,6 +411,8 @@ int tui_key(struct tui *tui, const struct model *model, const struct tui_status 
 		type_key(tui, key);
 		return 0;
 	}
+	if (press_host(status, key, 1))
+		return 0;
 	tui_view(tui, model, status, NULL, &view);
 	for (const struct key *row = keys; row->name; row++) {
 		if (!is_code(row, key))
@@ -418,7 +420,7 @@ int tui_key(struct tui *tui, const struct model *model, const struct tui_status 
 		row->press(&press);
 		return tui->quit;
 	}
-	press_host(status, key);
+	press_host(status, key, 0);
 	return 0;
 }
 
@@ -460,9 +462,9 @@ int tui_print_keys(FILE *out, int roff)
 			fprintf(out, "  %-14s %s\n", row->name, row->note);
 			continue;
 		}
-		fputs(".TP\n.B ", out);
+		fputs(".It Ic \"\\&", out); /* quoted: a key may be punctuation, which mdoc would move */
 		print_roff_word(out, row->name);
-		fputs("\n", out);
+		fputs("\"\n", out);
 		print_roff_word(out, row->note);
 		fputs("\n", out);
 	}

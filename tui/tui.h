@@ -19,11 +19,12 @@ struct tui;
 
 #define TUI_RUNE 0x1000000         /* or-ed to characters above 255, which else look like KEY_* */
 
-/* A key of the host (scenario of the demo, step of a replay): shown in help and handled after the dashboard's own. */
+/* A key of the host (scenario of the demo, step of a replay): shown in help, handled after the dashboard's own unless `first`. */
 struct tui_host_key {
 	int key;                   /* character or KEY_* of ncurses */
 	const char *name, *note;
 	void (*press)(void *arg);
+	int first;                 /* 1: taken before the dashboard's own meaning of the key */
 };
 
 struct tui_status {                /* what the host knows and the model does not */
@@ -68,7 +69,7 @@ void terminal_close(void);         /* restores; safe to call twice and from atex
  */
 void terminal_guard(void);
 
-/* The key table as text for README, help and the man page. */
+/* The key table as text for README and help; roff: items of an mdoc list for the man page. */
 int tui_print_keys(FILE *out, int roff);
 
 #endif
