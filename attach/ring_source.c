@@ -27,11 +27,13 @@
 #define SEARCH_NS 1000000000u
 #define SEARCH_FACTOR 50        /* a search may take 2 % of the time at most */
 #define STALL_NS 50000000u
+#define RETELLS 3               /* searches after which a thread's role and name are told again */
 
 struct watched {
 	struct ring ring;
 	size_t process;
 	int is_told;            /* its LOOP and THREAD records are out */
+	unsigned retells_left;
 	uint64_t lost_told;
 	uint64_t busy_since_ns; /* 0 = waits in its poller, or never told */
 };
@@ -89,7 +91,7 @@ static void put_loop(struct ring_source *source, const struct watched *watched, 
 	stream_put(source->context.stream, &loop.h);
 }
 
-static void tell(struct ring_source *source, struct watched *watched, uint64_t ts)
+static void put_thread(struct ring_source *source, const struct watched *watched, uint64_t ts)
 {
 	const struct ps_ring_header *header = &watched->ring.header;
 	struct ps_ev_thread thread = {
@@ -109,9 +111,27 @@ static void tell(struct ring_source *source, struct watched *watched, uint64_t t
 	if (length > 0)
 		thread.name = stream_string(source->context.stream, text, (size_t)length);
 	stream_put(source->context.stream, &thread.h);
+}
+
+static void tell(struct ring_source *source, struct watched *watched, uint64_t ts)
+{
+	put_thread(source, watched, ts);
 	if (is_loop(watched))
 		put_loop(source, watched, ts, 0);
 	watched->is_told = 1;
+	watched->retells_left = RETELLS;
+}
+
+/* /proc tells of the same threads, later than their history here, and knows neither role nor name: ours is to stand. */
+static void tell_again(struct ring_source *source, int is_searched)
+{
+	for (size_t i = 0; i < source->count; i++) {
+		struct watched *watched = &source->rings[i];
+		if (!watched->retells_left || (!is_searched && watched->retells_left < RETELLS))
+			continue;
+		watched->retells_left--;
+		put_thread(source, watched, stream_now());
+	}
 }
 
 static int put_record(struct ps_record *record, void *arg)
@@ -161,11 +181,11 @@ static void drop_closed(struct ring_source *source)
 	source->count = kept;
 }
 
-static void search(struct ring_source *source)
+static int search(struct ring_source *source)
 {
 	uint64_t start = stream_now();
 	if (start < source->next_search_ns)
-		return;
+		return 0;
 	for (size_t i = 0; i < source->context.process_count; i++) {
 		source->process = i;
 		int err = ring_find(&source->finds[i], !source->is_first_search, add_ring, source);
@@ -175,6 +195,7 @@ static void search(struct ring_source *source)
 	source->is_first_search = 0;
 	uint64_t end = stream_now(), pause = (end - start) * SEARCH_FACTOR;
 	source->next_search_ns = end + (pause > SEARCH_NS ? pause : SEARCH_NS);
+	return 1;
 }
 
 /* ---- what is told besides records ---- */
@@ -328,9 +349,10 @@ static int open_rings(void **state, const struct source_context *context)
 static int drain_rings(void *state)
 {
 	struct ring_source *source = state;
-	search(source);
+	int is_searched = search(source);
 	for (size_t i = 0; i < source->count; i++)
 		read_ring(source, &source->rings[i]);
+	tell_again(source, is_searched);
 	put_gauges(source);
 	put_samples(source);
 	for (size_t i = 0; i < source->context.process_count; i++)
