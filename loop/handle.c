@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Handles and the slabs they come from, one per kind and loop.
+ *
+ * Invariant: a slot that was given out once stays a handle until the loop is
+ * closed, so a stale pointer finds state HANDLE_FREE (or a later owner), never
+ * foreign memory.
+ */
+#include "loop.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "handles.h"
+#include "probe.h"
+
+#define CHUNK_ITEMS 32
+
+struct chunk {
+	struct chunk *next;
+	_Alignas(16) uint8_t items[];
+};
+
+void slabs_init(struct ps_loop *loop)
+{
+	for (int i = 0; i < SLAB_COUNT; i++)
+		loop->slabs[i].size = (handle_sizes[i] + 15) & ~15u;
+}
+
+void slabs_close(struct ps_loop *loop)
+{
+	for (int i = 0; i < SLAB_COUNT; i++) {
+		for (struct chunk *chunk = loop->slabs[i].chunks, *next; chunk; chunk = next) {
+			next = chunk->next;
+			free(chunk);
+		}
+	}
+}
+
+static int grow(struct slab *slab)
+{
+	struct chunk *chunk = calloc(1, sizeof(*chunk) + (size_t)CHUNK_ITEMS * slab->size);
+
+	if (!chunk)
+		return -ENOMEM;
+	chunk->next = slab->chunks;
+	slab->chunks = chunk;
+	for (int i = CHUNK_ITEMS - 1; i >= 0; i--) {
+		struct handle *item = (void *)(chunk->items + (size_t)i * slab->size);
+		item->next_closing = slab->free;
+		slab->free = item;
+	}
+	return 0;
+}
+
+void *handle_open(struct ps_loop *loop, enum handle_slab which, enum ps_kind kind, void *arg)
+{
+	struct slab *slab = &loop->slabs[which];
+
+	if (!slab->free && grow(slab))
+		return NULL;
+	struct handle *handle = slab->free;
+	slab->free = handle->next_closing;
+	memset(handle, 0, slab->size);
+	handle->loop = loop;
+	handle->arg = arg;
+	handle->number = ++loop->next_number;
+	handle->kind = (uint8_t)kind;
+	handle->slab = (uint8_t)which;
+	handle->state = HANDLE_OPEN;
+	loop->handles++;
+	return handle;
+}
+
+void handle_free(struct handle *handle)
+{
+	struct slab *slab = &handle->loop->slabs[handle->slab];
+
+	handle_deactivate(handle);
+	handle->loop->handles--;
+	handle->state = HANDLE_FREE;
+	handle->next_closing = slab->free;
+	slab->free = handle;
+}
+
+int handle_close(struct handle *handle)
+{
+	if (!handle_is_open(handle))
+		return -EINVAL;
+	struct ps_loop *loop = handle->loop;
+	handle_deactivate(handle);
+	handle->state = HANDLE_CLOSING;
+	handle->next_closing = NULL;
+	*loop->closing_last = handle;
+	loop->closing_last = &handle->next_closing;
+	return 0;
+}
+
+static int holds(const struct handle *handle)
+{
+	return (handle->flags & (HANDLE_ACTIVE | HANDLE_UNREF)) == HANDLE_ACTIVE;
+}
+
+static void set_flags(struct handle *handle, uint8_t flags)
+{
+	int before = holds(handle);
+
+	handle->flags = flags;
+	handle->loop->holds += holds(handle) - before;
+}
+
+void handle_activate(struct handle *handle)
+{
+	set_flags(handle, handle->flags | HANDLE_ACTIVE);
+}
+
+void handle_deactivate(struct handle *handle)
+{
+	set_flags(handle, handle->flags & (uint8_t)~HANDLE_ACTIVE);
+}
+
+void handle_ref(struct handle *handle)
+{
+	set_flags(handle, handle->flags & (uint8_t)~HANDLE_UNREF);
+}
+
+void handle_unref(struct handle *handle)
+{
+	set_flags(handle, handle->flags | HANDLE_UNREF);
+}
+
+void handles_finish(struct ps_loop *loop)
+{
+	struct handle *handle = loop->closing_first;
+
+	if (!handle)
+		return;
+	loop->closing_first = NULL;
+	loop->closing_last = &loop->closing_first;
+	probe_phase_now(loop, PS_PHASE_CLOSING);
+	for (struct handle *next; handle; handle = next) {
+		next = handle->next_closing;
+		if (handle->finish)
+			handle->finish(handle);
+		handle_free(handle);
+	}
+}
