@@ -63,10 +63,9 @@ static void advance(void *arg)
 static void press_pause(void *arg)
 {
 	struct replay *replay = arg;
-	if (replay->player.at_end && !replay->paused)
+	replay->paused = !replay->paused && !replay->player.at_end;
+	if (replay->player.at_end)
 		seek(replay, replay->player.begin_ns);
-	else
-		replay->paused = !replay->paused;
 }
 
 static void step(struct replay *replay, int64_t by_ns)

@@ -11,29 +11,22 @@
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-static long number_of(const char *text)
-{
-	char *end;
-	long value = text && *text >= '0' && *text <= '9' ? strtol(text, &end, 10) : -1;
-	return value > 0 && !*end ? value : -1;
-}
+#include "invoker.h"
 
 static int drop_rights(void)
 {
-	long uid = number_of(getenv("SUDO_UID")), gid = number_of(getenv("SUDO_GID"));
-	if (geteuid() || uid < 0 || gid < 0)
+	uid_t uid;
+	gid_t gid;
+	if (!invoker_find(&uid, &gid))
 		return 0;
-	struct passwd *user = getpwuid((uid_t)uid);
-	int err = user ? initgroups(user->pw_name, (gid_t)gid) : setgroups(0, NULL);
-	if (err || setgid((gid_t)gid) || setuid((uid_t)uid))
-		return -errno;
-	return 0;
+	struct passwd *user = getpwuid(uid);
+	int err = user ? initgroups(user->pw_name, gid) : setgroups(0, NULL);
+	return err || setgid(gid) || setuid(uid) ? -errno : 0;
 }
 
 static int redirect(int silent)

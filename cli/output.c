@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "fault.h"
+#include "invoker.h"
 
 static int open_standard(struct output *output)
 {
@@ -46,6 +47,15 @@ static int open_beside(struct output *output)
 	return fd;
 }
 
+/* What root writes for the user behind sudo is the user's to read. */
+static void give_to_invoker(const struct output *output)
+{
+	uid_t uid;
+	gid_t gid;
+	if (output->created && invoker_find(&uid, &gid) && fchown(output->fd, uid, gid))
+		say("%s belongs to root", output->name);
+}
+
 int output_open(struct output *output, const char *name, int force)
 {
 	struct stat st;
@@ -64,8 +74,10 @@ int output_open(struct output *output, const char *name, int force)
 		output->fd = output->fd < 0 ? -errno : output->fd;
 		output->created = 1;
 	}
-	if (output->fd >= 0)
+	if (output->fd >= 0) {
+		give_to_invoker(output);
 		return 0;
+	}
 	int err = -output->fd;
 	*output = (struct output){ .fd = -1, .name = name };
 	if (err == EEXIST)

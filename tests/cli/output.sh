@@ -24,6 +24,11 @@ $PS export "$T/a.psr" --to chrome -o "$T/old" 2>/dev/null; [ $? = 7 ] || fail "e
 demo -o "$T/no/such/dir/a.psr" 2>"$T/err" >/dev/null; [ $? = 7 ] || fail "no such directory: $(cat "$T/err")"
 demo nonsense -o "$T/never.psr" 2>/dev/null; [ -e "$T/never.psr" ] && fail "a run that failed left a file"
 
+if [ "$(id -u)" = 0 ]; then
+	SUDO_UID=65534 SUDO_GID=65534 $PS export "$T/a.psr" --to chrome -o "$T/theirs" && [ "$(stat -c %u:%a "$T/theirs")" = 65534:600 ] ||
+		fail "under sudo the file is not the user's: $(stat -c %u:%a "$T/theirs")"
+fi
+
 # devices are written as they are
 $PS report "$T/a.psr" >/dev/full 2>"$T/err"; [ $? = 7 ] || fail "stdout on a full disk: $(cat "$T/err")"
 [ -c /dev/full ] || fail "/dev/full was replaced"

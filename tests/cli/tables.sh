@@ -26,7 +26,7 @@ $PS >"$T/out" 2>"$T/err"
 $PS --version | grep -qE '^pollscope [0-9]+\.[0-9]+' || fail "--version"
 if mandoc=$(program mandoc); then
 	"$mandoc" -Tlint -W warning "$T/pollscope.1" >"$T/lint" 2>&1 || fail "mandoc: $(cat "$T/lint")"
-	"$mandoc" -Tascii "$T/pollscope.1" >"$T/page" || fail "mandoc cannot print the page"
+	"$mandoc" -Tascii "$T/pollscope.1" | sed 's/.\x08//g' >"$T/page" || fail "mandoc cannot print the page"
 	grep -q 'EXIT STATUS' "$T/page" || fail "the page has no exit status"
 fi
 
