@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A session: the processes under watch, their symbols, the sources that speak
+ * of them, and the one stream that all of it goes through.
+ *
+ * attach_open() opens in the order in which things are needed: processes, then
+ * the loops in them, then the sources, each of which may fail alone. It fails
+ * as a whole only when there is nothing to watch or nothing that can watch.
+ */
+#include "attach.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "proc.h"
+#include "source.h"
+
+static const struct source *const sources[] = { &source_ring, &source_bpf, &source_proc };
+#define SOURCES (sizeof(sources) / sizeof(*sources))
+
+struct attach {
+	struct attach_options options;
+	struct stream *stream;
+	struct proc_id *processes;
+	struct symbols **symbols;
+	size_t process_count;
+	struct loop_found *loops;
+	size_t loop_count;
+	void *states[SOURCES];  /* NULL: did not open */
+};
+
+__attribute__((format(printf, 3, 4)))
+static void say(char *message, size_t room, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(message, room, format, arguments);
+	va_end(arguments);
+}
+
+static int is_kernel_thread(pid_t pid)
+{
+	struct proc_stat stat;
+
+	return !proc_read_stat(pid, 0, &stat) && proc_is_kernel_thread(&stat);
+}
+
+static int open_process(struct attach *attach, pid_t pid, char *message, size_t room)
+{
+	struct proc_id *id = &attach->processes[attach->process_count];
+	int err = proc_open(id, pid);
+
+	if (err == -ESRCH)
+		say(message, room, "no process %d: see the running loops with 'pollscope ls'", (int)pid);
+	else if (err)
+		say(message, room, "process %d may not be looked at (%s): run as root", (int)pid, strerror(-err));
+	if (err)
+		return err;
+	if (is_kernel_thread(pid)) {
+		proc_close(id);
+		say(message, room, "%d is a kernel thread, which runs no event loop: give the PID of a program", (int)pid);
+		return -ENOTSUP;
+	}
+	err = symbols_open(&attach->symbols[attach->process_count], pid);
+	if (err) {
+		proc_close(id);
+		say(message, room, "out of memory");
+		return err;
+	}
+	attach->process_count++;
+	return proc_describe(id, attach->stream);
+}
+
+/* Opens what is there of many; a single target must be there. */
+static int open_processes(struct attach *attach, const struct attach_options *options, char *message, size_t room)
+{
+	int err = -EINVAL;
+
+	say(message, room, "no process was named");
+	attach->processes = calloc(options->pid_count + 1, sizeof(*attach->processes));
+	attach->symbols = calloc(options->pid_count + 1, sizeof(*attach->symbols));
+	if (!attach->processes || !attach->symbols)
+		return -ENOMEM;
+	for (size_t i = 0; i < options->pid_count; i++) {
+		err = open_process(attach, options->pids[i], message, room);
+		if (err == -ENOMEM)
+			return err;
+	}
+	return attach->process_count ? 0 : err;
+}
+
+static int add_loops(struct attach *attach, pid_t pid)
+{
+	struct loop_found *found = NULL, *all;
+	int count = attach_find_loops(&found, pid);
+
+	if (count <= 0) {
+		free(found);
+		return count;
+	}
+	all = realloc(attach->loops, (attach->loop_count + count) * sizeof(*all));
+	if (!all) {
+		free(found);
+		return -ENOMEM;
+	}
+	attach->loops = all;
+	memcpy(all + attach->loop_count, found, count * sizeof(*found));
+	attach->loop_count += count;
+	free(found);
+	return count;
+}
+
+static int put_loops(struct attach *attach)
+{
+	uint64_t now = stream_now();
+	int err = 0;
+
+	for (size_t i = 0; i < attach->loop_count && !err; i++) {
+		const struct loop_found *found = &attach->loops[i];
+		struct ps_ev_loop loop = {
+			.h = { now, found->tid, PS_EV_LOOP, sizeof(loop) },
+			.pid = found->pid,
+			.poller_fd = found->poller_fd,
+			.backend = found->backend,
+		};
+
+		/* the recorder of an instrumented loop speaks for itself */
+		if (!found->has_ring)
+			err = stream_put(attach->stream, &loop.h);
+	}
+	return err;
+}
+
+static int find_loops(struct attach *attach, char *message, size_t room)
+{
+	int denied = 0;
+
+	for (size_t i = 0; i < attach->process_count; i++) {
+		int count = add_loops(attach, attach->processes[i].pid);
+
+		denied |= count == -EPERM || count == -EACCES;
+		if (count == -ENOMEM)
+			return count;
+	}
+	if (attach->loop_count)
+		return put_loops(attach);
+	pid_t pid = attach->processes[0].pid;
+	if (denied) {
+		say(message, room, "process %d belongs to another user: run as root", (int)pid);
+		return -EPERM;
+	}
+	if (!proc_same(&attach->processes[0])) {
+		say(message, room, "process %d has gone", (int)pid);
+		return -ESRCH;
+	}
+	say(message, room, "process %d runs no event loop now: no thread of it waits in epoll, poll or select, and it has "
+	    "no epoll descriptor; see 'pollscope ls'", (int)pid);
+	return -ENOENT;
+}
+
+static int open_sources(struct attach *attach, char *message, size_t room)
+{
+	const struct source_context context = {
+		.options = &attach->options,
+		.stream = attach->stream,
+		.processes = attach->processes,
+		.symbols = attach->symbols,
+		.process_count = attach->process_count,
+		.loops = attach->loops,
+		.loop_count = attach->loop_count,
+	};
+	int opened = 0;
+
+	for (size_t i = 0; i < SOURCES; i++)
+		opened += !sources[i]->open(&attach->states[i], &context);
+	if (opened)
+		return 0;
+	say(message, room, "nothing can be seen of process %d here: run as root, and see 'pollscope doctor'",
+	    (int)attach->processes[0].pid);
+	return geteuid() ? -EPERM : -ENOSYS;
+}
+
+int attach_open(struct attach **out, const struct attach_options *options, char *message, size_t room)
+{
+	struct attach *attach = calloc(1, sizeof(*attach));
+	int err = attach ? stream_open(&attach->stream) : -ENOMEM;
+
+	*out = NULL;
+	if (err)
+		say(message, room, "out of memory");
+	else
+		attach->options = *options;
+	if (!err)
+		err = open_processes(attach, options, message, room);
+	if (!err)
+		err = find_loops(attach, message, room);
+	if (!err)
+		err = open_sources(attach, message, room);
+	if (err) {
+		attach_close(attach, NULL, NULL);
+		return err;
+	}
+	if (room)
+		*message = '\0';
+	/* the caller's list is not ours to keep */
+	attach->options.pids = NULL;
+	attach->options.pid_count = 0;
+	*out = attach;
+	return 0;
+}
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return now.tv_sec * 1000000000ull + now.tv_nsec;
+}
+
+static void put_clock(struct stream *stream)
+{
+	struct ps_ev_clock record = {
+		.h = { stream_now(), 0, PS_EV_CLOCK, sizeof(record) },
+		.realtime_ns = clock_ns(CLOCK_REALTIME),
+		.boottime_ns = clock_ns(CLOCK_BOOTTIME),
+	};
+
+	stream_put(stream, &record.h);
+}
+
+int attach_drain(struct attach *attach, attach_sink_fn *sink, void *arg)
+{
+	for (size_t i = 0; i < SOURCES; i++)
+		if (attach->states[i])
+			sources[i]->drain(attach->states[i]);
+	put_clock(attach->stream);
+	return stream_flush(attach->stream, sink, arg);
+}
+
+int attach_alive(const struct attach *attach)
+{
+	for (size_t i = 0; i < attach->process_count; i++)
+		if (proc_same(&attach->processes[i]))
+			return 1;
+	return 0;
+}
+
+static int drop(const struct ps_record *record, void *arg)
+{
+	return 0;
+}
+
+void attach_close(struct attach *attach, attach_sink_fn *sink, void *arg)
+{
+	if (!attach)
+		return;
+	for (size_t i = 0; i < SOURCES; i++)
+		if (attach->states[i])
+			sources[i]->close(attach->states[i]);
+	if (attach->stream) {
+		put_clock(attach->stream);
+		stream_flush(attach->stream, sink ? sink : drop, arg);
+	}
+	for (size_t i = 0; i < attach->process_count; i++) {
+		symbols_close(attach->symbols[i]);
+		proc_close(&attach->processes[i]);
+	}
+	free(attach->processes);
+	free(attach->symbols);
+	free(attach->loops);
+	stream_close(attach->stream);
+	free(attach);
+}
