@@ -32,6 +32,7 @@ struct attach_options {
 	int no_bpf;
 	uint32_t without;         /* bit per enum ps_probe_group */
 	int follow;               /* children too */
+	uint32_t ring_bytes;      /* of the BPF ring, a power of two; 0 = 16 MiB */
 };
 
 /*

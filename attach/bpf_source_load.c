@@ -132,6 +132,8 @@ static int load_poll(struct bpf_source *source, int classic)
 	skeleton->rodata->cfg_poll_select = is_used(source, PS_BACKEND_POLL) || is_used(source, PS_BACKEND_SELECT);
 	bpf_program__set_autoload(skeleton->progs.on_any_enter, !classic);
 	bpf_program__set_autoload(skeleton->progs.on_any_exit, !classic);
+	if (source->context.options->ring_bytes)
+		bpf_map__set_max_entries(skeleton->maps.ring, source->context.options->ring_bytes);
 	for (size_t i = 0; i < WAITS; i++) {
 		int wanted = classic && is_used(source, waits[i].backend);
 
