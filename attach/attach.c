@@ -117,8 +117,8 @@ static int add_loops(struct attach *attach, pid_t pid)
 
 static int put_loops(struct attach *attach)
 {
+	int rings = !(attach->options.without >> PS_PROBE_RING & 1), err = 0;
 	uint64_t now = stream_now();
-	int err = 0;
 
 	for (size_t i = 0; i < attach->loop_count && !err; i++) {
 		const struct loop_found *found = &attach->loops[i];
@@ -130,7 +130,7 @@ static int put_loops(struct attach *attach)
 		};
 
 		/* the recorder of an instrumented loop speaks for itself */
-		if (!found->has_ring)
+		if (!rings || !found->has_ring)
 			err = stream_put(attach->stream, &loop.h);
 	}
 	return err;

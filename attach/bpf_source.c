@@ -87,21 +87,12 @@ static int take_record(void *arg, void *data, size_t bytes)
 	return ++source->drained < DRAIN_MAX ? 0 : -EAGAIN;
 }
 
-/* A process with recorders has one for each of its loops, also for those that start later. */
-static uint32_t flags_of(const struct bpf_source *source, pid_t pid)
-{
-	for (size_t i = 0; i < source->context.loop_count; i++)
-		if (source->context.loops[i].pid == pid && source->context.loops[i].has_ring)
-			return PS_WATCH_QUIET;
-	return 0;
-}
-
 static int watch_processes(const struct bpf_source *source)
 {
 	int err = 0;
 
 	for (size_t i = 0; i < source->context.process_count && !err; i++) {
-		uint32_t pid = source->context.processes[i].pid, flags = flags_of(source, pid);
+		uint32_t pid = source->context.processes[i].pid, flags = bpf_thread_flags(source, pid);
 
 		err = bpf_map_update_elem(source->maps.processes, &pid, &flags, BPF_ANY);
 	}

@@ -71,6 +71,8 @@ int bpf_timer_open(struct bpf_source *source, struct bpf_thread *thread);
 struct bpf_thread *bpf_thread_find(struct bpf_source *source, uint32_t tid);
 struct bpf_thread *bpf_thread_add(struct bpf_source *source, uint32_t tid); /* NULL: too many */
 void bpf_thread_remove(struct bpf_source *source, struct bpf_thread *thread);
+/* Flags that threads of a process begin with: one with recorders has one for each of its loops, also later ones. */
+uint32_t bpf_thread_flags(const struct bpf_source *source, pid_t pid);
 /* Puts the loops found at attach under watch, with what they do right now. */
 void bpf_threads_seed(struct bpf_source *source);
 /* A loop that spoke for the first time. */

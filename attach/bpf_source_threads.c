@@ -155,13 +155,23 @@ static void put_seed(struct bpf_source *source, const struct bpf_thread *thread,
 	source->put_failed += !!stream_put(source->context.stream, watch->busy_since_ns ? &busy.h : &waits.h);
 }
 
+uint32_t bpf_thread_flags(const struct bpf_source *source, pid_t pid)
+{
+	if (source->context.options->without >> PS_PROBE_RING & 1)
+		return 0;
+	for (size_t i = 0; i < source->context.loop_count; i++)
+		if (source->context.loops[i].pid == pid && source->context.loops[i].has_ring)
+			return PS_WATCH_QUIET;
+	return 0;
+}
+
 static void seed(struct bpf_source *source, const struct loop_found *found)
 {
 	struct ps_watch watch = {
 		.poller_fd = found->poller_fd,
 		.backend = found->backend,
 		.tgid = found->pid,
-		.flags = found->has_ring ? PS_WATCH_QUIET : 0,
+		.flags = bpf_thread_flags(source, found->pid),
 		.off = { .syscall = -1 },
 	};
 	uint32_t tid = found->tid;

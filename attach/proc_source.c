@@ -241,17 +241,6 @@ static void look_at_loops(struct proc_source *source)
 	}
 }
 
-static void put_loop(struct proc_source *source, const struct loop_found *found)
-{
-	const struct ps_ev_loop loop = {
-		.h = { stream_now(), (uint32_t)found->tid, PS_EV_LOOP, sizeof(loop) },
-		.pid = (uint32_t)found->pid,
-		.poller_fd = found->poller_fd,
-		.backend = (uint16_t)found->backend,
-	};
-	stream_put(source->context.stream, &loop.h);
-}
-
 static int has_loop(const struct proc_source *source, pid_t tid)
 {
 	for (size_t i = 0; i < source->loop_count; i++)
@@ -270,8 +259,6 @@ static int learn_loops(struct proc_source *source)
 	for (size_t i = 0; i < context->loop_count; i++) {
 		const struct loop_found *found = &context->loops[i];
 		int has_ring = rings && found->has_ring;
-		if (!has_ring)
-			put_loop(source, found);
 		if (!has_loop(source, found->tid))
 			source->loops[source->loop_count++] = 
 				(struct loop_thread){ .pid = found->pid, .tid = found->tid, .has_ring = has_ring };

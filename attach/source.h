@@ -85,7 +85,7 @@ struct source_context {
 struct source {
 	const char *name;
 	uint32_t groups;               /* bits of enum ps_probe_group that it speaks for */
-	/* Puts LOOP, PROBE … records; 0 when it works at least in part, -errno with its PROBE reasons put otherwise. */
+	/* Puts PROBE and what it alone knows (the session has put LOOP for context->loops without a recorder); 0 when it works at least in part, -errno with its PROBE reasons put otherwise. */
 	int (*open)(void **state, const struct source_context *context);
 	int (*drain)(void *state);
 	void (*close)(void *state);    /* last drain included */

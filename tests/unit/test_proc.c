@@ -459,15 +459,12 @@ static void run_close(struct run *run)
 	stream_close(run->context.stream);
 }
 
-TEST(the_source_tells_loop_time_and_end_with_status)
+TEST(the_source_tells_time_and_end_with_status)
 {
 	struct run run = { 0 };
 	pid_t pid = child_start((char *[]){ "sleep", "60", NULL }, NULL);
 	run_open(&run, pid);
 	run_drain(&run);
-	const struct ps_ev_loop *loop = next_sunk(NULL, PS_EV_LOOP);
-	assert_non_null(loop);
-	assert_int_equal(loop->flags, 0);
 	const struct ps_ev_cpu_time *time = next_sunk(NULL, PS_EV_CPU_TIME);
 	assert_non_null(time);
 	assert_int_equal(time->h.tid, pid);
