@@ -113,6 +113,7 @@ void on_lost(struct model_own *model, const void *record)
 		return;
 	model->pub.lost[source] += lost->count;
 	model->pub.lost_total += lost->count;
+	model->pub.lost_last_ns = most(model->pub.lost_last_ns, lost->h.ts);
 	for (size_t i = 0; i < model->pub.loop_count; i++) {
 		struct loop_own *loop = loop_own(model->pub.loops[i]);
 		struct slot *slot = loop->pub.state == LOOP_GONE ? NULL : loop_slot(loop, lost->h.ts);

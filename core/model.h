@@ -134,6 +134,7 @@ struct slot {
 	uint64_t longest_ns;    /* longest busy slice that ended here or is open */
 	uint32_t polls, iterations, ready, callbacks, stalls, timers_fired;
 	uint64_t lost;
+	uint32_t empty;         /* polls that returned nothing */
 };
 
 struct callback_stat {
@@ -235,12 +236,13 @@ struct evidence { const char *name; uint64_t value; enum { EVIDENCE_NS, EVIDENCE
 struct finding {
 	const char *id;                   /* "PS001" */
 	enum severity severity;
-	char title[96];                   /* "main thread blocked 7x in 60s, worst 412ms: pbkdf2Sync" */
+	char title[192];                  /* "main thread blocked 7x in 60s, worst 412ms: pbkdf2Sync" */
 	const char *advice;
 	uint32_t pid, tid;                /* 0 = not about one loop */
 	uint64_t stall_id;                /* the worst evidence; 0 = none */
 	struct evidence evidence[6];
 	uint32_t evidence_count;
+	uint64_t last_ns;                 /* newest evidence; among equals the newer one is worse */
 };
 
 struct model {
@@ -251,6 +253,7 @@ struct model {
 	uint64_t dropped;                 /* things that found no room: a bound of the model was reached */
 	uint64_t lost_total;
 	uint64_t lost[PS_LOST_SOURCE_COUNT];
+	uint64_t lost_last_ns;            /* newest LOST; 0 = none */
 	uint64_t own_cpu_ns, own_rss_bytes; /* PS_UNKNOWN */
 	struct process **processes; size_t process_count;
 	struct thread **threads;    size_t thread_count;
@@ -275,13 +278,13 @@ const struct stall *model_stall(const struct model *model, uint64_t id);
 const struct frame *model_symbol(const struct model *model, uint32_t pid, uint64_t address);
 
 /*
- * Active findings, worst first, at most `room`; pure. Returns how many there are.
+ * Active findings (with evidence of the last minute), worst first, at most `room`; pure. Returns how many there are.
  * One file per finding: core/finding_ps001.c … each ends in one const struct.
  */
 size_t model_findings(const struct model *model, struct finding *out, size_t room);
 
 /*
- * The one sentence for the verdict line: the worst finding, or
+ * The one sentence for the verdict line: the worst active finding, or
  * "OK  no stall >= 50ms in 5m", or "not enough data yet". Returns its severity, -1 for OK, -2 for no data.
  */
 int model_verdict(const struct model *model, char *out, size_t room);

@@ -309,6 +309,7 @@ static void count_return(struct loop_own *loop, const struct ps_ev_poll_return *
 	if (slot) {
 		slot->polls++;
 		slot->ready += ready;
+		slot->empty += told->ready == 0;
 	}
 	if (loop->pub.iterations_exact)
 		return;
