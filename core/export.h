@@ -30,6 +30,20 @@ struct export_run {
 	void *state;           /* the exporter's own */
 };
 
+/*
+ * Tells every stall that has closed since the last call, each once: a stall is
+ * known when it closes, and with several loops they close in any order. The
+ * cursor begins zeroed; at most STALL_CURSOR stalls may be open before the
+ * newest, older ones are given up.
+ */
+#define STALL_CURSOR 64
+struct stall_cursor {
+	uint64_t next;         /* all ids below were told */
+	uint64_t told;         /* bit i: next + i was told */
+};
+int stalls_each_closed(struct stall_cursor *cursor, const struct model *model,
+		       int (*visit)(void *arg, const struct stall *stall), void *arg);
+
 extern const struct exporter *const exporters[]; /* NULL-terminated */
 const struct exporter *exporter_find(const char *name);
 /* Runs a whole recording through. 0 or -errno (-EIO etc. from out). */

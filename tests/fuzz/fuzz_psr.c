@@ -4,8 +4,7 @@
  * the CRCs of head and blocks mended, so that the fuzzer gets past them, and as
  * the unpacked inside of a chunk, so that it gets past zstd.
  *
- *   make fuzz, or: clang -fsanitize=fuzzer,address,undefined … tests/fuzz/fuzz_psr.c core/{psr*,schema,text}.c -lzstd -lz
- *   fuzz_psr -max_len=8192 -max_total_time=60 tests/fuzz/corpus/psr
+ *   make fuzz        (seeds: tests/data/fuzz/fuzz_psr)
  */
 #include <stdlib.h>
 #include <string.h>

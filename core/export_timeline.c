@@ -1,0 +1,568 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What is drawn of a recording, whatever the format.
+ *
+ * Each track holds at most one open slice; when it ends it is told whole. A
+ * record's times are foreign: a slice that would begin before the end of its
+ * predecessor is cut, one that would end before it begins is left out, so
+ * tracks stay in order whatever the stream says.
+ */
+#include "export_timeline.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "schema.h"
+#include "table.h"
+
+#define CLOCKS_NS 10000000000ull /* clocks are told at most this often */
+
+struct timeline {
+	struct export_run *run;
+	const struct timeline_sink *sink;
+	struct track **tracks;
+	size_t track_count;
+	struct table by_key;
+	struct stall_cursor stalls;
+	uint64_t clocks_ns;     /* when the clocks were told; 0 = never */
+};
+
+int track_is_counter(const struct track *track)
+{
+	return track->kind >= TRACK_POOL_QUEUED;
+}
+
+/* ---- tracks ---- */
+
+static uint64_t key_of(enum track_kind kind, uint32_t number, int32_t fd)
+{
+	return (uint64_t)kind << 59 ^ (uint64_t)(uint32_t)fd << 32 ^ number;
+}
+
+static struct track *find_track(const struct timeline *timeline, enum track_kind kind, uint32_t number, int32_t fd)
+{
+	struct track *track = table_pointer(&timeline->by_key, key_of(kind, number, fd));
+	int mine = track && track->kind == kind && track->fd == fd && (track->tid ? track->tid : track->pid) == number;
+	return mine ? track : NULL;
+}
+
+static int add_track(struct timeline *timeline, const struct track *wanted, struct track **out)
+{
+	uint32_t number = wanted->tid ? wanted->tid : wanted->pid;
+	*out = find_track(timeline, wanted->kind, number, wanted->fd);
+	if (*out || timeline->track_count >= TIMELINE_TRACKS)
+		return 0;
+	if (!(timeline->track_count & (timeline->track_count - 1))) { /* full at each power of two */
+		size_t room = timeline->track_count ? timeline->track_count * 2 : 1;
+		struct track **tracks = realloc(timeline->tracks, room * sizeof(struct track *));
+		if (!tracks)
+			return -ENOMEM;
+		timeline->tracks = tracks;
+	}
+	struct track *track = malloc(sizeof(*track));
+	if (!track)
+		return -ENOMEM;
+	*track = *wanted;
+	track->number = timeline->track_count + 1;
+	int err = table_put(&timeline->by_key, key_of(track->kind, number, track->fd), (uint64_t)(uintptr_t)track);
+	if (err) {
+		free(track);
+		return err;
+	}
+	timeline->tracks[timeline->track_count++] = track;
+	*out = track;
+	return timeline->sink->track(timeline->run, track);
+}
+
+/* The track of a process (tid 0), a thread, or `kind` under it. *out is NULL when there are too many. */
+static int need_track(struct timeline *timeline, enum track_kind kind, uint32_t pid, uint32_t tid, int32_t fd,
+		      struct track **out)
+{
+	struct track *process = NULL, *thread = NULL, *loop = NULL;
+	*out = find_track(timeline, kind, tid ? tid : pid, fd);
+	if (*out)
+		return 0;
+	struct track wanted = { .kind = TRACK_PROCESS, .pid = pid, .fd = -1 };
+	int err = pid ? add_track(timeline, &wanted, &process) : 0;
+	if (!err && tid && kind != TRACK_PROCESS) {
+		wanted = (struct track){ .kind = TRACK_THREAD, .pid = pid, .tid = tid, .fd = -1, .parent = process };
+		err = add_track(timeline, &wanted, &thread);
+	}
+	if (err || kind == TRACK_PROCESS || kind == TRACK_THREAD) {
+		*out = kind == TRACK_PROCESS ? process : thread;
+		return err;
+	}
+	loop = thread ? thread : process;
+	wanted = (struct track){ .kind = kind, .pid = pid, .tid = tid, .fd = fd, .parent = loop };
+	return add_track(timeline, &wanted, out);
+}
+
+static uint32_t pid_of(const struct timeline *timeline, uint32_t tid)
+{
+	const struct thread *thread = model_thread(timeline->run->model, tid);
+	return thread && thread->pid ? thread->pid : tid;
+}
+
+const char *timeline_track_name(const struct export_run *run, const struct track *track, char out[TIMELINE_NAME])
+{
+	const struct process *process = track->pid ? model_process(run->model, track->pid) : NULL;
+	const struct thread *thread = track->tid ? model_thread(run->model, track->tid) : NULL;
+	const struct loop *loop = track->kind == TRACK_LOOP ? model_loop(run->model, track->tid, track->fd) : NULL;
+	static const char *const fixed[TRACK_KIND_COUNT] = {
+		[TRACK_PHASES] = "phases", [TRACK_CALLBACKS] = "callbacks", [TRACK_GC] = "garbage collection",
+		[TRACK_OFFCPU] = "off CPU while busy", [TRACK_JOBS] = "pool jobs", [TRACK_POOL_QUEUED] = "pool: jobs queued",
+		[TRACK_POOL_BUSY] = "pool: threads busy", [TRACK_TIMERS] = "timers armed", [TRACK_LOST] = "events lost",
+	};
+	if (fixed[track->kind])
+		snprintf(out, TIMELINE_NAME, "%s", fixed[track->kind]);
+	else if (track->kind == TRACK_PROCESS)
+		snprintf(out, TIMELINE_NAME, "%s", process && process->comm[0] ? process->comm : "process");
+	else if (track->kind == TRACK_THREAD)
+		snprintf(out, TIMELINE_NAME, "%s", thread && thread->name[0] ? thread->name : "thread");
+	else if (track->fd < 0)
+		snprintf(out, TIMELINE_NAME, "loop (%s)", backend_name(loop ? loop->backend : PS_BACKEND_UNKNOWN));
+	else
+		snprintf(out, TIMELINE_NAME, "loop (%s %d)", backend_name(loop ? loop->backend : PS_BACKEND_UNKNOWN), track->fd);
+	return out;
+}
+
+/* ---- slices ---- */
+
+static int tell_slice(struct timeline *timeline, struct track *track, uint64_t from, uint64_t to, const char *name,
+		      const struct note *notes, size_t count)
+{
+	if (from < track->ended_ns)
+		from = track->ended_ns;
+	if (to < from)
+		return 0;
+	track->ended_ns = to;
+	return timeline->sink->slice(timeline->run, track, from, to, name, notes, count);
+}
+
+static int tell_counter(struct timeline *timeline, enum track_kind kind, uint32_t pid, uint32_t tid, uint64_t ts,
+			uint64_t value)
+{
+	struct track *track = NULL;
+	int err = value != PS_UNKNOWN ? need_track(timeline, kind, pid, tid, -1, &track) : 0;
+	if (err || !track || (track->since_ns && track->value == value) || ts < track->ended_ns)
+		return err;
+	track->since_ns = track->ended_ns = ts;
+	track->value = value;
+	return timeline->sink->counter(timeline->run, track, ts, value);
+}
+
+static int end_phase(struct timeline *timeline, uint32_t tid, uint64_t ts)
+{
+	struct track *track = find_track(timeline, TRACK_PHASES, tid, -1);
+	if (!track || !track->since_ns)
+		return 0;
+	uint64_t from = track->since_ns;
+	track->since_ns = 0;
+	return tell_slice(timeline, track, from, ts, phase_name(track->item), NULL, 0);
+}
+
+static int end_callback(struct timeline *timeline, uint32_t tid, uint64_t ts)
+{
+	struct track *track = find_track(timeline, TRACK_CALLBACKS, tid, -1);
+	if (!track || !track->since_ns)
+		return 0;
+	char name[TIMELINE_NAME];
+	const struct frame *frame = track->value ? model_symbol(timeline->run->model, track->pid, track->value) : NULL;
+	const struct note notes[] = {
+		{ "kind", kind_name((unsigned)(track->extra >> 32)), 0 },
+		{ "handle", NULL, (uint32_t)track->extra },
+		{ "address", NULL, track->value },
+		{ "fd", NULL, (uint64_t)track->item },
+	};
+	if (frame && frame->name[0])
+		snprintf(name, sizeof(name), "%s", frame->name);
+	else
+		snprintf(name, sizeof(name), "%s callback", notes[0].text);
+	uint64_t from = track->since_ns;
+	track->since_ns = 0;
+	return tell_slice(timeline, track, from, ts, name, notes, track->item < 0 ? 3 : 4);
+}
+
+/* ---- loops ---- */
+
+static const char *cause_text(const struct stall *stall, char out[TIMELINE_NAME])
+{
+	snprintf(out, TIMELINE_NAME, "%s", stall->culprit[0] ? stall->culprit : stall_cause_name(stall->cause));
+	return out;
+}
+
+/* Within the busy slice that was told last; an open stall of the end of the recording counts as ended there. */
+static int tell_stall(void *arg, const struct stall *stall)
+{
+	struct timeline *timeline = arg;
+	struct track *track = find_track(timeline, TRACK_LOOP, stall->loop->tid, stall->loop->poller_fd);
+	char name[TIMELINE_NAME];
+	struct note notes[8];
+	size_t count = 0;
+	uint64_t from = stall->start_ns, to = stall->start_ns + stall->duration_ns;
+	if (!track || to < from)
+		return 0;
+	/* [value, ended_ns] is the last busy slice; a stall that does not lie in it belongs to none that was drawn */
+	if (from < track->value)
+		from = track->value;
+	if (to > track->ended_ns)
+		to = track->ended_ns;
+	if (to < from)
+		return 0;
+	notes[count++] = (struct note){ "cause", stall_cause_name(stall->cause), 0 };
+	notes[count++] = (struct note){ "rule", stall_rule_name(stall->rule), 0 };
+	if (stall->phase >= 0)
+		notes[count++] = (struct note){ "phase", phase_name((unsigned)stall->phase), 0 };
+	if (stall->on_cpu_ns != PS_UNKNOWN)
+		notes[count++] = (struct note){ "on_cpu_ns", NULL, stall->on_cpu_ns };
+	if (stall->runnable_ns != PS_UNKNOWN)
+		notes[count++] = (struct note){ "runnable_ns", NULL, stall->runnable_ns };
+	if (stall->blocked_ns != PS_UNKNOWN)
+		notes[count++] = (struct note){ "blocked_ns", NULL, stall->blocked_ns };
+	if (stall->syscall >= 0 && syscall_name(stall->syscall))
+		notes[count++] = (struct note){ "syscall", syscall_name(stall->syscall), 0 };
+	return timeline->sink->slice(timeline->run, track, from, to, cause_text(stall, name), notes, count);
+}
+
+static int end_busy(struct timeline *timeline, struct track *track, uint64_t since, uint64_t ts)
+{
+	int err = end_callback(timeline, track->tid, ts);
+	if (!err)
+		err = end_phase(timeline, track->tid, ts);
+	if (err || !since)
+		return err;
+	track->value = since < track->ended_ns ? track->ended_ns : since; /* where the busy slice begins */
+	track->since_ns = 0;
+	err = tell_slice(timeline, track, since, ts, "busy", NULL, 0);
+	return err ? err : stalls_each_closed(&timeline->stalls, timeline->run->model, tell_stall, timeline);
+}
+
+/* `item` of a loop's track: what the open slice is. */
+enum { LOOP_TRACK_WAIT = 1, LOOP_TRACK_BUSY = 2 };
+
+static int on_poll_enter(struct timeline *timeline, const struct ps_record *record)
+{
+	const struct ps_ev_poll_enter *event = (const struct ps_ev_poll_enter *)record;
+	struct track *track = NULL;
+	if (!model_loop(timeline->run->model, record->tid, event->poller_fd))
+		return 0; /* a wait on a poller that is no loop is work */
+	int err = need_track(timeline, TRACK_LOOP, pid_of(timeline, record->tid), record->tid, event->poller_fd, &track);
+	if (err || !track)
+		return err;
+	uint64_t since = track->item == LOOP_TRACK_BUSY && track->since_ns ? track->since_ns : event->busy_since_ns;
+	err = end_busy(timeline, track, since == PS_UNKNOWN ? 0 : since, record->ts);
+	track->item = LOOP_TRACK_WAIT;
+	track->since_ns = record->ts;
+	return err;
+}
+
+static int on_poll_return(struct timeline *timeline, const struct ps_record *record)
+{
+	const struct ps_ev_poll_return *event = (const struct ps_ev_poll_return *)record;
+	struct track *track = NULL, *phases = find_track(timeline, TRACK_PHASES, record->tid, -1);
+	if (!model_loop(timeline->run->model, record->tid, event->poller_fd))
+		return 0;
+	int err = need_track(timeline, TRACK_LOOP, pid_of(timeline, record->tid), record->tid, event->poller_fd, &track);
+	if (err || !track)
+		return err;
+	uint64_t since = track->item == LOOP_TRACK_WAIT && track->since_ns ? track->since_ns : event->entered_ns;
+	const struct note notes[] = { { "ready", NULL, (uint64_t)(int64_t)event->ready } };
+	if (since && since != PS_UNKNOWN && !(event->flags & PS_POLL_UNDERWAY))
+		err = tell_slice(timeline, track, since, record->ts, "poll wait", notes, 1);
+	track->item = LOOP_TRACK_BUSY;
+	track->since_ns = record->ts;
+	if (phases && phases->item == PS_PHASE_POLL)
+		phases->since_ns = record->ts; /* the wait itself is drawn on the loop's track */
+	return err;
+}
+
+static int on_phase(struct timeline *timeline, const struct ps_record *record)
+{
+	struct track *track = NULL;
+	int err = end_callback(timeline, record->tid, record->ts);
+	if (!err)
+		err = end_phase(timeline, record->tid, record->ts);
+	if (!err)
+		err = need_track(timeline, TRACK_PHASES, pid_of(timeline, record->tid), record->tid, -1, &track);
+	if (err || !track)
+		return err;
+	track->since_ns = record->ts;
+	track->item = (int32_t)((const struct ps_ev_phase *)record)->phase;
+	return 0;
+}
+
+static int on_callback_begin(struct timeline *timeline, const struct ps_record *record)
+{
+	const struct ps_ev_callback_begin *event = (const struct ps_ev_callback_begin *)record;
+	struct track *track = NULL;
+	int err = end_callback(timeline, record->tid, record->ts);
+	if (!err)
+		err = need_track(timeline, TRACK_CALLBACKS, pid_of(timeline, record->tid), record->tid, -1, &track);
+	if (err || !track)
+		return err;
+	track->since_ns = record->ts;
+	track->value = event->fn;
+	track->extra = (uint64_t)event->kind << 32 | event->handle;
+	track->item = event->fd;
+	return 0;
+}
+
+static int on_callback_end(struct timeline *timeline, const struct ps_record *record)
+{
+	return end_callback(timeline, record->tid, record->ts);
+}
+
+/* ---- off the CPU, garbage collection ---- */
+
+static int on_offcpu(struct timeline *timeline, const struct ps_record *record)
+{
+	const struct ps_ev_offcpu *event = (const struct ps_ev_offcpu *)record;
+	const char *name = event->state == PS_OFF_RUNNABLE ? "preempted" : syscall_name(event->syscall);
+	struct note notes[] = { { "arg0", NULL, event->args[0] }, { "arg1", NULL, event->args[1] }, { "arg2", NULL, event->args[2] } };
+	struct track *track = NULL;
+	int err = need_track(timeline, TRACK_OFFCPU, pid_of(timeline, record->tid), record->tid, -1, &track);
+	if (err || !track || !event->off_ns)
+		return err;
+	return tell_slice(timeline, track, event->off_ns, record->ts, name ? name : "off CPU", notes, event->syscall < 0 ? 0 : 3);
+}
+
+static int on_gc(struct timeline *timeline, const struct ps_record *record)
+{
+	const struct ps_ev_gc *event = (const struct ps_ev_gc *)record;
+	static const char *const names[] = { "gc", "minor gc", "major gc" };
+	struct track *track = NULL;
+	int err = need_track(timeline, TRACK_GC, pid_of(timeline, record->tid), record->tid, -1, &track);
+	if (err || !track || !event->since_ns)
+		return err;
+	return tell_slice(timeline, track, event->since_ns, record->ts, names[event->kind < 3 ? event->kind : 0], NULL, 0);
+}
+
+/* ---- the pool ---- */
+
+static int tell_pool(struct timeline *timeline, uint32_t pid, uint64_t ts)
+{
+	const struct model *model = timeline->run->model;
+	for (size_t i = 0; i < model->pool_count; i++) {
+		const struct pool *pool = model->pools[i];
+		if (pool->pid != pid)
+			continue;
+		int err = tell_counter(timeline, TRACK_POOL_QUEUED, pid, 0, ts, pool->queued);
+		return err ? err : tell_counter(timeline, TRACK_POOL_BUSY, pid, 0, ts, pool->busy);
+	}
+	return 0;
+}
+
+static int on_work(struct timeline *timeline, const struct ps_record *record)
+{
+	return tell_pool(timeline, ((const struct ps_ev_work *)record)->pid, record->ts);
+}
+
+static int on_pool_gauges(struct timeline *timeline, const struct ps_record *record)
+{
+	return tell_pool(timeline, ((const struct ps_ev_pool_gauges *)record)->pid, record->ts);
+}
+
+static int on_work_started(struct timeline *timeline, const struct ps_record *record)
+{
+	const struct ps_ev_work *event = (const struct ps_ev_work *)record;
+	struct track *track = NULL;
+	int err = need_track(timeline, TRACK_JOBS, event->pid, record->tid, -1, &track);
+	if (!err && track) {
+		track->since_ns = record->ts;
+		track->value = event->work;
+		track->item = event->kind;
+	}
+	return err ? err : on_work(timeline, record);
+}
+
+static int on_work_finished(struct timeline *timeline, const struct ps_record *record)
+{
+	const struct ps_ev_work *event = (const struct ps_ev_work *)record;
+	struct track *track = NULL;
+	int err = need_track(timeline, TRACK_JOBS, event->pid, record->tid, -1, &track);
+	uint64_t since = !track ? 0 : track->since_ns && track->value == event->work ? track->since_ns : event->since_ns;
+	const struct note notes[] = { { "work", NULL, event->work }, { "function", NULL, event->fn } };
+	if (!err && track && since && since != PS_UNKNOWN)
+		err = tell_slice(timeline, track, since, record->ts, work_kind_name(event->kind), notes, 2);
+	if (track)
+		track->since_ns = 0;
+	return err ? err : on_work(timeline, record);
+}
+
+static int on_loop_gauges(struct timeline *timeline, const struct ps_record *record)
+{
+	return tell_counter(timeline, TRACK_TIMERS, pid_of(timeline, record->tid), record->tid, record->ts,
+			    ((const struct ps_ev_loop_gauges *)record)->timers);
+}
+
+/* ---- who exists, clocks, loss ---- */
+
+static int tell_again(struct timeline *timeline, enum track_kind kind, uint32_t number)
+{
+	struct track *track = find_track(timeline, kind, number, -1);
+	return track ? timeline->sink->track(timeline->run, track) : 0;
+}
+
+static int on_process(struct timeline *timeline, const struct ps_record *record)
+{
+	return tell_again(timeline, TRACK_PROCESS, ((const struct ps_ev_process *)record)->pid);
+}
+
+static int on_thread(struct timeline *timeline, const struct ps_record *record)
+{
+	return tell_again(timeline, TRACK_THREAD, record->tid);
+}
+
+static int tell_clocks(struct timeline *timeline, uint64_t monotonic, uint64_t boottime, uint64_t realtime)
+{
+	if (!realtime || !boottime || (timeline->clocks_ns && monotonic - timeline->clocks_ns < CLOCKS_NS))
+		return 0;
+	timeline->clocks_ns = monotonic;
+	return timeline->sink->clocks(timeline->run, monotonic, boottime, realtime);
+}
+
+static int on_clock(struct timeline *timeline, const struct ps_record *record)
+{
+	const struct ps_ev_clock *event = (const struct ps_ev_clock *)record;
+	return tell_clocks(timeline, record->ts, event->boottime_ns, event->realtime_ns);
+}
+
+static int on_lost(struct timeline *timeline, const struct ps_record *record)
+{
+	uint64_t ts = record->ts ? record->ts : timeline->run->model->now_ns;
+	struct track *track = find_track(timeline, TRACK_LOST, 0, -1);
+	struct track wanted = { .kind = TRACK_LOST, .fd = -1 };
+	int err = track ? 0 : add_track(timeline, &wanted, &track);
+	if (err || !track)
+		return err;
+	return timeline->sink->counter(timeline->run, track, ts, timeline->run->model->lost_total);
+}
+
+/* A slice that is open at the end lasted at least until then. */
+static int end_track(struct timeline *timeline, struct track *track, uint64_t now)
+{
+	if (!track->since_ns)
+		return 0;
+	switch (track->kind) {
+	case TRACK_LOOP:
+		if (track->item == LOOP_TRACK_BUSY)
+			return end_busy(timeline, track, track->since_ns, now);
+		return tell_slice(timeline, track, track->since_ns, now, "poll wait", NULL, 0);
+	case TRACK_PHASES:
+		return end_phase(timeline, track->tid, now);
+	case TRACK_CALLBACKS:
+		return end_callback(timeline, track->tid, now);
+	case TRACK_JOBS:
+		return tell_slice(timeline, track, track->since_ns, now, work_kind_name((unsigned)track->item), NULL, 0);
+	default:
+		return 0;
+	}
+}
+
+/* A thread (or, tid 0, a whole process) went: what it was doing ended. */
+static int end_tracks(struct timeline *timeline, uint32_t pid, uint32_t tid, uint64_t ts)
+{
+	int err = 0;
+	for (size_t i = 0; i < timeline->track_count && !err; i++) {
+		struct track *track = timeline->tracks[i];
+		if (track_is_counter(track) || (tid ? track->tid != tid : track->pid != pid))
+			continue;
+		err = end_track(timeline, track, ts);
+		track->since_ns = 0;
+	}
+	return err;
+}
+
+static int on_process_exit(struct timeline *timeline, const struct ps_record *record)
+{
+	return end_tracks(timeline, ((const struct ps_ev_process_exit *)record)->pid, 0, record->ts);
+}
+
+static int on_thread_exit(struct timeline *timeline, const struct ps_record *record)
+{
+	return record->tid ? end_tracks(timeline, 0, record->tid, record->ts) : 0;
+}
+
+static int on_loop(struct timeline *timeline, const struct ps_record *record)
+{
+	const struct ps_ev_loop *event = (const struct ps_ev_loop *)record;
+	struct track *track = find_track(timeline, TRACK_LOOP, record->tid, event->poller_fd);
+	if (!track || !(event->flags & PS_LOOP_GONE))
+		return track ? timeline->sink->track(timeline->run, track) : 0;
+	int err = end_track(timeline, track, record->ts);
+	track->since_ns = 0;
+	return err;
+}
+
+static int (*const handlers[PS_EVENT_MAX])(struct timeline *timeline, const struct ps_record *record) = {
+	[PS_EV_CLOCK] = on_clock,
+	[PS_EV_LOST] = on_lost,
+	[PS_EV_PROCESS] = on_process,
+	[PS_EV_PROCESS_EXIT] = on_process_exit,
+	[PS_EV_THREAD] = on_thread,
+	[PS_EV_THREAD_EXIT] = on_thread_exit,
+	[PS_EV_LOOP] = on_loop,
+	[PS_EV_POLL_ENTER] = on_poll_enter,
+	[PS_EV_POLL_RETURN] = on_poll_return,
+	[PS_EV_PHASE] = on_phase,
+	[PS_EV_CALLBACK_BEGIN] = on_callback_begin,
+	[PS_EV_CALLBACK_END] = on_callback_end,
+	[PS_EV_LOOP_GAUGES] = on_loop_gauges,
+	[PS_EV_WORK_SUBMITTED] = on_work,
+	[PS_EV_WORK_STARTED] = on_work_started,
+	[PS_EV_WORK_FINISHED] = on_work_finished,
+	[PS_EV_WORK_CANCELLED] = on_work,
+	[PS_EV_POOL_GAUGES] = on_pool_gauges,
+	[PS_EV_OFFCPU] = on_offcpu,
+	[PS_EV_GC] = on_gc,
+};
+
+int timeline_record(struct timeline *timeline, const struct ps_record *record)
+{
+	return record->event < PS_EVENT_MAX && handlers[record->event] ? handlers[record->event](timeline, record) : 0;
+}
+
+int timeline_open(struct timeline **out, struct export_run *run, const struct timeline_sink *sink)
+{
+	struct timeline *timeline = calloc(1, sizeof(*timeline));
+	if (!timeline)
+		return -ENOMEM;
+	timeline->run = run;
+	timeline->sink = sink;
+	*out = timeline;
+	return tell_clocks(timeline, run->info->monotonic_ns, run->info->boottime_ns, run->info->realtime_ns);
+}
+
+void timeline_close(struct timeline *timeline)
+{
+	if (!timeline)
+		return;
+	for (size_t i = 0; i < timeline->track_count; i++)
+		free(timeline->tracks[i]);
+	free(timeline->tracks);
+	table_free(&timeline->by_key);
+	free(timeline);
+}
+
+int timeline_end(struct timeline *timeline)
+{
+	const struct model *model = timeline->run->model;
+	char text[TIMELINE_NAME];
+	int err = 0;
+	for (size_t i = 0; i < timeline->track_count && !err; i++)
+		err = end_track(timeline, timeline->tracks[i], model->now_ns);
+	for (size_t i = 0; i < model->loop_count && !err; i++)
+		if (model->loops[i]->open_stall)
+			err = tell_stall(timeline, model->loops[i]->open_stall);
+	snprintf(text, sizeof(text), "recording end, %llu lost", (unsigned long long)model->lost_total);
+	return err ? err : timeline->sink->instant(timeline->run, model->now_ns, text);
+}
+
+int timeline_tracks_each(struct timeline *timeline, int (*visit)(struct export_run *run, const struct track *track))
+{
+	int err = 0;
+	for (size_t i = 0; i < timeline->track_count && !err; i++)
+		err = visit(timeline->run, timeline->tracks[i]);
+	return err;
+}
