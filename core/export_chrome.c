@@ -25,6 +25,12 @@ static void put_us(FILE *out, const char *name, uint64_t ns)
 	fprintf(out, ",\"%s\":%llu.%03u", name, (unsigned long long)(ns / 1000), (unsigned)(ns % 1000));
 }
 
+/* Readers of JSON hold integers of 63 bits; what is more is foreign nonsense. */
+static void put_number(FILE *out, const char *name, uint64_t value)
+{
+	fprintf(out, ",\"%s\":%lld", name, (long long)(value < INT64_MAX ? value : INT64_MAX));
+}
+
 static FILE *start_event(struct export_run *run)
 {
 	struct chrome *state = run->state;
@@ -123,7 +129,7 @@ static int write_counter(struct export_run *run, const struct track *track, uint
 	json_put_text(out, timeline_track_name(run, track, name));
 	fprintf(out, ",\"ph\":\"C\",\"pid\":%u,\"tid\":%u", track->pid, track->tid);
 	put_us(out, "ts", ts);
-	fprintf(out, ",\"args\":{\"value\":%llu}}", (unsigned long long)value);
+	fprintf(out, ",\"args\":{\"value\":%lld}}", (long long)(value < INT64_MAX ? value : INT64_MAX));
 	return 0;
 }
 
@@ -161,9 +167,11 @@ static int end(struct export_run *run)
 	json_put_text(run->out, run->info->tool);
 	fputs(",\"machine\":", run->out);
 	json_put_text(run->out, run->info->machine);
-	fprintf(run->out, ",\"monotonic_ns\":%llu,\"boottime_ns\":%llu,\"realtime_ns\":%llu,\"lost\":%llu}}\n",
-		(unsigned long long)run->info->monotonic_ns, (unsigned long long)run->info->boottime_ns,
-		(unsigned long long)run->info->realtime_ns, (unsigned long long)run->model->lost_total);
+	put_number(run->out, "monotonic_ns", run->info->monotonic_ns);
+	put_number(run->out, "boottime_ns", run->info->boottime_ns);
+	put_number(run->out, "realtime_ns", run->info->realtime_ns);
+	put_number(run->out, "lost", run->model->lost_total);
+	fputs("}}\n", run->out);
 	timeline_close(state->timeline);
 	free(state);
 	run->state = NULL;

@@ -15,6 +15,7 @@
 
 #include "schema.h"
 #include "table.h"
+#include "text.h"
 
 #define CLOCKS_NS 10000000000ull /* clocks are told at most this often */
 
@@ -104,6 +105,13 @@ static uint32_t pid_of(const struct timeline *timeline, uint32_t tid)
 	return thread && thread->pid ? thread->pid : tid;
 }
 
+/* Cut at a character, not inside one. */
+static const char *copy_name(char out[TIMELINE_NAME], const char *text)
+{
+	text_clean(out, TIMELINE_NAME, text, strlen(text));
+	return out;
+}
+
 const char *timeline_track_name(const struct export_run *run, const struct track *track, char out[TIMELINE_NAME])
 {
 	const struct process *process = track->pid ? model_process(run->model, track->pid) : NULL;
@@ -115,12 +123,12 @@ const char *timeline_track_name(const struct export_run *run, const struct track
 		[TRACK_POOL_BUSY] = "pool: threads busy", [TRACK_TIMERS] = "timers armed", [TRACK_LOST] = "events lost",
 	};
 	if (fixed[track->kind])
-		snprintf(out, TIMELINE_NAME, "%s", fixed[track->kind]);
-	else if (track->kind == TRACK_PROCESS)
-		snprintf(out, TIMELINE_NAME, "%s", process && process->comm[0] ? process->comm : "process");
-	else if (track->kind == TRACK_THREAD)
-		snprintf(out, TIMELINE_NAME, "%s", thread && thread->name[0] ? thread->name : "thread");
-	else if (track->fd < 0)
+		return copy_name(out, fixed[track->kind]);
+	if (track->kind == TRACK_PROCESS)
+		return copy_name(out, process && process->comm[0] ? process->comm : "process");
+	if (track->kind == TRACK_THREAD)
+		return copy_name(out, thread && thread->name[0] ? thread->name : "thread");
+	if (track->fd < 0)
 		snprintf(out, TIMELINE_NAME, "loop (%s)", backend_name(loop ? loop->backend : PS_BACKEND_UNKNOWN));
 	else
 		snprintf(out, TIMELINE_NAME, "loop (%s %d)", backend_name(loop ? loop->backend : PS_BACKEND_UNKNOWN), track->fd);
@@ -159,7 +167,9 @@ static int end_phase(struct timeline *timeline, uint32_t tid, uint64_t ts)
 		return 0;
 	uint64_t from = track->since_ns;
 	track->since_ns = 0;
-	return tell_slice(timeline, track, from, ts, phase_name(track->item), NULL, 0);
+	if (from == ts)
+		return 0; /* the poll phase of a busy loop, which is only its wait */
+	return tell_slice(timeline, track, from, ts, phase_name((unsigned)track->item), NULL, 0);
 }
 
 static int end_callback(struct timeline *timeline, uint32_t tid, uint64_t ts)
@@ -176,7 +186,7 @@ static int end_callback(struct timeline *timeline, uint32_t tid, uint64_t ts)
 		{ "fd", NULL, (uint64_t)track->item },
 	};
 	if (frame && frame->name[0])
-		snprintf(name, sizeof(name), "%s", frame->name);
+		copy_name(name, frame->name);
 	else
 		snprintf(name, sizeof(name), "%s callback", notes[0].text);
 	uint64_t from = track->since_ns;
@@ -185,12 +195,6 @@ static int end_callback(struct timeline *timeline, uint32_t tid, uint64_t ts)
 }
 
 /* ---- loops ---- */
-
-static const char *cause_text(const struct stall *stall, char out[TIMELINE_NAME])
-{
-	snprintf(out, TIMELINE_NAME, "%s", stall->culprit[0] ? stall->culprit : stall_cause_name(stall->cause));
-	return out;
-}
 
 /* Within the busy slice that was told last; an open stall of the end of the recording counts as ended there. */
 static int tell_stall(void *arg, const struct stall *stall)
@@ -210,6 +214,7 @@ static int tell_stall(void *arg, const struct stall *stall)
 		to = track->ended_ns;
 	if (to < from)
 		return 0;
+	copy_name(name, stall->culprit[0] ? stall->culprit : stall_cause_name(stall->cause));
 	notes[count++] = (struct note){ "cause", stall_cause_name(stall->cause), 0 };
 	notes[count++] = (struct note){ "rule", stall_rule_name(stall->rule), 0 };
 	if (stall->phase >= 0)
@@ -222,7 +227,7 @@ static int tell_stall(void *arg, const struct stall *stall)
 		notes[count++] = (struct note){ "blocked_ns", NULL, stall->blocked_ns };
 	if (stall->syscall >= 0 && syscall_name(stall->syscall))
 		notes[count++] = (struct note){ "syscall", syscall_name(stall->syscall), 0 };
-	return timeline->sink->slice(timeline->run, track, from, to, cause_text(stall, name), notes, count);
+	return timeline->sink->slice(timeline->run, track, from, to, name, notes, count);
 }
 
 static int end_busy(struct timeline *timeline, struct track *track, uint64_t since, uint64_t ts)
@@ -241,17 +246,42 @@ static int end_busy(struct timeline *timeline, struct track *track, uint64_t sin
 /* `item` of a loop's track: what the open slice is. */
 enum { LOOP_TRACK_WAIT = 1, LOOP_TRACK_BUSY = 2 };
 
+static int is_time(uint64_t ts)
+{
+	return ts && ts != PS_UNKNOWN;
+}
+
+static int tell_wait(struct timeline *timeline, struct track *track, uint64_t from, uint64_t to, int32_t ready)
+{
+	const struct note notes[] = { { "ready", NULL, (uint64_t)(int64_t)ready } };
+	return tell_slice(timeline, track, from, to, "poll wait", notes, 1);
+}
+
+/* The loop's track, or NULL: a wait on a poller that is no loop is work. */
+static int loop_track(struct timeline *timeline, const struct ps_record *record, int32_t poller_fd, struct track **track)
+{
+	*track = NULL;
+	if (!model_loop(timeline->run->model, record->tid, poller_fd))
+		return 0;
+	return need_track(timeline, TRACK_LOOP, pid_of(timeline, record->tid), record->tid, poller_fd, track);
+}
+
+/* Both records carry the time of the one before them, so one that was lost costs nothing here. */
 static int on_poll_enter(struct timeline *timeline, const struct ps_record *record)
 {
 	const struct ps_ev_poll_enter *event = (const struct ps_ev_poll_enter *)record;
-	struct track *track = NULL;
-	if (!model_loop(timeline->run->model, record->tid, event->poller_fd))
-		return 0; /* a wait on a poller that is no loop is work */
-	int err = need_track(timeline, TRACK_LOOP, pid_of(timeline, record->tid), record->tid, event->poller_fd, &track);
+	struct track *track;
+	int err = loop_track(timeline, record, event->poller_fd, &track);
 	if (err || !track)
 		return err;
-	uint64_t since = track->item == LOOP_TRACK_BUSY && track->since_ns ? track->since_ns : event->busy_since_ns;
-	err = end_busy(timeline, track, since == PS_UNKNOWN ? 0 : since, record->ts);
+	uint64_t since = track->item == LOOP_TRACK_BUSY ? track->since_ns : 0;
+	if (is_time(event->busy_since_ns)) {
+		if (track->item == LOOP_TRACK_WAIT && track->since_ns)
+			err = tell_wait(timeline, track, track->since_ns, event->busy_since_ns, 0);
+		since = event->busy_since_ns;
+	}
+	if (!err)
+		err = end_busy(timeline, track, since, record->ts);
 	track->item = LOOP_TRACK_WAIT;
 	track->since_ns = record->ts;
 	return err;
@@ -260,16 +290,18 @@ static int on_poll_enter(struct timeline *timeline, const struct ps_record *reco
 static int on_poll_return(struct timeline *timeline, const struct ps_record *record)
 {
 	const struct ps_ev_poll_return *event = (const struct ps_ev_poll_return *)record;
-	struct track *track = NULL, *phases = find_track(timeline, TRACK_PHASES, record->tid, -1);
-	if (!model_loop(timeline->run->model, record->tid, event->poller_fd))
-		return 0;
-	int err = need_track(timeline, TRACK_LOOP, pid_of(timeline, record->tid), record->tid, event->poller_fd, &track);
+	struct track *track, *phases = find_track(timeline, TRACK_PHASES, record->tid, -1);
+	int err = loop_track(timeline, record, event->poller_fd, &track);
 	if (err || !track)
 		return err;
-	uint64_t since = track->item == LOOP_TRACK_WAIT && track->since_ns ? track->since_ns : event->entered_ns;
-	const struct note notes[] = { { "ready", NULL, (uint64_t)(int64_t)event->ready } };
-	if (since && since != PS_UNKNOWN && !(event->flags & PS_POLL_UNDERWAY))
-		err = tell_slice(timeline, track, since, record->ts, "poll wait", notes, 1);
+	uint64_t since = track->item == LOOP_TRACK_WAIT ? track->since_ns : 0;
+	if (is_time(event->entered_ns)) {
+		if (track->item == LOOP_TRACK_BUSY && track->since_ns)
+			err = end_busy(timeline, track, track->since_ns, event->entered_ns);
+		since = event->entered_ns;
+	}
+	if (!err && since && !(event->flags & PS_POLL_UNDERWAY))
+		err = tell_wait(timeline, track, since, record->ts, event->ready);
 	track->item = LOOP_TRACK_BUSY;
 	track->since_ns = record->ts;
 	if (phases && phases->item == PS_PHASE_POLL)

@@ -50,7 +50,7 @@ static const struct ps_record *make_record(void *room, unsigned event, uint64_t 
 	return record;
 }
 
-static unsigned make_event(void)
+static inline unsigned make_event(void)
 {
 	for (;;) {
 		unsigned event = (unsigned)rand() % PS_EVENT_MAX;
@@ -64,7 +64,7 @@ struct file {
 	size_t size;
 };
 
-static struct file make_slurp(int fd)
+static inline struct file make_slurp(int fd)
 {
 	struct file file = { .size = (size_t)lseek(fd, 0, SEEK_END) };
 	file.bytes = malloc(file.size + 1);
@@ -73,7 +73,7 @@ static struct file make_slurp(int fd)
 }
 
 /* A descriptor that reads these bytes from their start. */
-static int make_fd(const void *bytes, size_t size)
+static inline int make_fd(const void *bytes, size_t size)
 {
 	int fd = memfd_create("psr", MFD_CLOEXEC);
 	assert_true(fd >= 0);
