@@ -6,6 +6,7 @@
  */
 #include "bpf_try.h"
 #include "proc.h"
+#include "tracefs.h"
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -96,7 +97,7 @@ static int try_fentry(const char **step)
 
 static int try_iterator(const char **step)
 {
-	int prog = load_typed(BPF_TRACE_ITER, "bpf_iter_task_file", step);
+	int prog = load_typed(BPF_TRACE_ITER, "task_file", step);
 	if (prog < 0)
 		return prog;
 	*step = "attach";
@@ -136,7 +137,7 @@ static int try_sampling(const char **step)
 	return attach_event(prog, open_event(&attr, 0), step);
 }
 
-/* A number in a file of sysfs or tracefs, -errno. */
+/* The number in a file of sysfs, -errno. */
 static int64_t number_in(const char *path)
 {
 	char text[32];
@@ -153,12 +154,17 @@ static int64_t number_in(const char *path)
 
 static int try_tracepoint(const char **step)
 {
+	*step = "open tracefs";
+	int tracefs = tracefs_open();
+	if (tracefs < 0)
+		return tracefs;
 	*step = "find its number in tracefs";
-	int64_t id = number_in("/sys/kernel/tracing/events/syscalls/sys_enter_epoll_pwait/id");
+	int id = tracefs_tracepoint(tracefs, "syscalls", "sys_enter_epoll_pwait");
+	if (id < 0) /* a kernel without system call tracepoints may have others */
+		id = tracefs_tracepoint(tracefs, "sched", "sched_switch");
+	close(tracefs);
 	if (id < 0)
-		id = number_in("/sys/kernel/debug/tracing/events/syscalls/sys_enter_epoll_pwait/id");
-	if (id < 0)
-		return (int)id;
+		return id;
 	*step = "load";
 	int prog = load_plain(BPF_PROG_TYPE_TRACEPOINT);
 	if (prog < 0)
@@ -251,16 +257,18 @@ int proc_may_bpf(void)
 	return may;
 }
 
+#define RUNS "tried: it loads and attaches"
+
 const struct bpf_try bpf_tries[] = {
-	{ "kernel types (BTF)", "every BPF probe", try_btf },
-	{ "BPF ring buffer", "every BPF probe", try_ring },
-	{ "poll probe (tracepoint)", "poll waits where typed and raw tracepoints fail too", try_tracepoint },
-	{ "poll probe (raw tracepoint)", "poll waits where typed tracepoints fail too", try_raw_tracepoint },
-	{ "scheduler probe (BTF tracepoint)", "blocked and runnable time", try_typed_tracepoint },
-	{ "stall sampling (perf event)", "stacks of running stalls", try_sampling },
-	{ "poller's inside (file iterator)", "ready lists and what is registered, by BPF", try_iterator },
-	{ "runtime probes (uprobe)", "thread-pool jobs of libuv programs", try_uprobe },
-	{ "ready latency (fentry)", "ready time of pipes and eventfds; sockets are measured without", try_fentry },
-	{ "ready latency (kprobe)", "ready time of pipes and eventfds; sockets are measured without", try_kprobe },
+	{ "kernel types (BTF)", "tried: they can be read", "no BPF probe", 0, try_btf },
+	{ "BPF ring buffer", "tried: it can be made", "no BPF probe", 0, try_ring },
+	{ "poll probe (tracepoint)", RUNS, "a raw tracepoint does it", 1, try_tracepoint },
+	{ "poll probe (raw tracepoint)", RUNS, "a classic tracepoint does it", 1, try_raw_tracepoint },
+	{ "scheduler probe (BTF tracepoint)", RUNS, "no blocked and runnable time", 0, try_typed_tracepoint },
+	{ "stall sampling (perf event)", RUNS, "no stacks of stalls on the CPU", 0, try_sampling },
+	{ "poller's inside (file iterator)", RUNS, "what is registered from /proc, no ready list", 1, try_iterator },
+	{ "runtime probes (uprobe)", RUNS, "no pool jobs of libuv programs", 0, try_uprobe },
+	{ "ready latency (fentry)", RUNS, "sockets only, no pipes and eventfds", 1, try_fentry },
+	{ "ready latency (kprobe)", RUNS, "sockets only, no pipes and eventfds", 1, try_kprobe },
 	{ NULL },
 };

@@ -9,11 +9,12 @@
 
 #include <stddef.h>
 
-/* 0: it works. -errno: where it failed is in `step` ("load", "attach", "find its target"). */
 struct bpf_try {
 	const char *what;      /* "scheduler probe (BTF tracepoint)" */
+	const char *works;     /* what is said when it does */
 	const char *without;   /* what is not measured where it fails */
-	int (*run)(const char **step);
+	int has_substitute;    /* another way gives the same, or most of it */
+	int (*run)(const char **step); /* 0, or -errno and *step: "load", "attach", "find its target …" */
 };
 extern const struct bpf_try bpf_tries[]; /* ends in an empty row */
 
