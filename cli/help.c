@@ -292,11 +292,11 @@ static void put_previous_cases(void)
 		if (row->words) {
 			printf("COMPREPLY=($(compgen -W '");
 			put_joined(row->words);
-			printf("' -- \"$word\"))");
+			printf("' -- \"$word\")); ");
 		} else if (!strcmp(row->argument, "FILE")) {
-			printf("COMPREPLY=($(compgen -f -- \"$word\"))");
+			printf("COMPREPLY=($(compgen -f -- \"$word\")); ");
 		}
-		printf("; return ;;\n");
+		printf("return ;;\n");
 	}
 }
 
