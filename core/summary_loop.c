@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The part of the summary about one loop: its time, phases, stalls, descriptors, timers, drains. */
+#include "summary_parts.h"
+
+#include <stdlib.h>
+
+#include "schema.h"
+
+/* ---- stalls ---- */
+
+static json_t *frames(const struct stack *stack)
+{
+	json_t *list = json_array();
+	for (uint32_t i = 0; i < stack->count; i++) {
+		const struct frame *frame = stack->frames[i];
+		json_array_append_new(
+			list, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:I}", "kind", frame_kind_name(frame->kind), "name",
+					summary_text(frame->name), "file", summary_text(frame->file), "line",
+					summary_number(frame->line ? frame->line : PS_UNKNOWN), "column",
+					summary_number(frame->column ? frame->column : PS_UNKNOWN), "module",
+					summary_text(frame->module), "offset", (json_int_t)frame->offset));
+	}
+	return list;
+}
+
+static json_t *stacks(const struct stall *stall)
+{
+	static const char *const kinds[] = { "cpu", "off-cpu", "nested", "proc" };
+	json_t *list = json_array();
+	for (uint32_t i = 0; i < stall->stack_count; i++)
+		json_array_append_new(list, json_pack("{s:I, s:s, s:o}", "count", (json_int_t)stall->stacks[i].count, "kind",
+						      kinds[stall->stacks[i].kind & 3], "frames",
+						      frames(stall->stacks[i].stack)));
+	return list;
+}
+
+static json_t *syscall_of(const struct stall *stall)
+{
+	if (stall->syscall < 0)
+		return json_null();
+	const char *name = syscall_name(stall->syscall);
+	json_t *args = json_array();
+	for (unsigned i = 0; i < 3; i++)
+		json_array_append_new(args, json_integer((json_int_t)stall->syscall_args[i]));
+	return json_pack("{s:o, s:I, s:o, s:o, s:o}", "name", name ? json_string(name) : json_null(), "number", (json_int_t)stall->syscall,
+			 "args", args, "path", summary_text(stall->syscall_path), "ns", summary_number(stall->syscall_ns));
+}
+
+static json_t *callback_of(const struct stall *stall)
+{
+	if (!stall->callback_ns)
+		return json_null();
+	const struct frame *frame = stall->callback;
+	return json_pack("{s:o, s:s, s:o, s:o}", "name", frame ? summary_text(frame->name) : json_null(), "kind",
+			 kind_name(stall->callback_kind), "fd",
+			 stall->callback_fd >= 0 ? json_integer(stall->callback_fd) : json_null(), "ns",
+			 summary_number(stall->callback_ns));
+}
+
+static json_t *stall_of(struct summary_run *run, const struct stall *stall, const char *path)
+{
+	json_t *object = json_object();
+	summary_put(object, "start_ns", summary_number(stall->start_ns));
+	summary_put(object, "duration_ns", summary_number(stall->duration_ns));
+	summary_put(object, "open", json_boolean(stall->open));
+	summary_put(object, "at_attach", json_boolean(stall->at_attach));
+	summary_put(object, "lossy", json_boolean(stall->lossy));
+	summary_told(run, object, path, "phase", stall->phase < 0 ? NULL : json_string(phase_name((unsigned)stall->phase)),
+		     PS_PROBE_RUNTIME);
+	summary_put(object, "cause", json_string(stall_cause_name(stall->cause)));
+	summary_put(object, "rule", json_string(stall_rule_name(stall->rule)));
+	summary_put(object, "culprit", json_string(stall->culprit));
+	summary_told(run, object, path, "on_cpu_ns", summary_number(stall->on_cpu_ns), PS_PROBE_SCHED);
+	summary_told(run, object, path, "runnable_ns", summary_number(stall->runnable_ns), PS_PROBE_SCHED);
+	summary_told(run, object, path, "blocked_ns", summary_number(stall->blocked_ns), PS_PROBE_SCHED);
+	summary_told(run, object, path, "gc_ns", summary_number(stall->gc_ns), PS_PROBE_RUNTIME);
+	summary_put(object, "estimated", json_boolean(stall->estimated));
+	summary_put(object, "syscall", syscall_of(stall));
+	summary_put(object, "ran_instead", summary_text(stall->other_task));
+	summary_put(object, "callback", callback_of(stall));
+	summary_put(object, "samples", json_integer(stall->samples));
+	summary_put(object, "stacks", stacks(stall));
+	json_t *held = json_object();
+	char held_path[128];
+	snprintf(held_path, sizeof(held_path), "%sheld_up.", path);
+	summary_told(run, held, held_path, "fds", summary_number(stall->held_fds), PS_PROBE_POLL);
+	summary_told(run, held, held_path, "timers", summary_number(stall->held_timers), PS_PROBE_RUNTIME);
+	summary_told(run, held, held_path, "longest_ns", summary_number(stall->held_longest_ns), PS_PROBE_READY);
+	summary_put(object, "held_up", held);
+	return object;
+}
+
+static json_t *stalls(struct summary_run *run, const struct loop *loop, const char *path)
+{
+	json_t *list = json_array();
+	const struct model *model = run->model;
+	size_t mine = 0, skipped = 0;
+	for (size_t i = 0; i < model->stall_count; i++)
+		mine += model->stalls[i]->loop == loop;
+	for (size_t i = 0; i < model->stall_count; i++) {
+		if (model->stalls[i]->loop != loop || skipped++ + SUMMARY_STALLS < mine)
+			continue;
+		/* one reason for all stalls: a path per stall would repeat it a thousand times */
+		char stall_path[96];
+		snprintf(stall_path, sizeof(stall_path), "%sstalls.*.", path);
+		json_array_append_new(list, stall_of(run, model->stalls[i], stall_path));
+	}
+	return list;
+}
+
+/* ---- phases ---- */
+
+static json_t *phases(struct summary_run *run, const struct loop *loop, const char *path)
+{
+	json_t *list = json_array();
+	for (unsigned i = 0; i < PS_PHASE_COUNT; i++) {
+		const struct phase_stat *stat = &loop->phases[i];
+		if (stat->count)
+			json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o, s:o}", "name", phase_name(i), "count",
+							      summary_number(stat->count), "total_ns",
+							      summary_number(stat->total_ns), "p99_ns",
+							      summary_number(hist_quantile(&stat->hist, 0.99)), "max_ns",
+							      summary_number(stat->hist.max)));
+	}
+	if (!json_array_size(list))
+		summary_missing(run, path, "phases", PS_PROBE_RUNTIME);
+	return list;
+}
+
+/* ---- descriptors, timers, drains ---- */
+
+static int by_number(const void *a, const void *b)
+{
+	const struct fd_stat *x = *(const struct fd_stat *const *)a, *y = *(const struct fd_stat *const *)b;
+	if (x->fd != y->fd)
+		return x->fd < y->fd ? -1 : 1;
+	return x->generation < y->generation ? -1 : x->generation > y->generation;
+}
+
+static json_t *fd_of(const struct fd_stat *fd)
+{
+	return json_pack("{s:I, s:I, s:s, s:o, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "fd", (json_int_t)fd->fd, "generation",
+			 (json_int_t)fd->generation, "kind", kind_name(fd->kind), "name", summary_text(fd->name), "interest",
+			 (json_int_t)fd->interest, "closed", fd->closed, "ready", summary_number(fd->ready), "dispatched",
+			 summary_number(fd->dispatched), "lag_ns", fd->lag ? summary_hist(fd->lag) : json_null(), "callback_ns",
+			 summary_number(fd->callback_ns), "read_bytes", summary_number(fd->read_bytes), "written_bytes",
+			 summary_number(fd->written_bytes));
+}
+
+static json_t *fds(const struct loop *loop)
+{
+	json_t *list = json_array();
+	const struct fd_stat **sorted = loop->fd_count ? malloc(loop->fd_count * sizeof(*sorted)) : NULL;
+	if (!sorted)
+		return list;
+	for (size_t i = 0; i < loop->fd_count; i++)
+		sorted[i] = &loop->fds[i];
+	qsort(sorted, loop->fd_count, sizeof(*sorted), by_number);
+	for (size_t i = 0; i < loop->fd_count && i < SUMMARY_ROWS; i++)
+		json_array_append_new(list, fd_of(sorted[i]));
+	free(sorted);
+	return list;
+}
+
+static int by_fired(const void *a, const void *b)
+{
+	const struct timer_stat *x = *(const struct timer_stat *const *)a, *y = *(const struct timer_stat *const *)b;
+	if (x->fired != y->fired)
+		return x->fired > y->fired ? -1 : 1;
+	return x->fn < y->fn ? -1 : x->fn > y->fn;
+}
+
+static json_t *top_timers(const struct loop *loop)
+{
+	json_t *list = json_array();
+	const struct timer_stat **sorted = loop->timer_count ? malloc(loop->timer_count * sizeof(*sorted)) : NULL;
+	if (!sorted)
+		return list;
+	for (size_t i = 0; i < loop->timer_count; i++)
+		sorted[i] = &loop->timers[i];
+	qsort(sorted, loop->timer_count, sizeof(*sorted), by_fired);
+	for (size_t i = 0; i < loop->timer_count && i < 20; i++)
+		json_array_append_new(
+			list, json_pack("{s:o, s:o, s:o, s:o, s:o}", "name",
+					sorted[i]->frame ? summary_text(sorted[i]->frame->name) : json_null(), "repeat_ns",
+					summary_number(sorted[i]->repeat_ns), "armed", summary_number(sorted[i]->armed), "fired",
+					summary_number(sorted[i]->fired), "late_max_ns", summary_number(sorted[i]->late_max_ns)));
+	free(sorted);
+	return list;
+}
+
+static json_t *timers(struct summary_run *run, const struct loop *loop, const char *path)
+{
+	char own[64];
+	snprintf(own, sizeof(own), "%stimers.", path);
+	json_t *object = json_object();
+	uint64_t now = run->model->now_ns, due = loop->next_due_ns;
+	summary_told(run, object, own, "armed", summary_number(loop->timers_armed), PS_PROBE_RUNTIME);
+	summary_told(run, object, own, "depth", NULL, PS_PROBE_SNAPSHOT);
+	summary_told(run, object, own, "next_due_ns", summary_number(due == PS_UNKNOWN ? due : due > now ? due - now : 0),
+		     PS_PROBE_RUNTIME);
+	summary_told(run, object, own, "overdue", summary_number(loop->timers_overdue), PS_PROBE_RUNTIME);
+	summary_put(object, "fired", summary_number(loop->timers_fired));
+	summary_told(run, object, own, "late_ns", summary_hist(&loop->timer_late), PS_PROBE_RUNTIME);
+	summary_put(object, "top", top_timers(loop));
+	return object;
+}
+
+static json_t *drain(const struct drain_stat *stat, uint64_t backlog)
+{
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "drains", summary_number(stat->drains), "callbacks",
+			 summary_number(stat->callbacks), "total_ns", summary_number(stat->total_ns), "max_ns",
+			 summary_number(stat->max_ns), "max_count", summary_number(stat->max_count), "backlog",
+			 summary_number(backlog));
+}
+
+static void put_drain(struct summary_run *run, json_t *object, const char *path, const char *key, const struct loop *loop,
+		      const struct drain_stat *stat, uint64_t backlog)
+{
+	int told = loop->flags & PS_LOOP_RING || stat->drains;
+	summary_told(run, object, path, key, told ? drain(stat, backlog) : NULL, PS_PROBE_RUNTIME);
+}
+
+/* ---- the loop ---- */
+
+static json_t *utilization(const struct loop *loop)
+{
+	uint64_t whole = loop->busy_ns + loop->wait_ns;
+	return whole ? json_real((double)loop->busy_ns / (double)whole) : json_null();
+}
+
+json_t *summary_loop(struct summary_run *run, const struct loop *loop, size_t index)
+{
+	char path[48];
+	snprintf(path, sizeof(path), "loops.%zu.", index);
+	const struct thread *thread = model_thread(run->model, loop->tid);
+	const char *name = thread && *thread->name ? thread->name : loop->process->comm;
+	json_t *object = json_object();
+	summary_put(object, "pid", json_integer(loop->pid));
+	summary_put(object, "tid", json_integer(loop->tid));
+	summary_put(object, "comm", summary_text(name));
+	summary_put(object, "poller_fd", loop->poller_fd < 0 ? json_null() : json_integer(loop->poller_fd));
+	summary_put(object, "backend", json_string(backend_name(loop->backend)));
+	summary_put(object, "window", json_pack("{s:o, s:o}", "first_ns", summary_number(loop->first_ns), "last_ns",
+						summary_number(loop->last_ns)));
+	summary_put(object, "iterations", summary_number(loop->iterations));
+	summary_put(object, "iterations_exact", json_boolean(loop->iterations_exact));
+	summary_put(object, "polls", summary_number(loop->polls));
+	summary_put(object, "empty_polls", summary_number(loop->empty_polls));
+	summary_put(object, "ready", summary_number(loop->ready));
+	summary_put(object, "busy_ns", summary_number(loop->busy_ns));
+	summary_put(object, "wait_ns", summary_number(loop->wait_ns));
+	summary_told(run, object, path, "utilization", utilization(loop), PS_PROBE_POLL);
+	summary_told(run, object, path, "on_cpu_ns", summary_number(loop->on_cpu_ns), PS_PROBE_SCHED);
+	summary_told(run, object, path, "runnable_ns", summary_number(loop->runnable_ns), PS_PROBE_SCHED);
+	summary_told(run, object, path, "blocked_ns", summary_number(loop->blocked_ns), PS_PROBE_SCHED);
+	summary_told(run, object, path, "iteration_ns", summary_hist(&loop->iteration), PS_PROBE_POLL);
+	summary_told(run, object, path, "poll_wait_ns", summary_hist(&loop->poll_wait), PS_PROBE_POLL);
+	summary_told(run, object, path, "lag_ns", summary_hist(&loop->lag), PS_PROBE_READY);
+	summary_put(object, "phases", phases(run, loop, path));
+	summary_put(object, "stall_count", summary_number(loop->stalls));
+	uint64_t open_ns = loop->open_stall ? loop->open_stall->duration_ns : 0;
+	summary_put(object, "stall_total_ns", summary_number(loop->stall_total_ns + open_ns));
+	summary_put(object, "stall_max_ns", summary_number(loop->stall_max_ns > open_ns ? loop->stall_max_ns : open_ns));
+	summary_put(object, "stalls", stalls(run, loop, path));
+	summary_put(object, "fds", fds(loop));
+	if (!loop->fd_count)
+		summary_missing(run, path, "fds", PS_PROBE_READY);
+	summary_put(object, "timers", timers(run, loop, path));
+	put_drain(run, object, path, "ticks", loop, &loop->ticks, loop->tick_backlog);
+	put_drain(run, object, path, "immediates", loop, &loop->immediates, loop->immediate_backlog);
+	return object;
+}
