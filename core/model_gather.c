@@ -63,9 +63,9 @@ static void add_stack(struct gather *gather, const struct stack *stack, unsigned
 		gather->stacks[gather->stack_count++] = (struct stall_stack){ 1, (uint16_t)kind, stack };
 		return;
 	}
-	/* full: a stack seen once makes room, so that what is frequent stays */
+	/* full: a stack seen once makes room, so that what is frequent stays and what becomes frequent gets in */
 	for (uint32_t i = 0; i < MODEL_STALL_STACKS; i++)
-		if (gather->stacks[i].count == 1 && kind != gather->stacks[i].kind) {
+		if (gather->stacks[i].count == 1) {
 			gather->stacks[i] = (struct stall_stack){ 1, (uint16_t)kind, stack };
 			return;
 		}
