@@ -71,9 +71,10 @@ static __always_inline void send_enter(struct ps_watch *watch, __s64 timeout_ns,
 	struct ps_ev_poll_enter *event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
 	bool measured = set && set->with_sched && watch->busy_since_ns;
 
-	count_record(event);
-	if (!event)
+	if (!event) {
+		count_record(false);
 		return;
+	}
 	event->h = (struct ps_record){ now, (__u32)bpf_get_current_pid_tgid(), PS_EV_POLL_ENTER, sizeof(*event) };
 	event->poller_fd = watch->poller_fd;
 	event->backend = watch->backend;
@@ -83,15 +84,17 @@ static __always_inline void send_enter(struct ps_watch *watch, __s64 timeout_ns,
 	event->runnable_ns = measured ? watch->sum_ns[PS_SCHED_RUNNABLE] : PS_UNKNOWN;
 	event->blocked_ns = measured ? watch->sum_ns[PS_SCHED_BLOCKED] : PS_UNKNOWN;
 	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	count_record(true);
 }
 
 static __always_inline void send_return(struct ps_watch *watch, __s64 result, __u64 now)
 {
 	struct ps_ev_poll_return *event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
 
-	count_record(event);
-	if (!event)
+	if (!event) {
+		count_record(false);
 		return;
+	}
 	event->h = (struct ps_record){ now, (__u32)bpf_get_current_pid_tgid(), PS_EV_POLL_RETURN, sizeof(*event) };
 	event->poller_fd = watch->poller_fd;
 	event->ready = result;
@@ -99,6 +102,7 @@ static __always_inline void send_return(struct ps_watch *watch, __s64 result, __
 	event->backend = watch->backend;
 	event->flags = 0;
 	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	count_record(true);
 }
 
 static __always_inline int enter(__s32 fd, __u32 backend, __s64 timeout_ns)
