@@ -288,8 +288,9 @@ int ps_loop_open(struct ps_loop **out, const struct ps_loop_options *given)
 		strncpy(loop->name, options.name, sizeof(loop->name) - 1);
 	if (backend->now)
 		clock_set_source(&loop->clock, backend->now, loop->poller);
-	loop->now_ns = loop->busy_since_ns = clock_now(&loop->clock);
+	clock_now(&loop->clock);
 	open_recorder(loop, &options);
+	loop->now_ns = loop->busy_since_ns = clock_now(&loop->clock);
 	*out = loop;
 	return 0;
 }
