@@ -14,10 +14,12 @@
 
 #define BAR_COLUMNS 20
 
-/* " (reason)" of a probe group that gives nothing, "" */
+/* " (reason)" of a probe group that gives nothing, or what its silence means */
 static const char *because(const struct view *view, unsigned group, char *out, size_t room)
 {
 	const char *why = view_missing(view->model, group);
+	if (!*why)
+		why = "nothing was told about it";
 	snprintf(out, room, *why ? " (%s)" : "%s", why);
 	return out;
 }
@@ -139,11 +141,14 @@ static void add_victims(struct list *list, const struct stall *stall)
 	char fds[24], timers[24], longest[24], why[128];
 
 	if (stall->held_fds == PS_UNKNOWN && stall->held_timers == PS_UNKNOWN) {
-		list_pair(list, "held up", "n/a%s", because(list->view, PS_PROBE_READY, why, sizeof(why)));
+		list_pair(list, "held up", "n/a%s", stall->open ? " (known when it ends)" :
+			  because(list->view, PS_PROBE_READY, why, sizeof(why)));
 		return;
 	}
-	list_pair(list, "held up", "%s descriptors, %s timers, the longest for %s", cell_count(fds, stall->held_fds),
-		  cell_count(timers, stall->held_timers), cell_duration(longest, stall->held_longest_ns, ""));
+	cell_duration(longest, stall->held_longest_ns, "");
+	list_pair(list, "held up", "%s descriptors, %s timers%s%s", cell_count(fds, stall->held_fds),
+		  cell_count(timers, stall->held_timers), stall->held_longest_ns == PS_UNKNOWN ? "" : ", the longest for ",
+		  stall->held_longest_ns == PS_UNKNOWN ? "" : longest);
 }
 
 void evidence_facts(struct list *list, const struct stall *stall)
@@ -151,8 +156,8 @@ void evidence_facts(struct list *list, const struct stall *stall)
 	add_time(list, stall);
 	add_loop(list, stall);
 	list_pair(list, "culprit", "%s", *stall->culprit ? stall->culprit : "n/a");
-	list_pair(list, "cause", "%s, rule %s", stall_cause_name(stall->cause), stall_rule_name(stall->rule));
-	list_pair(list, "phase", "%s", stall_phase(stall));
+	list_pair(list, "cause", "%s, rule %s, phase %s", stall_cause_name(stall->cause), stall_rule_name(stall->rule),
+		  stall_phase(stall));
 	add_split(list, stall);
 	add_syscall(list, stall);
 	add_callback(list, stall);
@@ -170,8 +175,11 @@ static void add_stack(struct list *list, const struct stall *stall, uint32_t num
 	const struct stall_stack *stack = &stall->stacks[number];
 	unsigned share = stall->samples ? (unsigned)((uint64_t)stack->count * 100 / stall->samples) : 0;
 
-	list_line(list, STYLE_BOLD, "#%u  %u%%  %u of %u samples  %s", number + 1, share, stack->count, stall->samples,
-		  sample_name(stack->kind));
+	if (share)
+		list_line(list, STYLE_BOLD, "#%u  %u%%  %u of %u samples  %s", number + 1, share, stack->count,
+			  stall->samples, sample_name(stack->kind));
+	else
+		list_line(list, STYLE_BOLD, "#%u  %ux  %s", number + 1, stack->count, sample_name(stack->kind));
 	if (!stack->stack || !stack->stack->count)
 		list_line(list, STYLE_DIM, "    no frames");
 	for (uint32_t i = 0; stack->stack && i < stack->stack->count; i++) {

@@ -151,7 +151,7 @@ static void add_keys(const struct view *view, const struct tui *tui, struct line
 		if (keys[i].codes[0] == '\n' && screen->enter_name)
 			brief = screen->enter_name;
 		if (*brief && (keys[i].codes[0] != '\n' || screen->enter))
-			line_add(line, keys[i].priority, STYLE_KEY, "%s %s", keys[i].name, brief);
+			line_add(line, keys[i].priority, STYLE_KEY, "%s", brief);
 	}
 	for (; host && host->key; host++) {
 		char key[16];

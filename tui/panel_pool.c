@@ -60,8 +60,8 @@ static void describe_worker(const struct view *view, const struct thread *thread
 		snprintf(out, room, "T%zu idle", number);
 		return;
 	}
-	snprintf(out, room, "T%zu %s%s%.20s %s%s", number, work_kind_name(thread->work_kind), *thread->work_name ? " " : "",
-		 thread->work_name, cell_duration(text, held, ""), held >= HELD_LONG_NS ? " !" : "");
+	snprintf(out, room, "T%zu %-6s %6s %c %.40s", number, work_kind_name(thread->work_kind),
+		 cell_duration(text, held, ""), held >= HELD_LONG_NS ? '!' : ' ', thread->work_name);
 }
 
 /* two a row; returns the rows used */
@@ -88,13 +88,16 @@ static int draw_workers(const struct view *view, struct area area, int y, int ro
 /* "fs 21/s  dns 2/s" */
 static void add_kinds(const struct view *view, struct line *line)
 {
+	if (rates_work(view->rates, 0) < 0) {
+		line_add(line, 0, STYLE_DIM, "jobs/s n/a yet");
+		return;
+	}
 	for (unsigned kind = 0; kind < PS_WORK_KIND_COUNT; kind++) {
 		double rate = rates_work(view->rates, kind);
 		char text[24];
-		if (kind == PS_WORK_OTHER && rate <= 0)
-			continue;
-		line_add(line, (int)kind + 1, STYLE_NORMAL, "%s %s/s", work_kind_name(kind),
-			 rate < 0 ? "n/a" : cell_count(text, (uint64_t)(rate + 0.5)));
+		if (kind != PS_WORK_OTHER || rate > 0)
+			line_add(line, (int)kind + 1, STYLE_NORMAL, "%s %s/s", work_kind_name(kind),
+				 cell_count(text, (uint64_t)(rate + 0.5)));
 	}
 }
 

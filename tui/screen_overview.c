@@ -121,10 +121,16 @@ static void draw(struct view *view, struct tui *tui, struct area area)
 		sheet_draw(view, area, &stalls_sheet, stalls_state(tui));
 }
 
+/* Until a row is chosen, Enter opens what the verdict speaks of. */
 static int enter(const struct view *view, struct tui *tui, const void *row)
 {
 	const struct stall *stall = row;
-	tui_show_stall(tui, stall->id);
+	uint64_t worst = view->finding_count ? view->findings[0].stall_id : 0;
+
+	if (!stalls_state(tui)->selected && worst && model_stall(view->model, worst))
+		tui_show_stall(tui, worst);
+	else
+		tui_show_stall(tui, stall->id);
 	return 1;
 }
 

@@ -77,7 +77,8 @@ static void draw(struct view *view, struct tui *tui, struct area area)
 		return;
 	}
 	if (area.rows >= PANE_ROWS && stall) {
-		draw_list(view, tui, area_top(&area, area.rows * 2 / 5));
+		int rows = (int)(tui->sheets[tui->screen].shown > 64 ? 64 : tui->sheets[tui->screen].shown) + 2;
+		draw_list(view, tui, area_top(&area, rows < area.rows * 2 / 5 ? rows : area.rows * 2 / 5));
 		draw_evidence(view, tui, area, stall);
 		return;
 	}

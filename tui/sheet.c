@@ -15,7 +15,6 @@
 #include "text.h"
 
 #define COLUMNS_MAX 24
-#define FLEXIBLE_MIN 12  /* columns below which a flexible column is not worth showing */
 
 struct layout {
 	int gap;
@@ -128,7 +127,7 @@ static int is_shown(const struct view *view, const struct column *column)
 	return !column->shown || column->shown(view);
 }
 
-/* columns that the table needs; a flexible one at least FLEXIBLE_MIN */
+/* columns that the table needs; of a flexible one the least */
 static int needed(const struct sheet *sheet, const struct layout *layout)
 {
 	int sum = 0;
@@ -156,14 +155,12 @@ static void lay_out(const struct view *view, const struct sheet *sheet, int colu
 	for (int i = 0; sheet->columns[i].name && i < COLUMNS_MAX; i++) {
 		if (!is_shown(view, &sheet->columns[i]))
 			continue;
-		layout->width[i] = sheet->columns[i].width ? sheet->columns[i].width : FLEXIBLE_MIN * 2;
+		layout->width[i] = sheet->columns[i].width ? sheet->columns[i].width : sheet->columns[i].least;
 		if (!sheet->columns[i].width)
 			flexible = i;
 	}
 	if (needed(sheet, layout) > columns)
 		layout->gap = 1;
-	if (flexible >= 0)
-		layout->width[flexible] = FLEXIBLE_MIN;
 	for (int drop; needed(sheet, layout) > columns && (drop = least_wanted(sheet, layout)) >= 0;)
 		layout->width[drop] = 0;
 	if (flexible >= 0 && layout->width[flexible])
@@ -232,11 +229,13 @@ static void scroll_to_selection(struct sheet_state *state)
 static void draw_empty(const struct view *view, struct area area, const struct sheet *sheet,
 		       const struct sheet_state *state)
 {
+	char text[CELL_TEXT];
+
 	if (state->total)
-		area_print(view, area, 2, 1, STYLE_DIM, "none of %zu matches the filter \"%s\"", state->total,
-			   state->filter.text);
+		snprintf(text, sizeof(text), "none of %zu matches the filter \"%s\"", state->total, state->filter.text);
 	else
-		area_print(view, area, 2, 1, STYLE_DIM, "%s", sheet->empty(view));
+		sheet->empty(view, text, sizeof(text));
+	area_fit(view, area, 2, 1, area.columns - 2, STYLE_DIM, text);
 }
 
 static void draw_sheet(const struct view *view, struct area area, const struct sheet *sheet, struct sheet_state *state,
@@ -246,7 +245,7 @@ static void draw_sheet(const struct view *view, struct area area, const struct s
 
 	if (area.rows < 1 || area.columns < 1)
 		return;
-	lay_out(view, sheet, area.columns, &layout);
+	lay_out(view, sheet, area.columns - 1, &layout);
 	draw_header(view, area, sheet, state, &layout);
 	state->page = (size_t)(area.rows - 1);
 	scroll_to_selection(state);

@@ -16,7 +16,8 @@
 struct column {
 	const char *name;      /* in filters and the glossary */
 	const char *title;
-	int width;             /* columns; 0 = takes what the others leave (one per table) */
+	int width;             /* columns; 0 = takes what the others leave (one per sheet) … */
+	int least;             /* … but at least so many */
 	int priority;          /* 0 = always shown; the greatest is dropped first when room is short */
 	int right;             /* aligned right */
 	int ascending;         /* least first is the natural order; texts always are */
@@ -35,7 +36,7 @@ struct sheet {
 	size_t (*rows)(const struct view *view, const void **rows, size_t room);
 	uint64_t (*identity)(const void *row);        /* never 0 */
 	enum grid_style (*style)(const struct view *view, const void *row); /* NULL = normal */
-	const char *(*empty)(const struct view *view); /* said when there is no row */
+	void (*empty)(const struct view *view, char *out, size_t room); /* said when there is no row */
 };
 
 struct sheet_row { const void *row; uint64_t key, identity; };

@@ -26,12 +26,15 @@ static uint64_t identify(const void *row)
 	return ((uint64_t)(uint32_t)fd->fd << 32 | fd->generation) + 1;
 }
 
-static const char *say_none(const struct view *view)
+static void say_none(const struct view *view, char *out, size_t room)
 {
-	const char *ready = view_missing(view->model, PS_PROBE_READY);
-	if (view->loop && view->loop->flags & PS_LOOP_RING)
-		return "no descriptor is watched";
-	return *ready ? ready : "no descriptor seen yet";
+	const char *why = view_missing(view->model, PS_PROBE_READY);
+	if (!view->loop)
+		snprintf(out, room, "no loop seen yet");
+	else if (*why && !(view->loop->flags & PS_LOOP_RING))
+		snprintf(out, room, "n/a  ready probe: %s", why);
+	else
+		snprintf(out, room, "no descriptor seen yet");
 }
 
 /* ---- cells ---- */
@@ -157,7 +160,7 @@ static const struct column columns[] = {
 	{ .name = "fd", .title = "FD", .width = 5, .right = 1, .ascending = 1, .note = "number of the descriptor",
 	  .key = key_fd, .print = print_fd },
 	{ .name = "kind", .title = "KIND", .width = 8, .priority = 2, .note = "what it is", .print = print_kind },
-	{ .name = "name", .title = "PEER / PATH", .note = "its other end", .print = print_name },
+	{ .name = "name", .title = "PEER / PATH", .least = 20, .note = "its other end", .print = print_name },
 	{ .name = "ev", .title = "EV/s", .width = 6, .right = 1, .priority = 1,
 	  .note = "how often a second the poller reported it ready", .key = key_events, .print = print_events },
 	{ .name = "in", .title = "IN", .width = 5, .right = 1, .priority = 5, .unit = SIZE,

@@ -28,9 +28,9 @@ static enum grid_style style_stall(const struct view *view, const void *row)
 	return stall->duration_ns >= 2 * view->stall_ns ? STYLE_WARN : STYLE_NORMAL;
 }
 
-static const char *say_none(const struct view *view)
+static void say_none(const struct view *view, char *out, size_t room)
 {
-	return view->loop ? "no stall so far" : "no loop seen yet";
+	snprintf(out, room, "%s", view->loop ? "no stall so far" : "no loop seen yet");
 }
 
 /* ---- cells ---- */
@@ -107,7 +107,8 @@ static void print_held(const struct view *view, const void *row, char *out, size
 	if (stall->held_fds == PS_UNKNOWN && stall->held_timers == PS_UNKNOWN)
 		snprintf(out, room, "n/a");
 	else
-		snprintf(out, room, "%sfd %stm", cell_count(fds, stall->held_fds), cell_count(timers, stall->held_timers));
+		snprintf(out, room, "%s%s %s%s", cell_count(fds, stall->held_fds), stall->held_fds == PS_UNKNOWN ? "" : "fd",
+			 cell_count(timers, stall->held_timers), stall->held_timers == PS_UNKNOWN ? "" : "tm");
 }
 
 static int has_loops(const struct view *view)
@@ -146,14 +147,14 @@ static const struct column columns[] = {
 	  .note = "thread of the loop", .key = key_tid, .print = print_tid, .shown = has_loops },
 	{ .name = "phase", .title = "PHASE", .width = 7, .priority = 3,
 	  .note = "phase of the loop it was in; n/a = this loop does not tell its phases", .print = print_phase },
-	{ .name = "cpu", .title = "CPU", .width = 4, .right = 1, .priority = 1, .unit = PERCENT,
+	{ .name = "cpu", .title = "CPU", .width = 5, .right = 1, .priority = 1, .unit = PERCENT,
 	  .note = "share of the stall spent running; the rest was blocked or waiting for a CPU",
 	  .key = key_cpu, .print = print_cpu },
 	{ .name = "cause", .title = "CAUSE", .width = 9, .priority = 5,
 	  .note = "cpu, sync-io, lock, run-queue, throttled, gc, page-fault, stopped, unknown", .print = print_cause },
 	{ .name = "held", .title = "HELD UP", .width = 9, .priority = 2,
 	  .note = "descriptors and timers that were due and had to wait", .key = key_held, .print = print_held },
-	{ .name = "culprit", .title = "CULPRIT", .note = "who is to blame: innermost function <- its caller, syscall, task",
+	{ .name = "culprit", .title = "CULPRIT", .least = 31, .note = "who is to blame: innermost function <- its caller, syscall, task",
 	  .print = print_culprit },
 	{ .name = NULL },
 };
