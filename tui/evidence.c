@@ -52,8 +52,7 @@ static void add_loop(struct list *list, const struct stall *stall)
 		  thread && *thread->name ? thread->name : loop->process ? loop->process->comm : "");
 }
 
-static void add_share(struct list *list, const struct stall *stall, const char *name, uint64_t ns, unsigned group,
-		      const char *note)
+static void add_share(struct list *list, const struct stall *stall, const char *name, uint64_t ns, unsigned group)
 {
 	const char *mark = stall->estimated || stall->lossy ? "~" : "";
 	double percent = stall_percent(stall, ns);
@@ -69,19 +68,17 @@ static void add_share(struct list *list, const struct stall *stall, const char *
 	}
 	area_print(list->view, list->area, 11, y, STYLE_NORMAL, "%5s", cell_percent(share, percent, mark));
 	area_bar(list->view, list->area, 17, y, BAR_COLUMNS, percent / 100);
-	area_print(list->view, list->area, 18 + BAR_COLUMNS, y, STYLE_NORMAL, "%s%s%s", cell_duration(time, ns, mark),
-		   *note ? "  " : "", note);
+	area_print(list->view, list->area, 18 + BAR_COLUMNS, y, STYLE_NORMAL, "%s", cell_duration(time, ns, mark));
 }
 
 static void add_split(struct list *list, const struct stall *stall)
 {
-	char other[96] = "";
+	add_share(list, stall, "on CPU", stall->on_cpu_ns, PS_PROBE_SCHED);
+	add_share(list, stall, "runnable", stall->runnable_ns, PS_PROBE_SCHED);
+	add_share(list, stall, "blocked", stall->blocked_ns, PS_PROBE_SCHED);
+	add_share(list, stall, "gc", stall->gc_ns, PS_PROBE_RUNTIME);
 	if (*stall->other_task)
-		snprintf(other, sizeof(other), "ran instead: %s", stall->other_task);
-	add_share(list, stall, "on CPU", stall->on_cpu_ns, PS_PROBE_SCHED, "");
-	add_share(list, stall, "runnable", stall->runnable_ns, PS_PROBE_SCHED, other);
-	add_share(list, stall, "blocked", stall->blocked_ns, PS_PROBE_SCHED, "");
-	add_share(list, stall, "gc", stall->gc_ns, PS_PROBE_RUNTIME, "");
+		list_pair(list, "", "ran instead: %s", stall->other_task);
 }
 
 static void add_argument(char *out, size_t room, uint64_t value)

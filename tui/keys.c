@@ -215,6 +215,7 @@ static void start_filter(struct press *press)
 		return;
 	}
 	snprintf(tui->before_typing, sizeof(tui->before_typing), "%s", state_of(press)->filter.text);
+	filter_set(&state_of(press)->filter, screen_of(press)->sheet->columns, "");
 	tui->overlay = OVERLAY_NONE;
 	tui->typing = 1;
 }

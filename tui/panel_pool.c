@@ -60,8 +60,8 @@ static void describe_worker(const struct view *view, const struct thread *thread
 		snprintf(out, room, "T%zu idle", number);
 		return;
 	}
-	snprintf(out, room, "T%zu %-6s %6s %c %.40s", number, work_kind_name(thread->work_kind),
-		 cell_duration(text, held, ""), held >= HELD_LONG_NS ? '!' : ' ', thread->work_name);
+	snprintf(out, room, "T%zu %s %s%s%s%.40s", number, work_kind_name(thread->work_kind), cell_duration(text, held, ""),
+		 held >= HELD_LONG_NS ? " !" : "", *thread->work_name ? " " : "", thread->work_name);
 }
 
 /* two a row; returns the rows used */
@@ -118,7 +118,7 @@ static unsigned find_hog(const struct view *view, unsigned *kind, uint64_t *leas
 		(*count)++;
 	}
 	for (unsigned i = 1; i < PS_WORK_KIND_COUNT; i++)
-		if (counts[i] > counts[worst])
+		if (counts[i] > counts[worst] || (counts[i] && counts[i] == counts[worst] && least[i] > least[worst]))
 			worst = i;
 	*kind = worst;
 	*least_ns = counts[worst] ? least[worst] : 0;

@@ -59,9 +59,11 @@ static void draw_due(const struct view *view, struct area area)
 
 	if (loop->next_due_ns == PS_UNKNOWN)
 		snprintf(due, sizeof(due), "%s", loop->timers_armed ? "n/a" : "-");
+	else if (loop->next_due_ns <= now)
+		snprintf(due, sizeof(due), "now");
 	else
-		cell_duration(due, loop->next_due_ns > now ? loop->next_due_ns - now : 0, "");
-	area_print(view, area, 1, 0, STYLE_NORMAL, "next due in %-9s overdue now %s", due,
+		cell_duration(due, loop->next_due_ns - now, "");
+	area_print(view, area, 1, 0, STYLE_NORMAL, "next due %-9s overdue now %s", due,
 		   cell_count(overdue, loop->timers_overdue));
 }
 

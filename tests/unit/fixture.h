@@ -55,8 +55,8 @@ static inline void scene_names(struct model *model)
 
 static inline void scene_clock(struct model *model, double ms)
 {
-	uint64_t back = (uint64_t)((SCENE_END - ms) * 1e6);
-	APPLY(model, CLOCK, ps_ev_clock, ms, 0, .realtime_ns = SCENE_WALL * 1000000000ull - back);
+	int64_t since = (int64_t)((ms - SCENE_END) * 1e6);
+	APPLY(model, CLOCK, ps_ev_clock, ms, 0, .realtime_ns = SCENE_WALL * 1000000000ull + (uint64_t)since);
 }
 
 static inline void scene_process(struct model *model)
@@ -223,6 +223,20 @@ static inline struct model *scene_full(void)
 	scene_timers(model);
 	scene_clock(model, SCENE_END);
 	return model;
+}
+
+/* a second later: what rates are made from */
+static inline void scene_later(struct model *model)
+{
+	for (int i = 0; i < 8; i++) {
+		double ms = SCENE_END + 50 + i * 100;
+		returns(model, ms, TID, FD, ms - 5, 2);
+		scene_fd_event(model, ms + 0.3, 23, 0.4, 2);
+		enter(model, ms + 4, TID, FD, ms, -1);
+	}
+	APPLY(model, WORK_SUBMITTED, ps_ev_work, SCENE_END + 900, TID, .work = 70, .pid = PID, .kind = PS_WORK_CRYPTO);
+	APPLY(model, OWN_COST, ps_ev_own_cost, SCENE_END + 990, 0, .cpu_ns = 6000000, .rss_bytes = 12 << 20);
+	scene_clock(model, SCENE_END + 1000);
 }
 
 /* only polls are seen: no scheduler, no phases, no samples; events were lost */

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Golden screens: each scene on each screen, size and alphabet is compared with
+ * tests/data/screens/NAME.txt. UPDATE=1 writes the files anew (look at the
+ * difference before you keep it).
+ */
+#include <errno.h>
+#include <unistd.h>
+
+#include "stage.h"
+
+static const struct { const char *name; struct model *(*make)(void); int later; } scenes[] = {
+	{ "full", scene_full, 1 }, { "bare", scene_bare, 0 }, { "new", scene_new, 0 }, { "hostile", scene_hostile, 0 },
+};
+#define SCENES (sizeof(scenes) / sizeof(*scenes))
+
+static const struct { int columns, rows; } sizes[] = { { 120, 36 }, { 80, 24 }, { 40, 8 } };
+
+/* ---- golden files ---- */
+
+static char *read_file(const char *path)
+{
+	char *text = NULL;
+	size_t bytes = 0;
+	FILE *in = fopen(path, "r");
+	if (!in)
+		return NULL;
+	if (getdelim(&text, &bytes, '\0', in) < 0) {
+		free(text);
+		text = NULL;
+	}
+	fclose(in);
+	return text;
+}
+
+static void check_golden(const struct stage *stage, const char *name)
+{
+	char path[256];
+	snprintf(path, sizeof(path), "tests/data/screens/%s.txt", name);
+	if (getenv("UPDATE")) {
+		FILE *out = fopen(path, "w");
+		assert_non_null(out);
+		fputs(stage->text, out);
+		assert_int_equal(fclose(out), 0);
+		return;
+	}
+	char *wanted = read_file(path);
+	if (!wanted)
+		fail_msg("%s is missing; UPDATE=1 makes it", path);
+	if (strcmp(wanted, stage->text))
+		fail_msg("%s differs. It is now:\n%s", path, stage->text);
+	free(wanted);
+}
+
+static void check_screen(size_t scene, const struct screen *screen)
+{
+	for (size_t size = 0; size < sizeof(sizes) / sizeof(*sizes); size++) {
+		for (int ascii = 0; ascii < 2; ascii++) {
+			char name[128];
+			struct stage stage = stage_open(scenes[scene].make(), sizes[size].columns, sizes[size].rows, ascii);
+			if (scenes[scene].later)
+				scene_later(stage.model);
+			stage_key(&stage, '0' + screen->digit);
+			snprintf(name, sizeof(name), "%s-%s-%dx%d-%s", screen->name, scenes[scene].name, sizes[size].columns,
+				 sizes[size].rows, ascii ? "ascii" : "utf8");
+			check_golden(&stage, name);
+			stage_close(&stage);
+		}
+	}
+}
+
+static void check_scene(const char *name)
+{
+	for (size_t scene = 0; scene < SCENES; scene++)
+		if (!strcmp(scenes[scene].name, name))
+			for (int i = 0; screens[i]; i++)
+				check_screen(scene, screens[i]);
+}
+
+TEST(screens_of_a_loop_that_tells_everything_are_as_kept)
+{
+	check_scene("full");
+}
+
+TEST(screens_of_a_loop_of_which_only_polls_are_seen_are_as_kept)
+{
+	check_scene("bare");
+}
+
+TEST(screens_without_data_are_as_kept)
+{
+	check_scene("new");
+}
+
+TEST(screens_of_a_hostile_target_are_as_kept)
+{
+	check_scene("hostile");
+}
+
+TEST(evidence_help_and_glossary_are_as_kept)
+{
+	struct stage stage = stage_open(scene_full(), 80, 24, 1);
+	stage_key(&stage, '\n');
+	check_golden(&stage, "evidence-80x24-ascii");
+	stage_key(&stage, 'i');
+	check_golden(&stage, "glossary-80x24-ascii");
+	stage_key(&stage, 'q');
+	stage_resize(&stage, 120, 36);
+	stage_key(&stage, '?');
+	check_golden(&stage, "help-120x36-ascii");
+	stage_close(&stage);
+}
+
+/* ---- promises that hold on every screen ---- */
+
+static void assert_harmless(const struct grid *grid)
+{
+	for (int i = 0; i < grid->columns * grid->rows; i++) {
+		uint32_t rune = grid->cells[i].rune;
+		assert_true(rune >= ' ' && rune != 0x7f && !(rune >= 0x80 && rune < 0xa0));
+		assert_true(rune != 0x202e && rune != 0x2066);
+		assert_true(grid->cells[i].style < STYLE_COUNT);
+	}
+}
+
+TEST(hostile_names_reach_no_cell_as_control_or_direction)
+{
+	struct stage stage = stage_open(scene_hostile(), 200, 60, 0);
+	for (int i = 0; screens[i]; i++) {
+		stage_key(&stage, '0' + screens[i]->digit);
+		assert_harmless(&stage.grid);
+	}
+	stage_close(&stage);
+}
+
+TEST(ascii_screens_have_only_ascii)
+{
+	struct stage stage = stage_open(scene_hostile(), 120, 36, 1);
+	for (int i = 0; screens[i]; i++) {
+		stage_key(&stage, '0' + screens[i]->digit);
+		for (const char *at = stage.text; *at; at++)
+			assert_true((unsigned char)*at < 127);
+	}
+	stage_close(&stage);
+}
+
+TEST(every_size_from_1x1_to_500x200_can_be_drawn)
+{
+	static const int columns[] = { 1, 2, 3, 7, 20, 39, 40, 41, 60, 79, 80, 81, 99, 100, 109, 110, 119, 120, 121, 160, 500 };
+	static const int rows[] = { 1, 2, 3, 7, 8, 9, 10, 15, 16, 22, 23, 24, 25, 30, 33, 34, 36, 37, 50, 100, 200 };
+	for (size_t scene = 0; scene < SCENES; scene++) {
+		struct stage stage = stage_open(scenes[scene].make(), 1, 1, 0);
+		for (int screen = 0; screens[screen]; screen++) {
+			for (size_t x = 0; x < sizeof(columns) / sizeof(*columns); x++) {
+				for (size_t y = 0; y < sizeof(rows) / sizeof(*rows); y++) {
+					stage_resize(&stage, columns[x], rows[y]);
+					stage_key(&stage, '0' + screens[screen]->digit);
+					stage_key(&stage, '\n');
+					stage_key(&stage, 27);
+				}
+			}
+		}
+		stage_close(&stage);
+	}
+}
+
+TEST(a_terminal_too_small_says_what_size_is_needed)
+{
+	struct stage stage = stage_open(scene_full(), 39, 8, 1);
+	assert_seen(&stage, "needs 40x8");
+	assert_seen(&stage, "collecting goes on");
+	stage_resize(&stage, 40, 7);
+	assert_seen(&stage, "needs 40x8");
+	stage_resize(&stage, 40, 8);
+	assert_unseen(&stage, "needs");
+	assert_seen(&stage, "412ms");
+	stage_close(&stage);
+}
+
+TEST(loss_is_shown_at_every_size)
+{
+	for (size_t size = 0; size < sizeof(sizes) / sizeof(*sizes); size++) {
+		struct stage stage = stage_open(scene_bare(), sizes[size].columns, sizes[size].rows, 1);
+		assert_seen(&stage, "lost 1204");
+		stage_close(&stage);
+	}
+}
+
+TEST(what_is_not_measured_says_so_with_the_reason)
+{
+	struct stage stage = stage_open(scene_bare(), 120, 36, 1);
+	assert_seen(&stage, "lag ready->callback  n/a");
+	assert_seen(&stage, "runtime probe: uv__run_timers: no such symbol");
+	assert_seen(&stage, "probes 1/4");
+	assert_seen(&stage, "no CAP_PERFMON: run as root");
+	stage_close(&stage);
+}
+
+TEST(a_draw_of_120x36_takes_less_than_a_millisecond)
+{
+	struct stage stage = stage_open(scene_full(), 120, 36, 0);
+	struct timespec begin, end;
+	double best = 1e9;
+	for (int round = 0; round < 20; round++) {
+		clock_gettime(CLOCK_MONOTONIC, &begin);
+		tui_draw(stage.tui, stage.model, &stage.status, &stage.grid);
+		clock_gettime(CLOCK_MONOTONIC, &end);
+		double ms = (double)(end.tv_sec - begin.tv_sec) * 1e3 + (double)(end.tv_nsec - begin.tv_nsec) / 1e6;
+		best = ms < best ? ms : best;
+	}
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+	if (best >= 1)
+		fail_msg("the fastest of 20 draws took %.2f ms", best);
+#endif
+	stage_close(&stage);
+}
