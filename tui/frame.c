@@ -79,17 +79,13 @@ static void draw_verdict(const struct view *view, const struct tui *tui, struct 
 {
 	enum grid_style style = severity_style(view->verdict);
 	struct line line;
-	int x = 1;
 
-	if (view->verdict >= 0)
-		x += area_print(view, area, x, 0, style, "%s", severity_name(view->verdict)) +
-		     (area.columns >= WIDE ? 2 : 1);
 	const char *hint = view->finding_count && view->findings[0].stall_id && !tui->evidence &&
-			   area.columns - x - text_width(view->verdict_text) > 24 ? "Enter = evidence" : "";
+			   area.columns - text_width(view->verdict_text) > 25 ? "Enter = evidence" : "";
 	line_begin(&line, 2);
 	line_add(&line, 0, style, "%s", view->verdict_text);
 	line_add_right(&line, 1, STYLE_KEY, "%s", hint);
-	line_draw(view, area, x, 0, &line);
+	line_draw(view, area, 1, 0, &line);
 }
 
 /* "6/8 (sched: reason; 1 more on 9)" */

@@ -62,13 +62,12 @@ int plain_print(const struct model *model, uint64_t *last_stall, FILE *out)
 {
 	struct view view = { .model = model };
 	char verdict[CELL_TEXT], clock[16], lost[24];
-	int severity = model_verdict(model, verdict, sizeof(verdict));
 
+	model_verdict(model, verdict, sizeof(verdict));
 	view_clock(model, model->now_ns, clock);
 	for (size_t i = 0; i < model->loop_count; i++)
 		print_loop(&view, model->loops[i], out);
 	print_stalls(model, last_stall, out);
-	fprintf(out, "%s%s%s%s%s  lost %s\n", clock, *clock ? "  " : "", severity_name(severity), severity >= 0 ? "  " : "",
-		verdict, cell_count(lost, model->lost_total));
+	fprintf(out, "%s%s%s  lost %s\n", clock, *clock ? "  " : "", verdict, cell_count(lost, model->lost_total));
 	return fflush(out) || ferror(out) ? -EIO : 0;
 }
