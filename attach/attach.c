@@ -19,7 +19,7 @@
 #include "proc.h"
 #include "source.h"
 
-static const struct source *const sources[] = { &source_ring, &source_bpf, &source_proc };
+static const struct source *const sources[] = { &source_bpf, &source_ring, &source_proc };
 #define SOURCES (sizeof(sources) / sizeof(*sources))
 
 struct attach {
@@ -259,13 +259,14 @@ void attach_close(struct attach *attach, attach_sink_fn *sink, void *arg)
 {
 	if (!attach)
 		return;
-	for (size_t i = 0; i < SOURCES; i++)
+	/* the window ends here, before the probes are taken down, which is slow: that source is closed last */
+	if (attach->stream)
+		put_clock(attach->stream);
+	for (size_t i = SOURCES; i-- > 0;)
 		if (attach->states[i])
 			sources[i]->close(attach->states[i]);
-	if (attach->stream) {
-		put_clock(attach->stream);
+	if (attach->stream)
 		stream_flush(attach->stream, sink ? sink : drop, arg);
-	}
 	for (size_t i = 0; i < attach->process_count; i++) {
 		symbols_close(attach->symbols[i]);
 		proc_close(&attach->processes[i]);

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #define SWEEP_NS  1000000000ull
+#define LAST_WAIT_NS 200000000ull
 #define DRAIN_MAX 400000u  /* records of one drain: memory stays bounded when the target outruns us */
 
 static int read_counts(const struct bpf_source *source, struct ps_probe_counts *total)
@@ -67,6 +68,7 @@ static int take_record(void *arg, void *data, size_t bytes)
 	const struct ps_record *record = data;
 	int err = -EINVAL;
 
+	source->received++;
 	if (bytes < sizeof(*record) || record->size > bytes) {
 		source->put_failed++;
 		return 0;
@@ -127,26 +129,50 @@ static int begin(struct bpf_source *source)
 	return err;
 }
 
+/*
+ * Ends all measuring at one moment: detaching takes a good part of a second,
+ * and what half of the probes would tell meanwhile would be wrong.
+ */
+static void silence(struct bpf_source *source)
+{
+	for (size_t i = 0; i < source->context.process_count; i++) {
+		uint32_t pid = source->context.processes[i].pid;
+
+		bpf_map_delete_elem(source->maps.processes, &pid);
+	}
+	for (size_t i = 0; i < BPF_THREADS; i++)
+		if (source->threads[i].tid)
+			bpf_map_delete_elem(source->maps.threads, &source->threads[i].tid);
+}
+
+/* All that was sent has come when the two counts agree. */
+static void take_the_rest(struct bpf_source *source, struct ps_probe_counts *counts)
+{
+	uint64_t end = stream_now() + LAST_WAIT_NS;
+
+	do {
+		source->drained = 0;
+		if (ring_buffer__consume(source->ring) < 0 && source->drained < DRAIN_MAX)
+			break;
+		if (read_counts(source, counts))
+			break;
+	} while (source->received < counts->sent && stream_now() < end);
+}
+
 static void bpf_close(void *state)
 {
 	struct bpf_source *source = state;
 	struct ps_probe_counts counts = { 0 };
 
 	if (source->ring) {
-		/* silence first: then the counters are final */
-		for (size_t i = 0; i < BPF_THREADS; i++) {
-			bpf_link__destroy(source->threads[i].timer);
-			source->threads[i].timer = NULL;
-		}
-		bpf_groups_detach(source);
-		do {
-			source->drained = 0;
-		} while (ring_buffer__consume(source->ring) == -EAGAIN);
-		read_counts(source, &counts);
+		silence(source);
+		take_the_rest(source, &counts);
 		tell_lost(source, &counts);
 		tell_groups(source, &counts);
 	}
 	ring_buffer__free(source->ring);
+	for (size_t i = 0; i < BPF_THREADS; i++)
+		bpf_link__destroy(source->threads[i].timer);
 	bpf_groups_unload(source);
 	free(source);
 }

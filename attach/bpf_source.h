@@ -51,7 +51,7 @@ struct bpf_source {
 	struct bpf_thread threads[BPF_THREADS];
 	uint32_t thread_count, timer_count;
 	int cpus;
-	uint64_t lost_told;
+	uint64_t received, lost_told;
 	uint64_t put_failed;    /* records that found no memory here */
 	uint64_t swept_ns;
 	uint32_t drained;       /* records of this drain */
@@ -60,7 +60,6 @@ struct bpf_source {
 /* ---- bpf_source_load.c ---- */
 /* Loads and attaches POLL and SCHED, loads SAMPLING; group states and reasons say what came of it. */
 void bpf_groups_load(struct bpf_source *source);
-void bpf_groups_detach(struct bpf_source *source);  /* the maps stay */
 void bpf_groups_unload(struct bpf_source *source);
 /* Cumulative run time of a group's programs; PS_UNKNOWN unless the kernel counts it (kernel.bpf_stats_enabled). */
 uint64_t bpf_group_cost(const struct bpf_group *group);

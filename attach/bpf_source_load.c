@@ -102,16 +102,11 @@ static void destroy_sample(void *skeleton)
 	sample__destroy(skeleton);
 }
 
-static void detach(struct bpf_group *group)
+static void unload(struct bpf_group *group)
 {
 	for (int i = 0; i < group->link_count; i++)
 		bpf_link__destroy(group->links[i]);
 	group->link_count = 0;
-}
-
-static void unload(struct bpf_group *group)
-{
-	detach(group);
 	if (group->skeleton)
 		group->destroy(group->skeleton);
 	group->skeleton = NULL;
@@ -366,12 +361,6 @@ void bpf_groups_load(struct bpf_source *source)
 	try_poll(source);
 	try_sched(source);
 	try_sampling(source);
-}
-
-void bpf_groups_detach(struct bpf_source *source)
-{
-	for (int i = BPF_GROUPS - 1; i >= 0; i--)
-		detach(&source->groups[i]);
 }
 
 void bpf_groups_unload(struct bpf_source *source)
