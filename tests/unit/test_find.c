@@ -343,6 +343,7 @@ TEST(we_do_not_find_ourselves)
 	pthread_t thread;
 	pthread_create(&thread, NULL, wait_in_epoll, &epfd);
 	assert_int_equal(child_await(is_found, &(struct wanted){ getpid(), 1, 0, 0 }), 1); /* but may look at ourselves */
+	free(loops);
 	int count = attach_find_loops(&loops, 0);
 	for (int i = 0; i < count; i++)
 		assert_int_not_equal(loops[i].pid, getpid());
@@ -354,6 +355,12 @@ static uint64_t cpu_ns(void)
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
+
+#ifdef __SANITIZE_ADDRESS__
+#define MOST_NS 1000000000u /* the figure is not the sanitizer's */
+#else
+#define MOST_NS 100000000u
+#endif
 
 TEST(three_hundred_processes_cost_less_than_100_ms)
 {
@@ -381,5 +388,5 @@ TEST(three_hundred_processes_cost_less_than_100_ms)
 	for (int i = 0; i < 300; i++)
 		child_stop(pids[i], SIGKILL);
 	printf("%llu us\n", (unsigned long long)best / 1000);
-	assert_true(best < 100000000u);
+	assert_true(best < MOST_NS);
 }

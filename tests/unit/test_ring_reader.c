@@ -18,6 +18,7 @@
 
 /* ---- what was read ---- */
 
+static uint64_t got_slots[8192][PS_RING_SLOT / 8];
 static struct ps_record *got[8192];
 static size_t got_count;
 static uint8_t batch[RING_BATCH * PS_RING_SLOT];
@@ -26,7 +27,7 @@ static int keep(struct ps_record *record, void *arg)
 {
 	if (got_count == sizeof(got) / sizeof(*got))
 		return 0;
-	got[got_count] = malloc(PS_RING_SLOT);
+	got[got_count] = (struct ps_record *)got_slots[got_count];
 	memcpy(got[got_count++], record, PS_RING_SLOT);
 	return 0;
 }
