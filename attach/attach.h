@@ -68,7 +68,7 @@ struct loop_found {
  * NULL when none. -ESRCH: no such process, -EPERM: its descriptors may not be read, -ENOTSUP: a kernel thread.
  */
 int attach_find_loops(struct loop_found **found, pid_t pid);
-/* PIDs whose command name is `comm` (not this process). Returns how many, -errno. */
+/* PIDs whose command or program is called `comm` (not this process). Returns how many, -errno. */
 int attach_find_command(const char *comm, pid_t *pids, size_t room);
 
 /* ---- what works here ---- */

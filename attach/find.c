@@ -229,6 +229,18 @@ int attach_find_loops(struct loop_found **found, pid_t pid)
 	return (int)run.count;
 }
 
+/* By the name its main thread goes by, or, since newer runtimes rename that thread, by its program's file. */
+static int is_called(pid_t pid, const struct proc_stat *stat, const char *name)
+{
+	char exe[4096];
+	if (!strcmp(stat->comm, name))
+		return 1;
+	if (proc_link(pid, "exe", exe, sizeof(exe)) <= 0)
+		return 0;
+	const char *slash = strrchr(exe, '/');
+	return slash && !strcmp(slash + 1, name);
+}
+
 int attach_find_command(const char *comm, pid_t *pids, size_t room)
 {
 	pid_t *all = malloc(PIDS_MAX * sizeof(*all));
@@ -238,7 +250,7 @@ int attach_find_command(const char *comm, pid_t *pids, size_t room)
 		struct proc_stat stat;
 		if (all[i] == getpid() || proc_read_stat(all[i], 0, &stat) || stat.state == 'Z')
 			continue;
-		if (!proc_is_kernel_thread(&stat) && !strcmp(stat.comm, comm))
+		if (!proc_is_kernel_thread(&stat) && is_called(all[i], &stat, comm))
 			pids[found++] = all[i];
 	}
 	free(all);

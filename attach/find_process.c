@@ -20,7 +20,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/select.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define POLLERS_MAX 4096
@@ -77,6 +79,23 @@ static int find_pollers(struct find_process *process, size_t max_fds)
 	return err == -ENOSPC ? 0 : err;
 }
 
+/* select() is told how far to look, not how many descriptors: those stand in its sets. 0 when they cannot be read. */
+static uint32_t count_selected(pid_t pid, const struct proc_syscall *call)
+{
+	uint64_t sets[3][FD_SETSIZE / 64] = { 0 };
+	size_t bytes = (size_t)(call->args[0] < FD_SETSIZE ? call->args[0] + 63 : FD_SETSIZE) / 64 * 8;
+	for (int i = 0; i < 3; i++) {
+		struct iovec local = { sets[i], bytes };
+		struct iovec remote = { (void *)(uintptr_t)call->args[i + 1], bytes };
+		if (call->args[i + 1] && process_vm_readv(pid, &local, 1, &remote, 1, 0) != (ssize_t)bytes)
+			return 0;
+	}
+	uint32_t count = 0;
+	for (size_t i = 0; i < bytes / 8; i++)
+		count += (uint32_t)__builtin_popcountll(sets[0][i] | sets[1][i] | sets[2][i]);
+	return count;
+}
+
 static void look_at_thread(struct find_process *process, struct find_thread *thread)
 {
 	struct proc_syscall call;
@@ -94,7 +113,7 @@ static void look_at_thread(struct find_process *process, struct find_thread *thr
 		return;
 	thread->backend = backend;
 	thread->poller_fd = poller_fd;
-	thread->fds = fds;
+	thread->fds = backend == PS_BACKEND_SELECT ? count_selected(process->pid, &call) : fds;
 }
 
 static int find_threads(struct find_process *process)

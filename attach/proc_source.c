@@ -23,7 +23,7 @@
 #include "proc.h"
 
 #define SECOND_NS 1000000000u
-#define LOOPS_PER_DRAIN 128
+#define LOOPS_PER_DRAIN 64
 #define STALL_NS 50000000u
 
 struct loop_thread {

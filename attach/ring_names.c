@@ -35,7 +35,7 @@ struct waiting {
 };
 
 struct ring_names {
-	pid_t pid;
+	const struct proc_id *process;
 	struct symbols *symbols;
 	struct stream *stream;
 	uint64_t addresses[ADDRESSES]; /* named; 0 = free slot */
@@ -46,12 +46,13 @@ struct ring_names {
 	size_t waiting_count;
 };
 
-int ring_names_open(struct ring_names **names, pid_t pid, struct symbols *symbols, struct stream *stream)
+int ring_names_open(struct ring_names **names, const struct proc_id *process, struct symbols *symbols,
+		    struct stream *stream)
 {
 	*names = calloc(1, sizeof(**names));
 	if (!*names)
 		return -ENOMEM;
-	(*names)->pid = pid;
+	(*names)->process = process;
 	(*names)->symbols = symbols;
 	(*names)->stream = stream;
 	(*names)->symbols_left = SYMBOLS_PER_DRAIN;
@@ -80,7 +81,7 @@ static void name_address(struct ring_names *names, uint64_t address)
 	names->symbols_left--;
 	uint32_t frame = symbols_frame(names->symbols, names->stream, address, 0);
 	if (frame)
-		stream_symbol(names->stream, (uint32_t)names->pid, address, frame);
+		stream_symbol(names->stream, (uint32_t)names->process->pid, address, frame);
 }
 
 static void name_addresses(struct ring_names *names, const struct ps_record *record)
@@ -167,7 +168,7 @@ static int name_fd(struct ring_names *names, struct waiting *waiting)
 	char name[256];
 	if (!life->is_open || life->generation != waiting->generation)
 		return 1;
-	int kind = proc_fd_name(names->pid, waiting->fd, name, sizeof(name));
+	int kind = proc_fd_name(names->process->pid, waiting->fd, name, sizeof(name));
 	if (kind < 0)
 		return 1;
 	if (kind == PS_KIND_SOCKET && ++waiting->tries < TRIES)
@@ -194,11 +195,15 @@ void ring_names_drain(struct ring_names *names)
 {
 	size_t turns = names->waiting_count < FDS_PER_DRAIN ? names->waiting_count : FDS_PER_DRAIN;
 	size_t kept = 0;
+	names->symbols_left = SYMBOLS_PER_DRAIN;
+	if (turns && !proc_same(names->process)) {
+		names->waiting_count = 0;
+		return;
+	}
 	for (size_t i = 0; i < turns; i++)
 		if (!name_fd(names, &names->waiting[i]))
 			names->waiting[kept++] = names->waiting[i];
 	size_t rest = names->waiting_count - turns;
 	memmove(&names->waiting[kept], &names->waiting[turns], rest * sizeof(*names->waiting));
 	names->waiting_count = kept + rest;
-	names->symbols_left = SYMBOLS_PER_DRAIN;
 }

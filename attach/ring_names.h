@@ -15,7 +15,9 @@
 
 struct ring_names;
 
-int ring_names_open(struct ring_names **names, pid_t pid, struct symbols *symbols, struct stream *stream);
+/* `process`, `symbols` and `stream` must outlive the names. */
+int ring_names_open(struct ring_names **names, const struct proc_id *process, struct symbols *symbols,
+		    struct stream *stream);
 void ring_names_close(struct ring_names *names);
 /* Looks at a record that goes out: its functions are named at once, its descriptor is remembered. */
 void ring_names_note(struct ring_names *names, const struct ps_record *record);

@@ -36,6 +36,7 @@ struct watched {
 	unsigned retells_left;
 	uint64_t lost_told;
 	uint64_t busy_since_ns; /* 0 = waits in its poller, or never told */
+	int is_unfound;         /* a loop that was not there at attach: nobody else tells its CPU time */
 };
 
 struct ring_source {
@@ -55,6 +56,19 @@ struct ring_source {
 	struct watched *reading;
 };
 
+static int is_loop(const struct watched *watched)
+{
+	return watched->ring.header.role == PS_ROLE_LOOP;
+}
+
+static int was_found(const struct source_context *context, pid_t tid)
+{
+	for (size_t i = 0; i < context->loop_count; i++)
+		if (context->loops[i].tid == tid)
+			return 1;
+	return 0;
+}
+
 /* ---- rings come and go ---- */
 
 static int add_ring(const struct ring *ring, void *arg)
@@ -68,13 +82,10 @@ static int add_ring(const struct ring *ring, void *arg)
 		source->rings = rings;
 		source->room = room;
 	}
-	source->rings[source->count++] = (struct watched){ .ring = *ring, .process = source->process };
+	struct watched *watched = &source->rings[source->count++];
+	*watched = (struct watched){ .ring = *ring, .process = source->process };
+	watched->is_unfound = is_loop(watched) && !was_found(&source->context, (pid_t)ring->tid);
 	return 0;
-}
-
-static int is_loop(const struct watched *watched)
-{
-	return watched->ring.header.role == PS_ROLE_LOOP;
 }
 
 static void put_loop(struct ring_source *source, const struct watched *watched, uint64_t ts, uint32_t more_flags)
@@ -187,6 +198,8 @@ static int search(struct ring_source *source)
 	if (start < source->next_search_ns)
 		return 0;
 	for (size_t i = 0; i < source->context.process_count; i++) {
+		if (!proc_same(&source->context.processes[i]))
+			continue; /* the number may be another's by now */
 		source->process = i;
 		int err = ring_find(&source->finds[i], !source->is_first_search, add_ring, source);
 		if (!err)
@@ -251,15 +264,18 @@ static void put_gauges(struct ring_source *source)
 	}
 }
 
-/* What a loop that has been busy for long does right now. */
-static void put_samples(struct ring_source *source)
+/* What a loop that has been busy for long does right now, and the CPU time of loops that came later. */
+static void look_at_loops(struct ring_source *source)
 {
 	uint64_t now = stream_now();
 	for (size_t i = 0; i < source->count; i++) {
 		const struct watched *watched = &source->rings[i];
 		pid_t pid = (pid_t)watched->ring.pid, tid = (pid_t)watched->ring.tid;
 		struct proc_syscall call;
-		if (!watched->busy_since_ns || now - watched->busy_since_ns < source->stall_ns / 2)
+		if (watched->is_unfound)
+			proc_put_cpu_time(source->context.stream, pid, tid);
+		if (!watched->busy_since_ns || now - watched->busy_since_ns < source->stall_ns / 2 ||
+		    !proc_same(&source->context.processes[watched->process]))
 			continue;
 		if (proc_read_syscall(pid, tid, &call))
 			call.number = PROC_SYSCALL_NONE;
@@ -316,7 +332,7 @@ static int open_names(struct ring_source *source)
 	int err = 0;
 	for (size_t i = 0; i < source->context.process_count && !err; i++) {
 		source->finds[i].pid = source->context.processes[i].pid;
-		err = ring_names_open(&source->names[i], source->context.processes[i].pid, source->context.symbols[i],
+		err = ring_names_open(&source->names[i], &source->context.processes[i], source->context.symbols[i],
 				      source->context.stream);
 	}
 	return err;
@@ -354,7 +370,7 @@ static int drain_rings(void *state)
 		read_ring(source, &source->rings[i]);
 	tell_again(source, is_searched);
 	put_gauges(source);
-	put_samples(source);
+	look_at_loops(source);
 	for (size_t i = 0; i < source->context.process_count; i++)
 		ring_names_drain(source->names[i]);
 	if (source->count != source->told_count)
