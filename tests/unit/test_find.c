@@ -6,7 +6,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
+#include <sys/select.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <poll.h>
@@ -180,11 +180,6 @@ static void *wait_in_epoll(void *arg)
 	return NULL;
 }
 
-static int is_one_of_us(void *arg)
-{
-	return is_found(arg);
-}
-
 TEST(each_thread_that_waits_has_its_own_poller)
 {
 	pid_t pid = fork();
@@ -203,7 +198,7 @@ TEST(each_thread_that_waits_has_its_own_poller)
 		wait_in_epoll(&epfd[2]);
 		_exit(0);
 	}
-	int count = child_await(is_one_of_us, &(struct wanted){ pid, 2, pid, 3 });
+	int count = child_await(is_found, &(struct wanted){ pid, 2, pid, 3 });
 	assert_int_equal(count, 2);
 	assert_int_equal(loop_of(count, pid)->fds, 3);
 	assert_int_equal(loops[0].tid == pid ? loops[1].fds : loops[0].fds, 2);
@@ -223,6 +218,24 @@ TEST(a_thread_in_poll_is_a_loop_without_a_descriptor)
 	assert_int_equal(child_await(is_found, &(struct wanted){ pid, 1, pid, 2 }), 1);
 	assert_int_equal(loops[0].poller_fd, -1);
 	assert_int_equal(loops[0].backend, PS_BACKEND_POLL);
+	assert_int_equal(loops[0].fds, 2);
+	child_stop(pid, SIGKILL);
+}
+
+TEST(select_is_told_by_how_many_descriptors_are_in_its_sets)
+{
+	pid_t pid = fork();
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		fd_set in;
+		FD_ZERO(&in);
+		FD_SET(dup2(eventfd(0, 0), 100), &in);
+		FD_SET(dup2(eventfd(0, 0), 200), &in);
+		select(201, &in, NULL, NULL, NULL);
+		_exit(0);
+	}
+	assert_int_equal(child_await(is_found, &(struct wanted){ pid, 1, pid, 2 }), 1);
+	assert_int_equal(loops[0].backend, PS_BACKEND_SELECT);
 	assert_int_equal(loops[0].fds, 2);
 	child_stop(pid, SIGKILL);
 }
@@ -331,6 +344,24 @@ TEST(a_command_is_found_by_its_exact_name)
 	assert_int_equal(pids[0], pid);
 	assert_int_equal(attach_find_command("ps find (x)", pids, 8), 0);
 	assert_int_equal(attach_find_command("ps find (x) y", pids, 0), 0);
+	child_stop(pid, SIGKILL);
+}
+
+TEST(a_program_whose_main_thread_was_renamed_is_found_by_its_file)
+{
+	pid_t pids[64];
+	pid_t pid = fork();
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		prctl(PR_SET_NAME, "MainThread");
+		syscall(SYS_pause);
+		_exit(0);
+	}
+	assert_true(child_await(is_sleeping, &pid));
+	int count = attach_find_command("test_find", pids, 64), found = 0;
+	for (int i = 0; i < count; i++)
+		found += pids[i] == pid;
+	assert_int_equal(found, 1);
 	child_stop(pid, SIGKILL);
 }
 

@@ -4,7 +4,10 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -583,6 +586,40 @@ TEST(a_ring_of_a_thread_that_is_not_there_is_passed_over)
 	look(getpid());
 	assert_int_equal(found_count, 0);
 	fake_ring_end(&fake);
+}
+
+TEST(a_ring_in_a_container_is_told_by_our_numbers)
+{
+	int outer[2], ready[2];
+	pid_t pid = 0;
+	if (geteuid())
+		SKIP("needs root to make a pid namespace");
+	assert_int_equal(pipe(outer), 0);
+	assert_int_equal(pipe(ready), 0);
+	pid_t helper = fork();
+	if (!helper) {
+		if (unshare(CLONE_NEWPID))
+			_exit(1);
+		pid = fork();
+		if (!pid) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			fake_ring_make(SLOTS);
+			_exit(write(ready[1], "", 1) != 1 || pause());
+		}
+		_exit(write(outer[1], &pid, sizeof(pid)) != sizeof(pid) || pause());
+	}
+	char byte;
+	assert_int_equal(read(outer[0], &pid, sizeof(pid)), sizeof(pid));
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	look(pid);
+	kill(helper, SIGKILL);
+	waitpid(helper, NULL, 0);
+	assert_int_equal(found_count, 1);
+	assert_int_equal(found[0].header.pid, 1);
+	assert_int_equal(found[0].header.tid, 1);
+	assert_int_equal(found[0].pid, pid);
+	assert_int_equal(found[0].tid, pid);
+	ring_close(&found[0]);
 }
 
 TEST(a_refused_ring_is_told_with_its_reason_and_not_tried_again)
