@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <string.h>
 
-extern const struct exporter export_chrome, export_folded, export_json, export_perfetto;
+extern const struct exporter export_chrome, export_csv, export_folded, export_json, export_perfetto;
 
-const struct exporter *const exporters[] = { &export_perfetto, &export_chrome, &export_folded, &export_json, NULL };
+const struct exporter *const exporters[] = {
+	&export_perfetto, &export_chrome, &export_folded, &export_csv, &export_json, NULL,
+};
 
 const struct exporter *exporter_find(const char *name)
 {

@@ -13,129 +13,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "export_tracks.h"
 #include "schema.h"
-#include "table.h"
-#include "text.h"
 
 #define CLOCKS_NS 10000000000ull /* clocks are told at most this often */
 
 struct timeline {
 	struct export_run *run;
 	const struct timeline_sink *sink;
-	struct track **tracks;
-	size_t track_count;
-	struct table by_key;
+	struct tracks tracks;
 	struct stall_cursor stalls;
 	uint64_t clocks_ns;     /* when the clocks were told; 0 = never */
 };
 
-int track_is_counter(const struct track *track)
-{
-	return track->kind >= TRACK_POOL_QUEUED;
-}
-
-/* ---- tracks ---- */
-
-static uint64_t key_of(enum track_kind kind, uint32_t number, int32_t fd)
-{
-	return (uint64_t)kind << 59 ^ (uint64_t)(uint32_t)fd << 32 ^ number;
-}
-
-static struct track *find_track(const struct timeline *timeline, enum track_kind kind, uint32_t number, int32_t fd)
-{
-	struct track *track = table_pointer(&timeline->by_key, key_of(kind, number, fd));
-	int mine = track && track->kind == kind && track->fd == fd && (track->tid ? track->tid : track->pid) == number;
-	return mine ? track : NULL;
-}
-
-static int add_track(struct timeline *timeline, const struct track *wanted, struct track **out)
-{
-	uint32_t number = wanted->tid ? wanted->tid : wanted->pid;
-	*out = find_track(timeline, wanted->kind, number, wanted->fd);
-	if (*out || timeline->track_count >= TIMELINE_TRACKS)
-		return 0;
-	if (!(timeline->track_count & (timeline->track_count - 1))) { /* full at each power of two */
-		size_t room = timeline->track_count ? timeline->track_count * 2 : 1;
-		struct track **tracks = realloc(timeline->tracks, room * sizeof(struct track *));
-		if (!tracks)
-			return -ENOMEM;
-		timeline->tracks = tracks;
-	}
-	struct track *track = malloc(sizeof(*track));
-	if (!track)
-		return -ENOMEM;
-	*track = *wanted;
-	track->number = timeline->track_count + 1;
-	int err = table_put(&timeline->by_key, key_of(track->kind, number, track->fd), (uint64_t)(uintptr_t)track);
-	if (err) {
-		free(track);
-		return err;
-	}
-	timeline->tracks[timeline->track_count++] = track;
-	*out = track;
-	return timeline->sink->track(timeline->run, track);
-}
-
-/* The track of a process (tid 0), a thread, or `kind` under it. *out is NULL when there are too many. */
-static int need_track(struct timeline *timeline, enum track_kind kind, uint32_t pid, uint32_t tid, int32_t fd,
-		      struct track **out)
-{
-	struct track *process = NULL, *thread = NULL, *loop = NULL;
-	*out = find_track(timeline, kind, tid ? tid : pid, fd);
-	if (*out)
-		return 0;
-	struct track wanted = { .kind = TRACK_PROCESS, .pid = pid, .fd = -1 };
-	int err = pid ? add_track(timeline, &wanted, &process) : 0;
-	if (!err && tid && kind != TRACK_PROCESS) {
-		wanted = (struct track){ .kind = TRACK_THREAD, .pid = pid, .tid = tid, .fd = -1, .parent = process };
-		err = add_track(timeline, &wanted, &thread);
-	}
-	if (err || kind == TRACK_PROCESS || kind == TRACK_THREAD) {
-		*out = kind == TRACK_PROCESS ? process : thread;
-		return err;
-	}
-	loop = thread ? thread : process;
-	wanted = (struct track){ .kind = kind, .pid = pid, .tid = tid, .fd = fd, .parent = loop };
-	return add_track(timeline, &wanted, out);
-}
+/* ---- slices ---- */
 
 static uint32_t pid_of(const struct timeline *timeline, uint32_t tid)
 {
 	const struct thread *thread = model_thread(timeline->run->model, tid);
 	return thread && thread->pid ? thread->pid : tid;
 }
-
-/* Cut at a character, not inside one. */
-static const char *copy_name(char out[TIMELINE_NAME], const char *text)
-{
-	text_clean(out, TIMELINE_NAME, text, strlen(text));
-	return out;
-}
-
-const char *timeline_track_name(const struct export_run *run, const struct track *track, char out[TIMELINE_NAME])
-{
-	const struct process *process = track->pid ? model_process(run->model, track->pid) : NULL;
-	const struct thread *thread = track->tid ? model_thread(run->model, track->tid) : NULL;
-	const struct loop *loop = track->kind == TRACK_LOOP ? model_loop(run->model, track->tid, track->fd) : NULL;
-	static const char *const fixed[TRACK_KIND_COUNT] = {
-		[TRACK_PHASES] = "phases", [TRACK_CALLBACKS] = "callbacks", [TRACK_GC] = "garbage collection",
-		[TRACK_OFFCPU] = "off CPU while busy", [TRACK_JOBS] = "pool jobs", [TRACK_POOL_QUEUED] = "pool: jobs queued",
-		[TRACK_POOL_BUSY] = "pool: threads busy", [TRACK_TIMERS] = "timers armed", [TRACK_LOST] = "events lost",
-	};
-	if (fixed[track->kind])
-		return copy_name(out, fixed[track->kind]);
-	if (track->kind == TRACK_PROCESS)
-		return copy_name(out, process && process->comm[0] ? process->comm : "process");
-	if (track->kind == TRACK_THREAD)
-		return copy_name(out, thread && thread->name[0] ? thread->name : "thread");
-	if (track->fd < 0)
-		snprintf(out, TIMELINE_NAME, "loop (%s)", backend_name(loop ? loop->backend : PS_BACKEND_UNKNOWN));
-	else
-		snprintf(out, TIMELINE_NAME, "loop (%s %d)", backend_name(loop ? loop->backend : PS_BACKEND_UNKNOWN), track->fd);
-	return out;
-}
-
-/* ---- slices ---- */
 
 static int tell_slice(struct timeline *timeline, struct track *track, uint64_t from, uint64_t to, const char *name,
 		      const struct note *notes, size_t count)
@@ -152,7 +49,7 @@ static int tell_counter(struct timeline *timeline, enum track_kind kind, uint32_
 			uint64_t value)
 {
 	struct track *track = NULL;
-	int err = value != PS_UNKNOWN ? need_track(timeline, kind, pid, tid, -1, &track) : 0;
+	int err = value != PS_UNKNOWN ? tracks_need(&timeline->tracks, kind, pid, tid, -1, &track) : 0;
 	if (err || !track || (track->since_ns && track->value == value) || ts < track->ended_ns)
 		return err;
 	track->since_ns = track->ended_ns = ts;
@@ -162,7 +59,7 @@ static int tell_counter(struct timeline *timeline, enum track_kind kind, uint32_
 
 static int end_phase(struct timeline *timeline, uint32_t tid, uint64_t ts)
 {
-	struct track *track = find_track(timeline, TRACK_PHASES, tid, -1);
+	struct track *track = tracks_find(&timeline->tracks, TRACK_PHASES, tid, -1);
 	if (!track || !track->since_ns)
 		return 0;
 	uint64_t from = track->since_ns;
@@ -174,7 +71,7 @@ static int end_phase(struct timeline *timeline, uint32_t tid, uint64_t ts)
 
 static int end_callback(struct timeline *timeline, uint32_t tid, uint64_t ts)
 {
-	struct track *track = find_track(timeline, TRACK_CALLBACKS, tid, -1);
+	struct track *track = tracks_find(&timeline->tracks, TRACK_CALLBACKS, tid, -1);
 	if (!track || !track->since_ns)
 		return 0;
 	char name[TIMELINE_NAME];
@@ -186,7 +83,7 @@ static int end_callback(struct timeline *timeline, uint32_t tid, uint64_t ts)
 		{ "fd", NULL, (uint64_t)track->item },
 	};
 	if (frame && frame->name[0])
-		copy_name(name, frame->name);
+		track_copy_name(name, frame->name);
 	else
 		snprintf(name, sizeof(name), "%s callback", notes[0].text);
 	uint64_t from = track->since_ns;
@@ -200,7 +97,7 @@ static int end_callback(struct timeline *timeline, uint32_t tid, uint64_t ts)
 static int tell_stall(void *arg, const struct stall *stall)
 {
 	struct timeline *timeline = arg;
-	struct track *track = find_track(timeline, TRACK_LOOP, stall->loop->tid, stall->loop->poller_fd);
+	struct track *track = tracks_find(&timeline->tracks, TRACK_LOOP, stall->loop->tid, stall->loop->poller_fd);
 	char name[TIMELINE_NAME];
 	struct note notes[8];
 	size_t count = 0;
@@ -214,7 +111,7 @@ static int tell_stall(void *arg, const struct stall *stall)
 		to = track->ended_ns;
 	if (to < from)
 		return 0;
-	copy_name(name, stall->culprit[0] ? stall->culprit : stall_cause_name(stall->cause));
+	track_copy_name(name, stall->culprit[0] ? stall->culprit : stall_cause_name(stall->cause));
 	notes[count++] = (struct note){ "cause", stall_cause_name(stall->cause), 0 };
 	notes[count++] = (struct note){ "rule", stall_rule_name(stall->rule), 0 };
 	if (stall->phase >= 0)
@@ -263,7 +160,7 @@ static int loop_track(struct timeline *timeline, const struct ps_record *record,
 	*track = NULL;
 	if (!model_loop(timeline->run->model, record->tid, poller_fd))
 		return 0;
-	return need_track(timeline, TRACK_LOOP, pid_of(timeline, record->tid), record->tid, poller_fd, track);
+	return tracks_need(&timeline->tracks, TRACK_LOOP, pid_of(timeline, record->tid), record->tid, poller_fd, track);
 }
 
 /* Both records carry the time of the one before them, so one that was lost costs nothing here. */
@@ -290,7 +187,7 @@ static int on_poll_enter(struct timeline *timeline, const struct ps_record *reco
 static int on_poll_return(struct timeline *timeline, const struct ps_record *record)
 {
 	const struct ps_ev_poll_return *event = (const struct ps_ev_poll_return *)record;
-	struct track *track, *phases = find_track(timeline, TRACK_PHASES, record->tid, -1);
+	struct track *track, *phases = tracks_find(&timeline->tracks, TRACK_PHASES, record->tid, -1);
 	int err = loop_track(timeline, record, event->poller_fd, &track);
 	if (err || !track)
 		return err;
@@ -316,7 +213,7 @@ static int on_phase(struct timeline *timeline, const struct ps_record *record)
 	if (!err)
 		err = end_phase(timeline, record->tid, record->ts);
 	if (!err)
-		err = need_track(timeline, TRACK_PHASES, pid_of(timeline, record->tid), record->tid, -1, &track);
+		err = tracks_need(&timeline->tracks, TRACK_PHASES, pid_of(timeline, record->tid), record->tid, -1, &track);
 	if (err || !track)
 		return err;
 	track->since_ns = record->ts;
@@ -330,7 +227,7 @@ static int on_callback_begin(struct timeline *timeline, const struct ps_record *
 	struct track *track = NULL;
 	int err = end_callback(timeline, record->tid, record->ts);
 	if (!err)
-		err = need_track(timeline, TRACK_CALLBACKS, pid_of(timeline, record->tid), record->tid, -1, &track);
+		err = tracks_need(&timeline->tracks, TRACK_CALLBACKS, pid_of(timeline, record->tid), record->tid, -1, &track);
 	if (err || !track)
 		return err;
 	track->since_ns = record->ts;
@@ -353,7 +250,7 @@ static int on_offcpu(struct timeline *timeline, const struct ps_record *record)
 	const char *name = event->state == PS_OFF_RUNNABLE ? "preempted" : syscall_name(event->syscall);
 	struct note notes[] = { { "arg0", NULL, event->args[0] }, { "arg1", NULL, event->args[1] }, { "arg2", NULL, event->args[2] } };
 	struct track *track = NULL;
-	int err = need_track(timeline, TRACK_OFFCPU, pid_of(timeline, record->tid), record->tid, -1, &track);
+	int err = tracks_need(&timeline->tracks, TRACK_OFFCPU, pid_of(timeline, record->tid), record->tid, -1, &track);
 	if (err || !track || !event->off_ns)
 		return err;
 	return tell_slice(timeline, track, event->off_ns, record->ts, name ? name : "off CPU", notes, event->syscall < 0 ? 0 : 3);
@@ -364,7 +261,7 @@ static int on_gc(struct timeline *timeline, const struct ps_record *record)
 	const struct ps_ev_gc *event = (const struct ps_ev_gc *)record;
 	static const char *const names[] = { "gc", "minor gc", "major gc" };
 	struct track *track = NULL;
-	int err = need_track(timeline, TRACK_GC, pid_of(timeline, record->tid), record->tid, -1, &track);
+	int err = tracks_need(&timeline->tracks, TRACK_GC, pid_of(timeline, record->tid), record->tid, -1, &track);
 	if (err || !track || !event->since_ns)
 		return err;
 	return tell_slice(timeline, track, event->since_ns, record->ts, names[event->kind < 3 ? event->kind : 0], NULL, 0);
@@ -399,7 +296,7 @@ static int on_work_started(struct timeline *timeline, const struct ps_record *re
 {
 	const struct ps_ev_work *event = (const struct ps_ev_work *)record;
 	struct track *track = NULL;
-	int err = need_track(timeline, TRACK_JOBS, event->pid, record->tid, -1, &track);
+	int err = tracks_need(&timeline->tracks, TRACK_JOBS, event->pid, record->tid, -1, &track);
 	if (!err && track) {
 		track->since_ns = record->ts;
 		track->value = event->work;
@@ -412,7 +309,7 @@ static int on_work_finished(struct timeline *timeline, const struct ps_record *r
 {
 	const struct ps_ev_work *event = (const struct ps_ev_work *)record;
 	struct track *track = NULL;
-	int err = need_track(timeline, TRACK_JOBS, event->pid, record->tid, -1, &track);
+	int err = tracks_need(&timeline->tracks, TRACK_JOBS, event->pid, record->tid, -1, &track);
 	uint64_t since = !track ? 0 : track->since_ns && track->value == event->work ? track->since_ns : event->since_ns;
 	const struct note notes[] = { { "work", NULL, event->work }, { "function", NULL, event->fn } };
 	if (!err && track && since && since != PS_UNKNOWN)
@@ -432,7 +329,7 @@ static int on_loop_gauges(struct timeline *timeline, const struct ps_record *rec
 
 static int tell_again(struct timeline *timeline, enum track_kind kind, uint32_t number)
 {
-	struct track *track = find_track(timeline, kind, number, -1);
+	struct track *track = tracks_find(&timeline->tracks, kind, number, -1);
 	return track ? timeline->sink->track(timeline->run, track) : 0;
 }
 
@@ -463,9 +360,8 @@ static int on_clock(struct timeline *timeline, const struct ps_record *record)
 static int on_lost(struct timeline *timeline, const struct ps_record *record)
 {
 	uint64_t ts = record->ts ? record->ts : timeline->run->model->now_ns;
-	struct track *track = find_track(timeline, TRACK_LOST, 0, -1);
-	struct track wanted = { .kind = TRACK_LOST, .fd = -1 };
-	int err = track ? 0 : add_track(timeline, &wanted, &track);
+	struct track *track;
+	int err = tracks_need(&timeline->tracks, TRACK_LOST, 0, 0, -1, &track);
 	if (err || !track)
 		return err;
 	return timeline->sink->counter(timeline->run, track, ts, timeline->run->model->lost_total);
@@ -496,8 +392,8 @@ static int end_track(struct timeline *timeline, struct track *track, uint64_t no
 static int end_tracks(struct timeline *timeline, uint32_t pid, uint32_t tid, uint64_t ts)
 {
 	int err = 0;
-	for (size_t i = 0; i < timeline->track_count && !err; i++) {
-		struct track *track = timeline->tracks[i];
+	for (size_t i = 0; i < timeline->tracks.count && !err; i++) {
+		struct track *track = timeline->tracks.list[i];
 		if (track_is_counter(track) || (tid ? track->tid != tid : track->pid != pid))
 			continue;
 		err = end_track(timeline, track, ts);
@@ -519,7 +415,7 @@ static int on_thread_exit(struct timeline *timeline, const struct ps_record *rec
 static int on_loop(struct timeline *timeline, const struct ps_record *record)
 {
 	const struct ps_ev_loop *event = (const struct ps_ev_loop *)record;
-	struct track *track = find_track(timeline, TRACK_LOOP, record->tid, event->poller_fd);
+	struct track *track = tracks_find(&timeline->tracks, TRACK_LOOP, record->tid, event->poller_fd);
 	if (!track || !(event->flags & PS_LOOP_GONE))
 		return track ? timeline->sink->track(timeline->run, track) : 0;
 	int err = end_track(timeline, track, record->ts);
@@ -562,6 +458,7 @@ int timeline_open(struct timeline **out, struct export_run *run, const struct ti
 		return -ENOMEM;
 	timeline->run = run;
 	timeline->sink = sink;
+	timeline->tracks = (struct tracks){ .run = run, .sink = sink };
 	*out = timeline;
 	return tell_clocks(timeline, run->info->monotonic_ns, run->info->boottime_ns, run->info->realtime_ns);
 }
@@ -570,10 +467,7 @@ void timeline_close(struct timeline *timeline)
 {
 	if (!timeline)
 		return;
-	for (size_t i = 0; i < timeline->track_count; i++)
-		free(timeline->tracks[i]);
-	free(timeline->tracks);
-	table_free(&timeline->by_key);
+	tracks_free(&timeline->tracks);
 	free(timeline);
 }
 
@@ -582,8 +476,8 @@ int timeline_end(struct timeline *timeline)
 	const struct model *model = timeline->run->model;
 	char text[TIMELINE_NAME];
 	int err = 0;
-	for (size_t i = 0; i < timeline->track_count && !err; i++)
-		err = end_track(timeline, timeline->tracks[i], model->now_ns);
+	for (size_t i = 0; i < timeline->tracks.count && !err; i++)
+		err = end_track(timeline, timeline->tracks.list[i], model->now_ns);
 	for (size_t i = 0; i < model->loop_count && !err; i++)
 		if (model->loops[i]->open_stall)
 			err = tell_stall(timeline, model->loops[i]->open_stall);
@@ -594,7 +488,7 @@ int timeline_end(struct timeline *timeline)
 int timeline_tracks_each(struct timeline *timeline, int (*visit)(struct export_run *run, const struct track *track))
 {
 	int err = 0;
-	for (size_t i = 0; i < timeline->track_count && !err; i++)
-		err = visit(timeline->run, timeline->tracks[i]);
+	for (size_t i = 0; i < timeline->tracks.count && !err; i++)
+		err = visit(timeline->run, timeline->tracks.list[i]);
 	return err;
 }

@@ -43,7 +43,7 @@ struct psr_codec {
 
 static inline uint64_t zigzag(uint64_t difference)
 {
-	return difference << 1 ^ (uint64_t)((int64_t)difference >> 63);
+	return difference << 1 ^ (0 - (difference >> 63));
 }
 
 static inline uint64_t unzigzag(uint64_t code)
@@ -236,12 +236,23 @@ static int get_tail(const struct plan_event *event, uint64_t length, const unsig
 	return 0;
 }
 
+static inline void store(struct ps_record *out, const struct plan_field *field, uint64_t value)
+{
+	char *to = (char *)out + field->offset;
+	switch (field->size) { /* 0: we have no such field */
+	case 8: memcpy(to, &value, 8); break;
+	case 4: memcpy(to, &value, 4); break;
+	case 2: memcpy(to, &value, 2); break;
+	}
+}
+
 int psr_decode(struct psr_codec *codec, const unsigned char **in, const unsigned char *end, struct ps_record *out)
 {
 	const unsigned char *at = *in;
 	if (at >= end)
 		return -EBADMSG;
 	const struct plan_event *event = &codec->plan->events[*at & ~OTHER_TID];
+	const struct plan_field *field = &codec->plan->fields[event->first];
 	uint32_t tid = codec->tid;
 	if (!event->named)
 		return -EBADMSG;
@@ -249,31 +260,23 @@ int psr_decode(struct psr_codec *codec, const unsigned char **in, const unsigned
 		tid += (uint32_t)unzigzag(get_varint(&at));
 	uint64_t ts = codec->ts + unzigzag(get_varint(&at)), mask = get_varint(&at);
 	struct memory *memory = recall(codec, tid);
-	uint64_t *values = memory->values + event->first;
+	uint64_t *value = memory->values + event->first;
 
 	memcpy(out, event->image, event->size);
-	for (unsigned i = 0; i < event->count; i++, mask >>= 1) {
-		const struct plan_field *field = &codec->plan->fields[event->first + i];
-		if (field->is_time) {
-			uint64_t guess = guess_time(memory, field, ts);
-			values[i] = mask & 1 ? get_time(&at, guess) : guess;
-		} else if (mask & 1) {
-			values[i] += unzigzag(get_varint(&at));
-		}
-		char *to = (char *)out + field->offset;
-		switch (field->size) { /* 0: we have no such field */
-		case 8: memcpy(to, &values[i], 8); break;
-		case 4: memcpy(to, &values[i], 4); break;
-		case 2: memcpy(to, &values[i], 2); break;
-		}
+	for (unsigned left = event->count; left; left--, field++, value++, mask >>= 1) {
+		uint64_t guess = field->is_time ? guess_time(memory, field, ts) : *value;
+		if (!(mask & 1))
+			*value = guess;
+		else
+			*value = field->is_time ? get_time(&at, guess) : guess + unzigzag(get_varint(&at));
+		store(out, field, *value);
 	}
-	if (at > end)
-		return -EBADMSG;
 	out->ts = ts;
 	out->tid = tid;
-	if (event->tail && get_tail(event, (uint32_t)values[1], &at, end, out))
+	if (at > end)
 		return -EBADMSG;
-	if (event->tail && event->known && !schema_check(out, out->size))
+	if (event->tail && (get_tail(event, (uint32_t)memory->values[event->first + 1], &at, end, out) ||
+			    (event->known && !schema_check(out, out->size))))
 		return -EBADMSG;
 	memory->times[event->number] = ts;
 	codec->ts = ts;

@@ -19,10 +19,10 @@
 
 static unsigned char *put_name(unsigned char *out, const char *name)
 {
-	size_t length = strlen(name);
-	*out++ = (unsigned char)length;
-	memcpy(out, name, length);
-	return out + length;
+	*out++ = (unsigned char)strlen(name);
+	while (*name)
+		*out++ = (unsigned char)*name++;
+	return out;
 }
 
 static unsigned char *put_event(unsigned char *out, unsigned number, const struct event_schema *schema)

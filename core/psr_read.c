@@ -5,33 +5,26 @@
  * is left behind, the next good head is searched byte by byte, and what is
  * missing is counted from the running total that every block head carries.
  *
- * Memory: the input buffer grows only as bytes really arrive and never past
- * one block; one unpacked block; the codec's memory, set by the schema.
+ * Memory: the input's buffer, one unpacked block, and the codec's memory, set
+ * by the schema.
  */
 #include "psr.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <zstd.h>
 
 #include "psr_block.h"
 #include "psr_codec.h"
+#include "psr_input.h"
 
-#define READ_BYTES (1u << 18)
 #define BAD_BODIES 64 /* after so many, a body that fails its CRC is not searched for other blocks */
 
 struct psr_reader {
-	int fd, error;
-	/* input: bytes [start, end) of buffer are read but not used */
-	unsigned char *buffer;
-	size_t start, end, room;
-	int at_end;            /* of the input */
-	uint64_t position;     /* in the stream, of buffer[start] */
-
+	int error;
+	struct psr_input input;
 	struct psr_info info;
 	struct psr_plan *plan;
 	struct psr_codec *codec;
@@ -60,58 +53,6 @@ struct psr_reader {
 	uint64_t record[PSR_RECORD_MAX / 8 + 1];
 };
 
-/* ---- input ---- */
-
-static int make_room(struct psr_reader *reader, size_t wanted)
-{
-	if (reader->start) {
-		memmove(reader->buffer, reader->buffer + reader->start, reader->end - reader->start);
-		reader->end -= reader->start;
-		reader->start = 0;
-	}
-	if (reader->room - reader->end >= READ_BYTES || reader->room >= wanted + READ_BYTES)
-		return 0;
-	size_t room = reader->room ? reader->room * 2 : READ_BYTES;
-	unsigned char *buffer = realloc(reader->buffer, room);
-	if (!buffer)
-		return -ENOMEM;
-	reader->buffer = buffer;
-	reader->room = room;
-	return 0;
-}
-
-/* Reads until `wanted` bytes are there. 1: they are; 0: the input ends before; -errno. */
-static int fill(struct psr_reader *reader, size_t wanted)
-{
-	while (reader->end - reader->start < wanted && !reader->at_end) {
-		int err = make_room(reader, wanted);
-		if (err)
-			return err;
-		ssize_t got = read(reader->fd, reader->buffer + reader->end, reader->room - reader->end);
-		if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-			struct pollfd ready = { .fd = reader->fd, .events = POLLIN };
-			poll(&ready, 1, -1);
-			continue;
-		}
-		if (got < 0 && errno != EINTR)
-			return -errno;
-		reader->at_end = !got;
-		reader->end += got > 0 ? (size_t)got : 0;
-	}
-	return reader->end - reader->start >= wanted;
-}
-
-static void use(struct psr_reader *reader, size_t bytes)
-{
-	reader->start += bytes;
-	reader->position += bytes;
-}
-
-static const unsigned char *here(const struct psr_reader *reader)
-{
-	return reader->buffer + reader->start;
-}
-
 /* ---- damage ---- */
 
 static void note_damage(struct psr_reader *reader)
@@ -139,24 +80,24 @@ static void note_lost(struct psr_reader *reader, uint64_t count)
 /* Leaves the byte at hand and goes to the next sync word. 1: there is one; 0: the input ends; -errno. */
 static int resync(struct psr_reader *reader)
 {
-	use(reader, 1);
+	input_use(&reader->input, 1);
 	for (;;) {
-		int err = fill(reader, sizeof(struct psr_block));
+		int err = input_fill(&reader->input, sizeof(struct psr_block));
 		if (err < 0)
 			return err;
-		size_t bytes = reader->end - reader->start;
-		const unsigned char *found = memmem(here(reader), bytes, PSR_SYNC, 8);
+		size_t bytes = input_bytes(&reader->input);
+		const unsigned char *found = memmem(input_here(&reader->input), bytes, PSR_SYNC, 8);
 		if (found) {
-			use(reader, (size_t)(found - here(reader)));
+			input_use(&reader->input, (size_t)(found - input_here(&reader->input)));
 			return 1;
 		}
 		size_t keep = bytes < 7 ? bytes : 7; /* it may hold the begin of a sync word */
-		use(reader, bytes - keep);
-		if (reader->at_end) {
-			use(reader, keep);
+		input_use(&reader->input, bytes - keep);
+		if (reader->input.at_end) {
+			input_use(&reader->input, keep);
 			return 0;
 		}
-		err = fill(reader, keep + 1);
+		err = input_fill(&reader->input, keep + 1);
 		if (err < 0)
 			return err;
 	}
@@ -171,27 +112,27 @@ static int resync(struct psr_reader *reader)
 static int find_block(struct psr_reader *reader, struct psr_block *block, const unsigned char **body)
 {
 	for (;;) {
-		int got = fill(reader, sizeof(*block));
+		int got = input_fill(&reader->input, sizeof(*block));
 		if (got < 0)
 			return got;
 		if (!got) {
-			if (reader->end > reader->start)
+			if (input_bytes(&reader->input))
 				open_gap(reader, PS_UNKNOWN);
-			use(reader, reader->end - reader->start);
+			input_use(&reader->input, input_bytes(&reader->input));
 			return 0;
 		}
-		memcpy(block, here(reader), sizeof(*block));
+		memcpy(block, input_here(&reader->input), sizeof(*block));
 		int good = psr_block_good(block);
 		if (good) {
-			got = fill(reader, sizeof(*block) + block->packed_bytes);
+			got = input_fill(&reader->input, sizeof(*block) + block->packed_bytes);
 			if (got < 0)
 				return got;
-			*body = here(reader) + sizeof(*block);
+			*body = input_here(&reader->input) + sizeof(*block);
 			if (got && psr_crc(0, *body, block->packed_bytes) == block->body_crc)
 				return 1;
 			/* a forged file full of such heads must not cost its square */
 			if (got && ++reader->bad_bodies > BAD_BODIES)
-				use(reader, block->packed_bytes);
+				input_use(&reader->input, block->packed_bytes);
 		}
 		open_gap(reader, !good ? PS_UNKNOWN : block->kind == PSR_EVENTS_BLOCK ? block->events : 0);
 		got = resync(reader);
@@ -239,17 +180,17 @@ static void account_gap(struct psr_reader *reader, const struct psr_block *block
 /* The index ends the file: only its trailer may follow. */
 static int end_in_index(struct psr_reader *reader, uint64_t offset)
 {
-	int got = fill(reader, sizeof(struct psr_trailer) + 1);
+	int got = input_fill(&reader->input, sizeof(struct psr_trailer) + 1);
 	if (got < 0)
 		return got;
-	size_t rest = reader->end - reader->start;
+	size_t rest = input_bytes(&reader->input);
 	struct psr_trailer trailer = { 0 };
-	memcpy(&trailer, here(reader), rest < sizeof(trailer) ? rest : sizeof(trailer));
+	memcpy(&trailer, input_here(&reader->input), rest < sizeof(trailer) ? rest : sizeof(trailer));
 	reader->whole = rest == sizeof(trailer) && !memcmp(trailer.magic, PSR_INDEX_MAGIC, 8) &&
 			trailer.index_offset == offset;
 	if (!reader->whole && rest >= sizeof(trailer))
 		note_damage(reader); /* something was appended that is not ours */
-	use(reader, rest);
+	input_use(&reader->input, rest);
 	reader->done = 1;
 	return 0;
 }
@@ -262,10 +203,10 @@ static int next_block(struct psr_reader *reader)
 	int got = find_block(reader, &block, &body);
 	if (got <= 0)
 		return got;
-	uint64_t offset = reader->position;
+	uint64_t offset = reader->input.position;
 	if (reader->blocks && block.sequence < reader->sequence) { /* seen already, or forged */
 		note_damage(reader);
-		use(reader, sizeof(block) + block.packed_bytes);
+		input_use(&reader->input, sizeof(block) + block.packed_bytes);
 		return 1;
 	}
 	account_gap(reader, &block);
@@ -273,7 +214,7 @@ static int next_block(struct psr_reader *reader)
 	int after_definitions = reader->block_kind == PSR_DEFINITIONS_BLOCK;
 	int wanted = block.kind == PSR_EVENTS_BLOCK || (block.kind == PSR_DEFINITIONS_BLOCK && reader->needs_definitions);
 	int err = wanted ? unpack(reader, &block, body) : 0;
-	use(reader, sizeof(block) + block.packed_bytes);
+	input_use(&reader->input, sizeof(block) + block.packed_bytes);
 	if (block.kind == PSR_EVENTS_BLOCK) {
 		reader->needs_definitions &= !after_definitions;
 		reader->seen += block.events;
@@ -307,23 +248,23 @@ static void finish(struct psr_reader *reader)
 static int read_head(struct psr_reader *reader)
 {
 	struct psr_head head;
-	int got = fill(reader, sizeof(head));
+	int got = input_fill(&reader->input, sizeof(head));
 	if (got < 0)
 		return got;
-	size_t there = reader->end - reader->start;
-	if (there < 8 || memcmp(here(reader), PSR_MAGIC, 8))
+	size_t there = input_bytes(&reader->input);
+	if (there < 8 || memcmp(input_here(&reader->input), PSR_MAGIC, 8))
 		return -EBADMSG;
 	if (!got)
 		return -EILSEQ;
-	memcpy(&head, here(reader), sizeof(head));
+	memcpy(&head, input_here(&reader->input), sizeof(head));
 	if (head.order != PSR_ORDER || head.body_bytes > PSR_HEAD_MAX)
 		return -EILSEQ;
 	if (head.major > PSR_MAJOR)
 		return -EPROTONOSUPPORT;
-	got = fill(reader, sizeof(head) + head.body_bytes);
+	got = input_fill(&reader->input, sizeof(head) + head.body_bytes);
 	if (got <= 0)
 		return got < 0 ? got : -EILSEQ;
-	const unsigned char *body = here(reader) + sizeof(head), *schema = NULL;
+	const unsigned char *body = input_here(&reader->input) + sizeof(head), *schema = NULL;
 	if (psr_crc(psr_crc(0, &head, offsetof(struct psr_head, crc)), body, head.body_bytes) != head.crc)
 		return -EILSEQ;
 	size_t schema_bytes = 0;
@@ -332,7 +273,7 @@ static int read_head(struct psr_reader *reader)
 		err = psr_plan_open(&reader->plan, schema, schema_bytes);
 	if (!err)
 		err = psr_codec_open(&reader->codec, reader->plan);
-	use(reader, sizeof(head) + head.body_bytes);
+	input_use(&reader->input, sizeof(head) + head.body_bytes);
 	return err;
 }
 
@@ -341,7 +282,7 @@ int psr_reader_open(struct psr_reader **out, int fd)
 	struct psr_reader *reader = calloc(1, sizeof(*reader));
 	if (!reader)
 		return -ENOMEM;
-	reader->fd = fd;
+	reader->input.fd = fd;
 	reader->zstd = ZSTD_createDCtx();
 	int err = reader->zstd ? read_head(reader) : -ENOMEM;
 	if (err)
@@ -358,7 +299,7 @@ void psr_reader_close(struct psr_reader *reader)
 	ZSTD_freeDCtx(reader->zstd);
 	psr_codec_close(reader->codec);
 	psr_plan_close(reader->plan);
-	free(reader->buffer);
+	input_free(&reader->input);
 	free(reader->raw);
 	free(reader);
 }
@@ -370,7 +311,7 @@ const struct psr_info *psr_reader_info(const struct psr_reader *reader)
 
 uint64_t psr_reader_position(const struct psr_reader *reader)
 {
-	return reader->position;
+	return reader->input.position;
 }
 
 /* ---- records ---- */

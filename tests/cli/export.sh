@@ -7,7 +7,7 @@
 . tests/lib.sh
 
 $PS demo -q computation -d 2s -o "$T/a.psr" >/dev/null || fail "demo: exit $?"
-for format in perfetto chrome folded json; do
+for format in perfetto chrome folded csv json; do
 	$PS export "$T/a.psr" --to $format -o "$T/$format" 2>"$T/err" || fail "--to $format: exit $?: $(cat "$T/err")"
 	[ ! -s "$T/err" ] || fail "--to $format of a whole recording says: $(cat "$T/err")"
 	$PS export "$T/a.psr" --to $format 2>/dev/null | cmp -s - "$T/$format" || fail "--to $format into a pipe differs"

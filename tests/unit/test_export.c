@@ -350,6 +350,17 @@ TEST(folded_stacks_name_the_process_and_end_in_a_count)
 	free(text);
 }
 
+TEST(csv_has_a_line_per_busy_slice_and_empty_cells_for_what_was_not_measured)
+{
+	size_t size, lines = 0;
+	char *text = export_as("csv", 10, &size), *at = text;
+	for (; *at; at++)
+		lines += *at == '\n';
+	assert_int_equal(lines, 1 + 20);
+	assert_non_null(strstr(text, "\n100,100,13,1081000000,201000000,,,,-1\n"));
+	free(text);
+}
+
 TEST(json_lines_hold_every_record)
 {
 	size_t size, lines = 0, nulls = 0;

@@ -3,9 +3,12 @@
 #include "psr_make.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
+
+#include "psr_block.h"
 
 static uint64_t room[8192], sum_room[8192];
 
@@ -517,5 +520,41 @@ TEST(random_garbage_behind_a_good_head_is_survived)
 		close(fd);
 		free(bytes);
 	}
+	free(file.bytes);
+}
+
+TEST(a_forged_length_costs_no_more_memory_than_bytes_that_arrive)
+{
+	int fd;
+	struct psr_writer *forged = open_memory(&fd);
+	size_t head = (size_t)psr_writer_bytes(forged);
+	assert_int_equal(psr_writer_close(forged), 0);
+	struct file file = make_slurp(fd);
+	close(fd);
+	struct psr_block block = { .kind = PSR_EVENTS_BLOCK, .packed_bytes = 0, .raw_bytes = PSR_RAW_MAX, .events = 1000 };
+	psr_block_seal(&block, (const unsigned char *)"");
+	block.packed_bytes = PSR_CHUNK;
+	unsigned char *bytes = malloc(head + 2 * sizeof(block));
+	memcpy(bytes, file.bytes, head);
+	memcpy(bytes + head, &block, sizeof(block)); /* its CRC is wrong: searched past */
+	unsigned char *body = calloc(1, PSR_CHUNK);
+	psr_block_seal(&block, body); /* right, but the body is not there */
+	free(body);
+	memcpy(bytes + head + sizeof(block), &block, sizeof(block));
+	fd = make_fd(bytes, head + 2 * sizeof(block));
+
+	struct psr_reader *reader;
+	const struct ps_record *record;
+	uint64_t lost = 0;
+	size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
+	assert_int_equal(psr_reader_open(&reader, fd), 0);
+	while (psr_reader_next(reader, &record) > 0)
+		lost += ((const struct ps_ev_lost *)record)->count;
+	assert_true(mallinfo2().uordblks + mallinfo2().hblkhd - before < 2u << 20);
+	assert_int_equal(psr_reader_state(reader), PSR_TORN);
+	assert_int_equal(lost, 1);
+	psr_reader_close(reader);
+	close(fd);
+	free(bytes);
 	free(file.bytes);
 }
