@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -66,15 +67,25 @@ static int check_operands(const struct command *command, const struct options *o
 	return 0;
 }
 
-/* Data that never reached stdout is a failed output, whatever the command thinks. */
+/* 1: standard output is a pipe that nobody reads any more */
+static int reader_left(void)
+{
+	struct pollfd out = { .fd = STDOUT_FILENO, .events = POLLOUT };
+	return poll(&out, 1, 0) == 1 && out.revents & POLLERR;
+}
+
+/*
+ * Data that never reached stdout is a failed output, whatever the command
+ * thinks; the errno of an earlier write may be gone by now.
+ */
 static int flush_output(int code)
 {
 	errno = 0;
 	if (!fflush(stdout) && !ferror(stdout))
 		return code;
-	int err = errno ? errno : EIO;
-	int failed = fault_code(SIDE_OUTPUT, err);
-	return fault(failed, "cannot write to standard output: %s", strerror(err)) ? failed : code;
+	if (errno == EPIPE || reader_left())
+		return code;
+	return fault(CLI_OUTPUT, "cannot write to standard output: %s", strerror(errno ? errno : EIO));
 }
 
 static int run_command(const struct command *command, int argc, char **argv)

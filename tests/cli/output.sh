@@ -43,6 +43,9 @@ holds "$T/out" "d['schema_version'] == 1"
 { demo -n 3 2>"$T/err"; echo $? >"$T/rc"; } | head -n 1 >/dev/null
 [ "$(cat "$T/rc")" != 7 ] && [ ! -s "$T/err" ] || fail "broken pipe: exit $(cat "$T/rc"): $(cat "$T/err")"
 
+{ $PS report --json "$T/a.psr" 2>"$T/err"; echo $? >"$T/rc"; } | true
+[ "$(cat "$T/rc")" = 0 ] && [ ! -s "$T/err" ] || fail "broken pipe of a report: exit $(cat "$T/rc"): $(cat "$T/err")"
+
 # no escape codes off a terminal, whatever the terminal could do
 TERM=xterm-256color demo --color=always >"$T/out" || fail "demo: exit $?"
 $PS report "$T/a.psr" >>"$T/out"; $PS ls >>"$T/out"; $PS doctor >>"$T/out"; $PS help >>"$T/out"
