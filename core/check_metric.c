@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Metrics: their names in one table, and their values in a summary document.
+ * A short name is a row with a path; a path may be written out, with an index
+ * in place of the "*". Over several loops or pools the worst one counts, and
+ * one that was not measured makes the metric unknown, never zero.
+ */
+#include "check_parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "text.h"
+
+#define HIST(name, path)                                                                                               \
+	{ name ".p50", path ".p50" }, { name ".p90", path ".p90" }, { name ".p99", path ".p99" },                      \
+	{ name ".max", path ".max" }, { name ".count", path ".count" }
+#define SAME(path) { path, path }
+#define SAME_HIST(path) HIST(path, path)
+#define DRAIN(path)                                                                                                    \
+	SAME(path ".drains"), SAME(path ".callbacks"), SAME(path ".total_ns"), SAME(path ".max_ns"),                   \
+	SAME(path ".max_count"), SAME(path ".backlog")
+#define KIND(kind)                                                                                                     \
+	HIST("pool." kind ".wait", "pools.*.by_kind." kind ".wait_ns"),                                                \
+	HIST("pool." kind ".run", "pools.*.by_kind." kind ".run_ns"),                                                  \
+	SAME_HIST("pools.*.by_kind." kind ".wait_ns"), SAME_HIST("pools.*.by_kind." kind ".run_ns"),                   \
+	SAME_HIST("pools.*.by_kind." kind ".delivery_ns"), SAME("pools.*.by_kind." kind ".submitted"),                 \
+	SAME("pools.*.by_kind." kind ".finished"), SAME("pools.*.by_kind." kind ".queued")
+
+const struct metric metrics[] = {
+	{ "stall.count", "loops.*.stall_count", 1 },
+	{ "stall.total", "loops.*.stall_total_ns", 1 },
+	{ "stall.max", "loops.*.stall_max_ns" },
+	HIST("lag", "loops.*.lag_ns"),
+	HIST("iteration", "loops.*.iteration_ns"),
+	HIST("poll_wait", "loops.*.poll_wait_ns"),
+	HIST("timer_late", "loops.*.timers.late_ns"),
+	HIST("pool.wait", "pools.*.wait_ns"),
+	HIST("pool.run", "pools.*.run_ns"),
+	{ "pool.queued", "pools.*.max_queued" },
+	{ "pool.saturated", "pools.*.saturated_ns" },
+	{ "utilization", "loops.*.utilization" },
+	{ "iterations", "loops.*.iterations" },
+	{ "polls", "loops.*.polls" },
+	{ "empty_polls", "loops.*.empty_polls" },
+	{ "window", "window_ns" },
+	SAME("events"), SAME("lost.total"), SAME("window_ns"), SAME("own_cost.cpu_ns"), SAME("own_cost.rss_bytes"),
+	SAME("loops.*.iterations"), SAME("loops.*.polls"), SAME("loops.*.empty_polls"), SAME("loops.*.ready"),
+	SAME("loops.*.busy_ns"), SAME("loops.*.wait_ns"), SAME("loops.*.utilization"), SAME("loops.*.on_cpu_ns"),
+	SAME("loops.*.runnable_ns"), SAME("loops.*.blocked_ns"), SAME("loops.*.stall_count"),
+	SAME("loops.*.stall_total_ns"), SAME("loops.*.stall_max_ns"),
+	SAME_HIST("loops.*.iteration_ns"), SAME_HIST("loops.*.poll_wait_ns"), SAME_HIST("loops.*.lag_ns"),
+	SAME_HIST("loops.*.timers.late_ns"), SAME("loops.*.timers.armed"), SAME("loops.*.timers.overdue"),
+	SAME("loops.*.timers.fired"), DRAIN("loops.*.ticks"), DRAIN("loops.*.immediates"),
+	SAME("pools.*.threads"), SAME("pools.*.busy"), SAME("pools.*.queued"), SAME("pools.*.max_queued"),
+	SAME("pools.*.oldest_ns"), SAME("pools.*.saturated_ns"), SAME_HIST("pools.*.wait_ns"), SAME_HIST("pools.*.run_ns"),
+	KIND("fs"), KIND("dns"), KIND("crypto"), KIND("user"), KIND("other"),
+	{ NULL, NULL, 0 },
+};
+
+/* 1 when the name is the pattern with numbers in place of "*". */
+static int fits(const char *pattern, const char *name)
+{
+	for (; *pattern; pattern++) {
+		if (*pattern != '*') {
+			if (*pattern != *name++)
+				return 0;
+			continue;
+		}
+		size_t digits = strspn(name, "0123456789");
+		if (*name == '*')
+			name++;
+		else if (!digits || digits > 6)
+			return 0;
+		name += digits;
+	}
+	return !*name;
+}
+
+const struct metric *metric_find(const char *name)
+{
+	for (const struct metric *metric = metrics; metric->name; metric++)
+		if (fits(metric->name, name))
+			return metric;
+	return NULL;
+}
+
+const char *metric_nearest(const char *name)
+{
+	static const char *names[sizeof(metrics) / sizeof(metrics[0])];
+	for (size_t i = 0; metrics[i].name; i++)
+		names[i] = metrics[i].name;
+	return text_nearest(name, names);
+}
+
+int metric_is_duration(const struct metric *metric)
+{
+	const char *end = metric->path + strlen(metric->path);
+	if (end - metric->path > 6 && !strcmp(end - 6, ".count"))
+		return 0;
+	return strstr(metric->path, "_ns") != NULL;
+}
+
+int metric_is_of_stalls(const struct metric *metric)
+{
+	return !strncmp(metric->name, "stall.", 6);
+}
+
+/* ---- values ---- */
+
+static const char *string_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+	return text ? text : "";
+}
+
+/* Why a path is null: its entry in not_measured, or that of what holds it. */
+static void say_why(struct reading *reading, const json_t *document, const char *path)
+{
+	const json_t *reasons = json_object_get(document, "not_measured");
+	char part[128];
+	snprintf(part, sizeof(part), "%s", path);
+	for (;;) {
+		const char *reason = json_string_value(json_object_get(reasons, part));
+		char *dot = strrchr(part, '.');
+		if (reason || !dot) {
+			snprintf(reading->why, sizeof(reading->why), "not measured: %.140s", reason ? reason : "the document does not have it");
+			return;
+		}
+		*dot = '\0';
+	}
+}
+
+static void take(struct reading *reading, const struct metric *metric, double value, int highest)
+{
+	if (!reading->known)
+		reading->value = value;
+	else if (metric->sums)
+		reading->value += value;
+	else if (highest ? value > reading->value : value < reading->value)
+		reading->value = value;
+	reading->known = 1;
+}
+
+struct walk {
+	const struct budget *budget;
+	const json_t *document;
+	int highest, unknown;
+	struct reading *reading;
+};
+
+/* A loop that made no whole turn has nothing to measure; another one beside it has. */
+static int is_idle(const json_t *loop)
+{
+	return json_is_null(json_object_get(loop, "iteration_ns"));
+}
+
+/* Walks the rest of `path` from `value`; `seen` is the path so far, with indexes. */
+static void walk_path(struct walk *walk, const json_t *value, const char *path, const char *seen)
+{
+	char part[64], full[160];
+	size_t length = strcspn(path, ".");
+	if (!*path) {
+		if (json_is_number(value)) {
+			take(walk->reading, walk->budget->row, json_number_value(value), walk->highest);
+			return;
+		}
+		if (!walk->unknown++)
+			say_why(walk->reading, walk->document, seen);
+		return;
+	}
+	const char *rest = path[length] ? path + length + 1 : path + length;
+	snprintf(part, sizeof(part), "%.*s", (int)(length < sizeof(part) ? length : sizeof(part) - 1), path);
+	if (strcmp(part, "*")) {
+		snprintf(full, sizeof(full), "%s%s%s", seen, *seen ? "." : "", part);
+		int indexed = strspn(part, "0123456789") == strlen(part);
+		walk_path(walk, indexed ? json_array_get(value, strtoul(part, NULL, 10)) : json_object_get(value, part), rest, full);
+		return;
+	}
+	for (size_t i = 0; i < json_array_size(value); i++) {
+		const json_t *item = json_array_get(value, i);
+		if (is_idle(item) && json_array_size(value) > 1)
+			continue;
+		snprintf(full, sizeof(full), "%s.%zu", seen, i);
+		walk_path(walk, item, rest, full);
+	}
+	if (!walk->reading->known && !walk->unknown++)
+		say_why(walk->reading, walk->document, seen);
+}
+
+/* ---- stalls ---- */
+
+static int is_unknown(const json_t *stall, const char *key)
+{
+	const char *text = string_of(stall, key);
+	return !*text || !strcmp(text, "unknown") || !strncmp(text, "not known", 9);
+}
+
+/* 1: matches, 0: does not, -1: what the filter asks for was not measured of this stall */
+static int matches(const struct where *where, const json_t *document, const json_t *loop, const json_t *stall)
+{
+	const struct { const char *key, *wanted; } exact[] = {
+		{ "rule", where->rule }, { "cause", where->cause }, { "phase", where->phase } };
+	const char *comm = string_of(loop, "comm"), *target = string_of(json_object_get(document, "target"), "comm");
+	int unknown = 0;
+	if (*where->comm && strcmp(comm, where->comm) && strcmp(target, where->comm))
+		return 0;
+	for (size_t i = 0; i < sizeof(exact) / sizeof(exact[0]); i++) {
+		if (!*exact[i].wanted || !strcmp(string_of(stall, exact[i].key), exact[i].wanted))
+			continue;
+		if (!is_unknown(stall, exact[i].key))
+			return 0;
+		unknown = 1;
+	}
+	if (*where->culprit && !strstr(string_of(stall, "culprit"), where->culprit)) {
+		if (!is_unknown(stall, "culprit"))
+			return 0;
+		unknown = 1;
+	}
+	return unknown ? -1 : 1;
+}
+
+static double number_of(const json_t *object, const char *key)
+{
+	return json_number_value(json_object_get(object, key));
+}
+
+static void read_stalls(struct reading *reading, const struct budget *budget, const json_t *document)
+{
+	const json_t *loop, *stall, *loops = json_object_get(document, "loops");
+	double count = 0, total = 0, longest = 0, kept = 0, all = 0;
+	unsigned unknown = 0;
+	size_t i, k;
+	json_array_foreach(loops, i, loop) {
+		const json_t *stalls = json_object_get(loop, "stalls");
+		all += number_of(loop, "stall_count");
+		kept += (double)json_array_size(stalls);
+		json_array_foreach(stalls, k, stall) {
+			int match = matches(&budget->where, document, loop, stall);
+			double ns = number_of(stall, "duration_ns");
+			unknown += match < 0;
+			if (match <= 0)
+				continue;
+			count++;
+			total += ns;
+			if (!reading->stall || ns > longest) {
+				reading->stall = stall;
+				longest = ns;
+			}
+		}
+	}
+	reading->known = 1;
+	const char *what = budget->row->name + strlen("stall.");
+	int whole = !budget->has_where; /* the loops' own figures know of stalls that are no longer listed */
+	if (!strcmp(what, "count"))
+		reading->value = whole ? all : count;
+	else
+		reading->value = !strcmp(what, "total") ? total : longest;
+	if (budget->has_where && unknown) {
+		reading->partial = 1;
+		snprintf(reading->why, sizeof(reading->why), "%u stalls are not known well enough for this filter", unknown);
+	} else if (kept < all) {
+		reading->partial = budget->has_where;
+		snprintf(reading->why, sizeof(reading->why), "only %.0f of %.0f stalls are listed", kept, all);
+	}
+}
+
+struct reading metric_read(const struct budget *budget, const json_t *document, int highest)
+{
+	struct reading reading = { 0 };
+	int stalls = metric_is_of_stalls(budget->row);
+	if (stalls)
+		read_stalls(&reading, budget, document);
+	if (stalls && (budget->has_where || !strcmp(budget->row->name, "stall.count")))
+		return reading;
+	const json_t *worst = reading.stall;
+	reading = (struct reading){ .stall = worst };
+	struct walk walk = { budget, document, highest, 0, &reading };
+	int is_short = strcmp(budget->row->name, budget->row->path) != 0;
+	walk_path(&walk, document, is_short ? budget->row->path : budget->metric, "");
+	if (walk.unknown && reading.known)
+		reading.partial = 1;
+	return reading;
+}
