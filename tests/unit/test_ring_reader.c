@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 
 #include "fake_ring.h"
+#include "ps_loop.h"
 #include "ring_find.h"
 #include "ring_reader.h"
 #include "sink.h"
@@ -658,12 +659,12 @@ struct run {
 	void *state;
 };
 
-static void run_open(struct run *run)
+static void run_open(struct run *run, pid_t pid)
 {
 	struct stream *stream;
 	assert_int_equal(stream_open(&stream), 0);
-	assert_int_equal(proc_open(&run->id, getpid()), 0);
-	assert_int_equal(symbols_open(&run->symbols, getpid()), 0);
+	assert_int_equal(proc_open(&run->id, pid), 0);
+	assert_int_equal(symbols_open(&run->symbols, pid), 0);
 	run->context = (struct source_context){
 		.options = &run->options, .stream = stream, .processes = &run->id, .symbols = &run->symbols, .process_count = 1,
 	};
@@ -698,7 +699,7 @@ TEST(the_source_tells_the_loop_before_its_first_record_and_names_functions_and_d
 	};
 	fake_put(&fake, &begin, sizeof(begin));
 	struct run run = { 0 };
-	run_open(&run);
+	run_open(&run, getpid());
 	run_drain(&run);
 	const struct ps_ev_loop *loop = next_sunk(NULL, PS_EV_LOOP);
 	const struct ps_ev_thread *thread = next_sunk(NULL, PS_EV_THREAD);
@@ -728,7 +729,7 @@ TEST(the_source_tells_loss_as_lost_records)
 {
 	struct fake_ring fake = fake_ring_make(SLOTS);
 	struct run run = { 0 };
-	run_open(&run);
+	run_open(&run, getpid());
 	run_drain(&run);
 	for (uint64_t i = 0; i < 1000; i++)
 		fake_iteration(&fake, fake_now(), i);
@@ -753,7 +754,7 @@ TEST(a_loop_that_stays_busy_is_sampled_by_its_system_call)
 	};
 	fake.header->created_ns = 0;
 	fake_put(&fake, &back, sizeof(back));
-	run_open(&run);
+	run_open(&run, getpid());
 	run_drain(&run);
 	assert_non_null(next_sunk(NULL, PS_EV_SAMPLE));
 	const struct ps_ev_sample *sample = next_sunk(NULL, PS_EV_SAMPLE);
@@ -774,12 +775,105 @@ TEST(a_loop_that_stays_busy_is_sampled_by_its_system_call)
 TEST(a_process_without_a_ring_says_so)
 {
 	struct run run = { 0 };
-	run_open(&run);
+	run_open(&run, getpid());
 	run_drain(&run);
 	const struct ps_ev_probe *probe = next_sunk(NULL, PS_EV_PROBE);
 	assert_non_null(probe);
 	assert_int_equal(probe->group, PS_PROBE_RING);
 	assert_int_equal(probe->state, PS_PROBE_STATE_OFF);
 	assert_int_not_equal(probe->reason, 0);
+	run_close(&run);
+}
+
+/* ---- the writer that there really is ---- */
+
+#define FIRINGS 50
+
+static unsigned fired;
+
+static void count_firing(void *arg)
+{
+	struct ps_timer **timer = arg;
+	if (++fired == FIRINGS)
+		ps_timer_stop(*timer);
+}
+
+static void say(int fd)
+{
+	assert_int_equal(write(fd, "", 1), 1);
+}
+
+static void hear(int fd)
+{
+	char byte;
+	assert_int_equal(read(fd, &byte, 1), 1);
+}
+
+/* Opens a loop, fires a timer FIRINGS times, closes the loop: each step when it is told to. */
+static void live(int told, int tell)
+{
+	struct ps_loop *loop;
+	struct ps_timer *timer;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (ps_loop_open(&loop, NULL) || ps_timer_open(loop, &timer, count_firing, &timer))
+		_exit(1);
+	say(tell);
+	hear(told);
+	ps_timer_start(timer, 1000000, 1000000);
+	ps_loop_run(loop, PS_RUN_DEFAULT);
+	say(tell);
+	hear(told);
+	ps_timer_close(timer);
+	ps_loop_run(loop, PS_RUN_DEFAULT);
+	if (ps_loop_close(loop))
+		_exit(2);
+	for (;;)
+		pause();
+}
+
+static size_t count_sunk(uint16_t event)
+{
+	size_t count = 0;
+	for (const void *at = NULL; (at = next_sunk(at, event));)
+		count++;
+	return count;
+}
+
+TEST(a_real_loop_is_read_whole_from_its_opening_to_its_end)
+{
+	int down[2], up[2];
+	struct run run = { 0 };
+	assert_int_equal(pipe(down), 0);
+	assert_int_equal(pipe(up), 0);
+	pid_t pid = fork();
+	if (!pid)
+		live(down[0], up[1]);
+	hear(up[0]);
+	run_open(&run, pid);
+	run_drain(&run);
+	assert_int_equal(count_sunk(PS_EV_LOOP), 1);
+	say(down[1]);
+	hear(up[0]);
+	run_drain(&run);
+	assert_int_equal(count_sunk(PS_EV_TIMER_FIRED), FIRINGS);
+	assert_int_equal(count_sunk(PS_EV_LOST), 0);
+	assert_true(count_sunk(PS_EV_ITERATION) >= FIRINGS);
+	assert_true(count_sunk(PS_EV_SYMBOL) >= 1);
+	int is_named = 0;
+	for (const struct ps_ev_frame *frame = NULL; (frame = next_sunk(frame, PS_EV_FRAME));)
+		is_named |= !strcmp(sunk_string(frame->name), "count_firing");
+	assert_true(is_named);
+	say(down[1]);
+	const struct timespec gap = { 0, 20000000 };
+	for (int i = 0; i < 500 && count_sunk(PS_EV_LOOP) < 2; i++) {
+		nanosleep(&gap, NULL);
+		run_drain(&run);
+	}
+	const struct ps_ev_loop *first = next_sunk(NULL, PS_EV_LOOP), *last = next_sunk(first, PS_EV_LOOP);
+	assert_non_null(last);
+	assert_true(last->flags & PS_LOOP_GONE);
+	assert_int_equal(last->h.tid, pid);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
 	run_close(&run);
 }
