@@ -34,6 +34,8 @@ int stream_symbol(struct stream *stream, uint32_t pid, uint64_t address, uint32_
 int stream_probe(struct stream *stream, enum ps_probe_group group, enum ps_probe_state state, const char *reason,
 		 uint64_t hits, uint64_t cost_ns);
 int stream_lost(struct stream *stream, enum ps_lost_source source, uint64_t count);
+/* The observation ends at end_ns: records put from now on are at most that late. */
+void stream_end(struct stream *stream, uint64_t end_ns);
 uint64_t stream_now(void); /* CLOCK_MONOTONIC, ns */
 /* Sorts and hands over definitions first, then records in time order; empties the stream. */
 int stream_flush(struct stream *stream, attach_sink_fn *sink, void *arg);

@@ -32,7 +32,9 @@ tracepoint:syscalls:sys_enter_epoll_wait /pid == ${w[0]} || pid == ${w[1]}/ { if
 tracepoint:syscalls:sys_exit_epoll_wait /(pid == ${w[0]} || pid == ${w[1]}) && @e[pid]/ { @polls[pid] = @polls[pid] + 1; @wait[pid] = @wait[pid] + (nsecs - @e[pid]); @x[pid] = nsecs; }
 interval:ms:100 { printf("S %llu %lld %lld %lld %lld %lld %lld\n", nsecs, @polls[${w[0]}], @busy[${w[0]}], @wait[${w[0]}], @polls[${w[1]}], @busy[${w[1]}], @wait[${w[1]}]); }
 BT
-"$bpftrace" -q "$T/count.bt" >"$T/count.txt" 2>"$T/bt.err" & pids+=($!)
+# bpftrace wants tracefs at its usual place: mounted in a namespace of its own, not on the machine
+unshare -m sh -c 'mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null; exec "$@"' sh \
+	"$bpftrace" -q "$T/count.bt" >"$T/count.txt" 2>"$T/bt.err" & pids+=($!)
 until_ok 20 grep -q '^S' "$T/count.txt" || fail "bpftrace: $(cat "$T/bt.err")"
 
 $PS record -d 5s -o "$T/n.psr" --follow "$master" 2>"$T/err" || fail "record: exit $?: $(cat "$T/err")"
