@@ -192,7 +192,7 @@ unsigned finding_recent(const struct model *model, const struct loop *loop, stru
 	uint64_t second = model->now_ns / 1000000000;
 	unsigned seconds = 0;
 	*sum = (struct slot){ 0 };
-	for (uint64_t back = 1; back <= FINDINGS_RATE_SECONDS && back <= second; back++) {
+	for (uint64_t back = 1; back <= FINDINGS_RATE_SECONDS && back < second; back++) {
 		const struct slot *slot = &loop->slots[(second - back) % MODEL_SLOTS];
 		if (slot->second != second - back)
 			continue;

@@ -106,13 +106,17 @@ static json_t *lost(const struct model *model)
 	return json_pack("{s:o, s:o}", "total", summary_number(model->lost_total), "by_source", by_source);
 }
 
-static json_t *probes(const struct model *model)
+static json_t *probes(struct summary_run *run)
 {
 	json_t *list = json_array();
 	for (unsigned i = 0; i < PS_PROBE_GROUP_COUNT; i++) {
-		const struct probe *probe = &model->probes[i];
+		const struct probe *probe = &run->model->probes[i];
 		if (probe->state == PS_PROBE_STATE_OFF && !*probe->reason)
 			continue;
+		if (probe->hits == PS_UNKNOWN)
+			json_object_set_new(run->not_measured, "probes.*.hits", json_string("this probe does not count its hits"));
+		if (probe->cost_ns == PS_UNKNOWN)
+			json_object_set_new(run->not_measured, "probes.*.cost_ns", json_string("this probe does not measure its cost"));
 		json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:o, s:o}", "group", probe_group_name(i), "state",
 						      probe_state_name(probe->state), "reason", summary_text(probe->reason),
 						      "hits", summary_number(probe->hits), "cost_ns",
@@ -210,7 +214,7 @@ json_t *summary_document(const struct model *model, const char *tool, uint32_t p
 	summary_put(document, "loops", loops(&run));
 	summary_put(document, "pools", summary_pools(&run));
 	summary_put(document, "findings", findings(model));
-	summary_put(document, "probes", probes(model));
+	summary_put(document, "probes", probes(&run));
 	summary_put(document, "not_measured", run.not_measured);
 	return document;
 }

@@ -147,14 +147,17 @@ static json_t *fd_of(const struct fd_stat *fd)
 			 summary_number(fd->written_bytes));
 }
 
-static json_t *fds(const struct loop *loop)
+static json_t *fds(struct summary_run *run, const struct loop *loop, const char *path)
 {
 	json_t *list = json_array();
 	const struct fd_stat **sorted = loop->fd_count ? malloc(loop->fd_count * sizeof(*sorted)) : NULL;
 	if (!sorted)
 		return list;
-	for (size_t i = 0; i < loop->fd_count; i++)
+	for (size_t i = 0; i < loop->fd_count; i++) {
 		sorted[i] = &loop->fds[i];
+		if (!loop->fds[i].lag) /* one reason for all of them */
+			summary_missing(run, path, "fds.*.lag_ns", PS_PROBE_READY);
+	}
 	qsort(sorted, loop->fd_count, sizeof(*sorted), by_number);
 	for (size_t i = 0; i < loop->fd_count && i < SUMMARY_ROWS; i++)
 		json_array_append_new(list, fd_of(sorted[i]));
@@ -263,7 +266,7 @@ json_t *summary_loop(struct summary_run *run, const struct loop *loop, size_t in
 	summary_put(object, "stall_total_ns", summary_number(loop->stall_total_ns + open_ns));
 	summary_put(object, "stall_max_ns", summary_number(loop->stall_max_ns > open_ns ? loop->stall_max_ns : open_ns));
 	summary_put(object, "stalls", stalls(run, loop, path));
-	summary_put(object, "fds", fds(loop));
+	summary_put(object, "fds", fds(run, loop, path));
 	if (!loop->fd_count)
 		summary_missing(run, path, "fds", PS_PROBE_READY);
 	summary_put(object, "timers", timers(run, loop, path));
