@@ -320,6 +320,10 @@ static void say_run_queue(struct line *line, const struct loop_own *loop, const 
 	say(line, "waiting for a CPU");
 	if (*stall->other_task)
 		say(line, ": cpu%u ran %s", loop->gather.other_cpu, stall->other_task);
+	if (stall->callback_fn) {
+		say(line, " <- ");
+		say_callback(line, stall, 0);
+	}
 }
 
 void stall_blame(const struct model_own *model, struct loop_own *loop, struct stall *stall)

@@ -20,11 +20,11 @@ done
 stalls='[s for l in d["loops"] for s in l["stalls"]]'
 culprits="' '.join(s['culprit'] or '' for s in $stalls)"
 holds "$T/computation.json" "3 <= len($stalls) <= 8 and 'scenario_computation' in $culprits"
-# on a busy machine a stall may be the host's: most of them are the scenario's
-holds "$T/computation.json" "sum(s['cause'] == 'cpu' for s in $stalls) * 2 > len($stalls)"
+# on a busy machine the loop also waits for a CPU in its callback, and that is told
+holds "$T/computation.json" "all(s['cause'] in ('cpu', 'run-queue') and s['callback']['name'] == 'scenario_computation' for s in $stalls)"
 holds "$T/sync-io.json" "3 <= len($stalls) <= 8 and 'scenario_sync_io' in $culprits"
 holds "$T/sync-io.json" "any(s['syscall'] and s['syscall']['name'] == 'read' for s in $stalls)"
-holds "$T/sync-io.json" "sum(s['cause'] == 'sync-io' for s in $stalls) * 2 > len($stalls)"
+holds "$T/sync-io.json" "any(s['cause'] == 'sync-io' for s in $stalls)"
 holds "$T/timer-storm.json" "len($stalls) >= 3 and 'scenario_timer_storm' in $culprits"
 holds "$T/timer-storm.json" "any(s['phase'] == 'timers' for s in $stalls)"
 holds "$T/pool-congestion.json" "any(f['id'] == 'PS011' for f in d['findings'])"
