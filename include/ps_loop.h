@@ -53,6 +53,8 @@ typedef void ps_done_fn(struct ps_work *work, int64_t result, void *arg);
 
 /* ---- loop ---- */
 
+/* DEFAULT: until nothing is left or stopped. ONCE: one iteration, which waits only if nothing was due before the poll;
+ * timers that the wait was for have fired when it returns. NOWAIT: one iteration without waiting. */
 enum ps_run_mode { PS_RUN_DEFAULT, PS_RUN_ONCE, PS_RUN_NOWAIT };
 
 struct ps_loop_options {

@@ -188,10 +188,10 @@ void io_dispatch(struct ps_loop *loop, const struct ready *ready, int count)
 	}
 }
 
-void io_pending(struct ps_loop *loop)
+int io_pending(struct ps_loop *loop)
 {
 	if (!loop->failed_fds)
-		return;
+		return 0;
 	loop->failed_fds = 0;
 	probe_phase_now(loop, PS_PHASE_PENDING);
 	for (uint32_t fd = 0; fd < loop->slot_count; fd++) {
@@ -201,6 +201,7 @@ void io_pending(struct ps_loop *loop)
 		slot->wanted_failed = 0;
 		dispatch_slot(loop, (int)fd, slot->generation, PS_ERROR);
 	}
+	return 1;
 }
 
 int io_reset(struct ps_loop *loop)

@@ -129,14 +129,14 @@ static void begin_iteration(struct ps_loop *loop)
 	callback_end(loop); /* ticks queued outside of any callback */
 }
 
-static void iterate(struct ps_loop *loop, int may_wait)
+static void iterate(struct ps_loop *loop, enum ps_run_mode mode)
 {
 	begin_iteration(loop);
-	timers_run(loop);
-	io_pending(loop);
+	int ran = timers_run(loop);
+	ran |= io_pending(loop);
 	hooks_run(loop, HOOK_IDLE);
 	hooks_run(loop, HOOK_PREPARE);
-	poll(loop, may_wait);
+	poll(loop, mode == PS_RUN_DEFAULT || (mode == PS_RUN_ONCE && !ran));
 	check(loop);
 	handles_finish(loop);
 }
@@ -166,7 +166,7 @@ int ps_loop_run(struct ps_loop *loop, enum ps_run_mode mode)
 	atomic_store(&loop->asleep, 0);
 	loop->busy_since_ns = clock_now(&loop->clock);
 	while (has_work(loop) && !atomic_load_explicit(&loop->stop, memory_order_relaxed)) {
-		iterate(loop, mode != PS_RUN_NOWAIT);
+		iterate(loop, mode);
 		if (mode != PS_RUN_DEFAULT || loop->error)
 			break;
 	}

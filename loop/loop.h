@@ -101,7 +101,7 @@ void io_detach(struct ps_io *io);             /* silent from here on, out of the
 uint32_t io_generation(const struct ps_io *io);
 void io_flush(struct ps_loop *loop);          /* tells the poller what has changed */
 void io_dispatch(struct ps_loop *loop, const struct ready *ready, int count);
-void io_pending(struct ps_loop *loop);        /* phase: what could not be told at once */
+int io_pending(struct ps_loop *loop);         /* phase: what could not be told at once; 1: something was */
 int io_reset(struct ps_loop *loop);           /* a fresh poller with the same interests */
 void io_close_table(struct ps_loop *loop);
 
@@ -139,7 +139,7 @@ struct heap {
 	uint32_t count, room;
 };
 
-void timers_run(struct ps_loop *loop);
+int timers_run(struct ps_loop *loop);  /* 1: something was due */
 uint64_t timers_next_due(const struct ps_loop *loop); /* PS_UNKNOWN = none */
 uint32_t timers_overdue(const struct ps_loop *loop);
 

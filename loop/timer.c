@@ -198,13 +198,13 @@ static uint64_t next_due(uint64_t due_ns, uint64_t repeat_ns, uint64_t now_ns)
 	return add_saturated(due_ns + missed * repeat_ns, repeat_ns);
 }
 
-void timers_run(struct ps_loop *loop)
+int timers_run(struct ps_loop *loop)
 {
 	struct heap *heap = &loop->heap;
 	uint64_t first_later = loop->timer_order + 1;
 
 	if (!heap->count || heap->nodes[0].due_ns > loop->now_ns)
-		return;
+		return 0;
 	probe_phase(loop, PS_PHASE_TIMERS, loop->clock.last_ns);
 	while (heap->count && heap->nodes[0].due_ns <= loop->now_ns && heap->nodes[0].order < first_later) {
 		struct ps_timer *timer = heap->nodes[0].timer;
@@ -221,6 +221,7 @@ void timers_run(struct ps_loop *loop)
 		timer->fn(timer->handle.arg);
 		callback_end(loop);
 	}
+	return 1;
 }
 
 uint64_t timers_next_due(const struct ps_loop *loop)
