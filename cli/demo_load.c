@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define CLIENTS 12
-#define THINK_NS (12 * 1000 * 1000ull)
+#define THINK_NS (12 * 1000 * 1000ull)  /* on average */
 #define RETRY_NS (200 * 1000 * 1000ull)
 
 struct client {
@@ -21,9 +21,17 @@ struct client {
 	struct ps_stream *stream;  /* NULL = not connected */
 	struct ps_timer *timer;    /* the next request, or the next try */
 	uint16_t port;
+	uint32_t dice;
 };
 
 static const char request[] = "GET / HTTP/1.1\r\nHost: demo\r\n\r\n";
+
+/* Uneven thinking keeps the clients from falling into step, which one stall would teach them. */
+static uint64_t think_ns(struct client *client)
+{
+	client->dice = client->dice * 1664525u + 1013904223u;
+	return THINK_NS / 2 + (client->dice >> 16) * THINK_NS / 65536;
+}
 
 static void hang_up(struct client *client)
 {
@@ -39,7 +47,7 @@ static void on_answer(struct ps_stream *stream, const void *data, ssize_t bytes,
 	if (bytes <= 0)
 		hang_up(client);
 	else
-		ps_timer_start(client->timer, THINK_NS, 0);
+		ps_timer_start(client->timer, think_ns(client), 0);
 }
 
 static void on_connected(struct ps_stream *stream, int status, void *arg)
@@ -74,7 +82,7 @@ static void *run_load(void *arg)
 	if (ps_loop_open(&loop, &options))
 		return NULL;
 	for (int i = 0; i < CLIENTS; i++) {
-		clients[i] = (struct client){ .loop = loop, .port = port };
+		clients[i] = (struct client){ .loop = loop, .port = port, .dice = (uint32_t)i };
 		if (!ps_timer_open(loop, &clients[i].timer, next_request, &clients[i]))
 			ps_timer_start(clients[i].timer, (uint64_t)i * THINK_NS / CLIENTS, 0);
 	}
