@@ -210,4 +210,4 @@ uninstall:
 clean:
 	rm -rf $(B)
 
--include $(shell find $(B) -name '*.d' -not -path '$(B)/asan/*' -not -path '$(B)/tsan/*' -not -path '$(B)/fuzz/*' 2>/dev/null)
+-include $(shell find $(B) -type f -name '*.d' -not -path '$(B)/peers/*' -not -path '$(B)/asan/*' -not -path '$(B)/tsan/*' -not -path '$(B)/fuzz/*' 2>/dev/null)
