@@ -36,14 +36,14 @@ static int load(enum bpf_prog_type type, struct bpf_prog_load_opts *opts)
 
 static int load_plain(enum bpf_prog_type type)
 {
-	LIBBPF_OPTS(bpf_prog_load_opts, opts);
+	struct bpf_prog_load_opts opts = { .sz = sizeof(opts) };
 	return load(type, &opts);
 }
 
 /* A program that is bound to a kernel type: tracepoint, function or iterator. */
 static int load_typed(enum bpf_attach_type attach, const char *target, const char **step)
 {
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = attach);
+	struct bpf_prog_load_opts opts = { .sz = sizeof(opts), .expected_attach_type = attach };
 	*step = "find its target in the kernel's BTF";
 	int id = libbpf_find_vmlinux_btf_id(target, attach);
 	if (id <= 0)

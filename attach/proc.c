@@ -37,7 +37,9 @@ static void path_of(char *out, size_t room, pid_t pid, pid_t tid, const char *na
 /* A process that goes answers ENOENT or ESRCH, depending on when. */
 static int gone_or(int error)
 {
-	return error == ENOENT || error == ESRCH ? -ESRCH : -error;
+	if (error == ENOENT || error == ESRCH)
+		return -ESRCH;
+	return error > 0 ? -error : -EIO;
 }
 
 static ssize_t read_all(int fd, char *out, size_t room)
@@ -306,7 +308,7 @@ static int put_process(const struct proc_id *id, struct stream *stream)
 {
 	struct proc_stat stat;
 	struct proc_runtime runtime;
-	char exe[4096], cmdline[CMDLINE_BYTES];
+	char exe[4096] = "", cmdline[CMDLINE_BYTES] = "";
 	int err = proc_read_stat(id->pid, 0, &stat);
 	if (err)
 		return err;
@@ -336,7 +338,7 @@ int proc_describe(const struct proc_id *id, struct stream *stream)
 	int err = put_process(id, stream);
 	if (err)
 		return err;
-	pid_t *tids = malloc(PROC_TASKS_MAX * sizeof(*tids));
+	pid_t *tids = calloc(PROC_TASKS_MAX, sizeof(*tids));
 	if (!tids)
 		return -ENOMEM;
 	int count = proc_tasks(id->pid, tids, PROC_TASKS_MAX);

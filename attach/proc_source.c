@@ -221,7 +221,8 @@ static void look_at_loop(struct proc_source *source, struct loop_thread *loop)
 	if (loop->has_ring || proc_read_syscall(loop->pid, loop->tid, &call))
 		return;
 	int is_away = call.number != PROC_SYSCALL_RUNNING && !proc_poller(&call, &poller_fd, &fds);
-	int is_same = loop->same_since_ns && !memcmp(&call, &loop->call, sizeof(call));
+	int is_same = loop->same_since_ns && call.number == loop->call.number &&
+		      !memcmp(call.args, loop->call.args, sizeof(call.args));
 	if (!is_away || !is_same)
 		loop->same_since_ns = is_away ? now : 0;
 	else if (now - loop->same_since_ns >= source->stall_ns / 2)

@@ -147,7 +147,7 @@ static int ends_life(const struct ps_record *record)
 
 static void note_fd(struct ring_names *names, const struct ps_record *record)
 {
-	uint32_t generation;
+	uint32_t generation = 0;
 	int32_t fd = fd_of(record, &generation);
 	struct life *life = life_of(names, fd);
 	if (!life)
