@@ -230,6 +230,23 @@ static void print_pool(struct line *line, const json_t *pool)
 	}
 }
 
+/* Prints what stands in the line and `text`, broken at spaces; further lines are indented. */
+static void say_wrapped(struct line *line, const char *text, int indent)
+{
+	while (*text) {
+		size_t word = strcspn(text, " ");
+		char piece[512];
+		snprintf(piece, sizeof(piece), "%.*s", (int)(word < sizeof(piece) ? word : sizeof(piece) - 1), text);
+		if (line->length && text_width(line->text) + text_width(piece) > COLUMNS && text_width(line->text) > indent) {
+			line_end(line);
+			say(line, "%*s", indent, "");
+		}
+		say(line, "%s ", piece);
+		text += word + (text[word] == ' ');
+	}
+	line_end(line);
+}
+
 static void print_findings(struct line *line, const json_t *findings)
 {
 	static const struct { const char *name, *word; } words[] = { { "crit", "CRIT" }, { "warn", "WARN" }, { "note", "note" } };
@@ -242,10 +259,10 @@ static void print_findings(struct line *line, const json_t *findings)
 		const char *word = "", *severity = text_of(finding, "severity", "");
 		for (size_t k = 0; k < 3; k++)
 			word = strcmp(words[k].name, severity) ? word : words[k].word;
-		say(line, "  %s %s %s", word, text_of(finding, "id", ""), text_of(finding, "title", ""));
-		line_end(line);
-		say(line, "             try: %s", text_of(finding, "advice", ""));
-		line_end(line);
+		say(line, "  %s %s ", word, text_of(finding, "id", ""));
+		say_wrapped(line, text_of(finding, "title", ""), 13);
+		say(line, "             try: ");
+		say_wrapped(line, text_of(finding, "advice", ""), 18);
 	}
 }
 
