@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "family.h"
 #include "proc.h"
 #include "source.h"
 
@@ -77,21 +78,35 @@ static int open_process(struct attach *attach, pid_t pid, char *message, size_t 
 }
 
 /* Opens what is there of many; a single target must be there. */
-static int open_processes(struct attach *attach, const struct attach_options *options, char *message, size_t room)
+static int open_each(struct attach *attach, const pid_t *pids, size_t count, char *message, size_t room)
 {
 	int err = -EINVAL;
 
 	say(message, room, "no process was named");
-	attach->processes = calloc(options->pid_count + 1, sizeof(*attach->processes));
-	attach->symbols = calloc(options->pid_count + 1, sizeof(*attach->symbols));
+	attach->processes = calloc(count + 1, sizeof(*attach->processes));
+	attach->symbols = calloc(count + 1, sizeof(*attach->symbols));
 	if (!attach->processes || !attach->symbols)
 		return -ENOMEM;
-	for (size_t i = 0; i < options->pid_count; i++) {
-		err = open_process(attach, options->pids[i], message, room);
+	for (size_t i = 0; i < count; i++) {
+		err = open_process(attach, pids[i], message, room);
 		if (err == -ENOMEM)
 			return err;
 	}
 	return attach->process_count ? 0 : err;
+}
+
+static int open_processes(struct attach *attach, const struct attach_options *options, char *message, size_t room)
+{
+	pid_t *family;
+
+	if (!options->follow)
+		return open_each(attach, options->pids, options->pid_count, message, room);
+	int count = family_find(&family, options->pids, options->pid_count);
+	if (count < 0)
+		return count;
+	int err = open_each(attach, family, count, message, room);
+	free(family);
+	return err;
 }
 
 static int add_loops(struct attach *attach, pid_t pid)
@@ -115,27 +130,6 @@ static int add_loops(struct attach *attach, pid_t pid)
 	return count;
 }
 
-static int put_loops(struct attach *attach)
-{
-	int rings = !(attach->options.without >> PS_PROBE_RING & 1), err = 0;
-	uint64_t now = stream_now();
-
-	for (size_t i = 0; i < attach->loop_count && !err; i++) {
-		const struct loop_found *found = &attach->loops[i];
-		struct ps_ev_loop loop = {
-			.h = { now, found->tid, PS_EV_LOOP, sizeof(loop) },
-			.pid = found->pid,
-			.poller_fd = found->poller_fd,
-			.backend = found->backend,
-		};
-
-		/* the recorder of an instrumented loop speaks for itself */
-		if (!rings || !found->has_ring)
-			err = stream_put(attach->stream, &loop.h);
-	}
-	return err;
-}
-
 static int find_loops(struct attach *attach, char *message, size_t room)
 {
 	int denied = 0;
@@ -148,7 +142,7 @@ static int find_loops(struct attach *attach, char *message, size_t room)
 			return count;
 	}
 	if (attach->loop_count)
-		return put_loops(attach);
+		return 0;
 	pid_t pid = attach->processes[0].pid;
 	if (denied) {
 		say(message, room, "process %d belongs to another user: run as root", (int)pid);
@@ -178,6 +172,9 @@ static int open_sources(struct attach *attach, char *message, size_t room)
 
 	for (size_t i = 0; i < SOURCES; i++)
 		opened += !sources[i]->open(&attach->states[i], &context);
+	/* the first source declares loops itself: their time begins when its probes are ready */
+	for (size_t i = 0; i < attach->loop_count && !attach->states[0]; i++)
+		stream_loop(attach->stream, &attach->options, &attach->loops[i]);
 	if (opened)
 		return 0;
 	say(message, room, "nothing can be seen of process %d here: run as root, and see 'pollscope doctor'",

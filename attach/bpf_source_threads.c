@@ -197,6 +197,7 @@ void bpf_threads_seed(struct bpf_source *source)
 	for (size_t i = 0; i < source->context.loop_count; i++) {
 		const struct loop_found *found = &source->context.loops[i];
 
+		source->put_failed += !!stream_loop(source->context.stream, source->context.options, found);
 		if (found->tid && found->backend && found->backend != PS_BACKEND_IO_URING)
 			seed(source, found);
 	}

@@ -36,6 +36,8 @@ int stream_probe(struct stream *stream, enum ps_probe_group group, enum ps_probe
 int stream_lost(struct stream *stream, enum ps_lost_source source, uint64_t count);
 /* The observation ends at end_ns: records put from now on are at most that late. */
 void stream_end(struct stream *stream, uint64_t end_ns);
+/* LOOP of what was found, unless its own recorder tells it; said once, by source_bpf where it works, else by the session. */
+int stream_loop(struct stream *stream, const struct attach_options *options, const struct loop_found *found);
 uint64_t stream_now(void); /* CLOCK_MONOTONIC, ns */
 /* Sorts and hands over definitions first, then records in time order; empties the stream. */
 int stream_flush(struct stream *stream, attach_sink_fn *sink, void *arg);
@@ -87,7 +89,7 @@ struct source_context {
 struct source {
 	const char *name;
 	uint32_t groups;               /* bits of enum ps_probe_group that it speaks for */
-	/* Puts PROBE and what it alone knows (the session has put LOOP for context->loops without a recorder); 0 when it works at least in part, -errno with its PROBE reasons put otherwise. */
+	/* Puts PROBE and what it alone knows; 0 when it works at least in part, -errno with its PROBE reasons put otherwise. */
 	int (*open)(void **state, const struct source_context *context);
 	int (*drain)(void *state);
 	void (*close)(void *state);    /* last drain included */

@@ -241,6 +241,21 @@ int stream_lost(struct stream *stream, enum ps_lost_source source, uint64_t coun
 	return count ? stream_put(stream, &lost.h) : 0;
 }
 
+int stream_loop(struct stream *stream, const struct attach_options *options, const struct loop_found *found)
+{
+	const struct ps_ev_loop loop = {
+		.h = { stream_now(), found->tid, PS_EV_LOOP, sizeof(loop) },
+		.pid = found->pid,
+		.poller_fd = found->poller_fd,
+		.backend = found->backend,
+	};
+
+	/* the recorder of an instrumented loop speaks for itself */
+	if (found->has_ring && !(options->without >> PS_PROBE_RING & 1))
+		return 0;
+	return stream_put(stream, &loop.h);
+}
+
 /* Merges the runs [low, middle) and [middle, high) of `from` into `to`; equal times keep their order. */
 static void merge_runs(struct place *to, const struct place *from, size_t low, size_t middle, size_t high)
 {

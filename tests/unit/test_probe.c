@@ -523,7 +523,7 @@ TEST(a_spin_under_way_at_attach_is_told_from_the_attach_on)
 	struct child child = start_child();
 
 	ask(&child, POLLS, 1);
-	tell(&child, SPIN, 700);
+	tell(&child, SPIN, 1500);
 	struct timespec pause = { 0, 20 * MS };
 	nanosleep(&pause, NULL);
 	uint64_t before = stream_now();
@@ -547,7 +547,7 @@ TEST(a_sleep_under_way_at_attach_is_told_with_its_call)
 	struct child child = start_child();
 
 	ask(&child, POLLS, 1);
-	tell(&child, SLEEP, 700);
+	tell(&child, SLEEP, 1500);
 	struct timespec pause = { 0, 20 * MS };
 	nanosleep(&pause, NULL);
 	struct attach *attach = opened(&child, NULL);
