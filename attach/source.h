@@ -34,8 +34,6 @@ int stream_symbol(struct stream *stream, uint32_t pid, uint64_t address, uint32_
 int stream_probe(struct stream *stream, enum ps_probe_group group, enum ps_probe_state state, const char *reason,
 		 uint64_t hits, uint64_t cost_ns);
 int stream_lost(struct stream *stream, enum ps_lost_source source, uint64_t count);
-/* The observation ends at end_ns: records put from now on are at most that late. */
-void stream_end(struct stream *stream, uint64_t end_ns);
 /* LOOP of what was found, unless its own recorder tells it; said once, by source_bpf where it works, else by the session. */
 int stream_loop(struct stream *stream, const struct attach_options *options, const struct loop_found *found);
 uint64_t stream_now(void); /* CLOCK_MONOTONIC, ns */

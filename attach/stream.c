@@ -42,7 +42,6 @@ struct stream {
 	struct place *places, *spare;  /* of the records; both have place_room entries */
 	size_t place_count, place_room;
 	uint64_t refused;
-	uint64_t end_ns;               /* no record is later; 0 = open */
 };
 
 uint64_t stream_now(void)
@@ -119,17 +118,6 @@ static int reserve_place(struct stream *stream)
 	return 0;
 }
 
-void stream_end(struct stream *stream, uint64_t end_ns)
-{
-	stream->end_ns = end_ns;
-}
-
-/* What a session says while it closes belongs to its last moment, not to the time that closing takes. */
-static uint64_t within(const struct stream *stream, uint64_t ts)
-{
-	return stream->end_ns && ts > stream->end_ns ? stream->end_ns : ts;
-}
-
 int stream_put(struct stream *stream, const struct ps_record *record)
 {
 	if (record->size < sizeof(*record) || record->size % 8)
@@ -141,9 +129,7 @@ int stream_put(struct stream *stream, const struct ps_record *record)
 	if (!at)
 		return -ENOMEM;
 	memcpy(at, record, record->size);
-	uint64_t ts = within(stream, record->ts);
-	((struct ps_record *)at)->ts = ts;
-	stream->places[stream->place_count++] = (struct place){ ts, at - stream->records.data };
+	stream->places[stream->place_count++] = (struct place){ record->ts, at - stream->records.data };
 	return 0;
 }
 
@@ -155,7 +141,7 @@ static int define(struct stream *stream, struct ps_record *head, size_t bytes, c
 
 	if (!at)
 		return -ENOMEM;
-	head->ts = within(stream, stream_now());
+	head->ts = stream_now();
 	head->size = bytes + padded;
 	memcpy(at, head, bytes);
 	memset(at + bytes, 0, padded);
