@@ -140,6 +140,16 @@ void frame_classify(struct frame_own *frame)
 			}
 }
 
+unsigned stack_rule(const struct stack *stack)
+{
+	for (uint32_t i = 0; i < stack->count; i++) {
+		unsigned rule = ((const struct frame_own *)stack->frames[i])->rule;
+		if (rule)
+			return rule;
+	}
+	return RULE_UNKNOWN;
+}
+
 /* ---- how the time was spent ---- */
 
 static void set_shares(struct stall *stall, uint64_t on_cpu, uint64_t runnable, uint64_t blocked, int estimated)
@@ -286,34 +296,22 @@ static enum stall_cause decide_cause(const struct gather *gather, const struct s
 
 /* ---- rule ---- */
 
-static int votes(enum stall_cause cause, unsigned kind)
+/* The rule that at least half of the samples tell of that show how the time was spent. */
+static enum stall_rule rule_of_frames(const struct gather *gather, enum stall_cause cause)
 {
-	return cause == CAUSE_CPU || cause == CAUSE_GC ? kind == PS_SAMPLE_CPU : kind != PS_SAMPLE_CPU;
-}
-
-/* The rule that at least half of the voting samples tell of, by their innermost frame that tells any. */
-static enum stall_rule rule_of_frames(const struct stall *stall)
-{
-	uint32_t by_rule[RULE_COUNT] = { 0 }, all = 0;
-	for (uint32_t i = 0; i < stall->stack_count; i++) {
-		const struct stall_stack *row = &stall->stacks[i];
-		unsigned rule = RULE_UNKNOWN;
-		if (!votes(stall->cause, row->kind))
-			continue;
-		for (uint32_t k = 0; k < row->stack->count && !rule; k++)
-			rule = ((const struct frame_own *)row->stack->frames[k])->rule;
-		by_rule[rule] += row->count;
-		all += row->count;
-	}
+	const uint32_t *votes = cause == CAUSE_CPU || cause == CAUSE_GC ? gather->cpu_votes : gather->off_votes;
+	uint32_t all = 0;
+	for (unsigned rule = RULE_UNKNOWN; rule < RULE_COUNT; rule++)
+		all += votes[rule];
 	for (unsigned rule = RULE_UNKNOWN + 1; rule < RULE_COUNT; rule++)
-		if (by_rule[rule] && by_rule[rule] * 2 >= all)
+		if (votes[rule] && votes[rule] * 2 >= all)
 			return rule;
 	return RULE_UNKNOWN;
 }
 
 static enum stall_rule decide_rule(const struct gather *gather, const struct stall *stall)
 {
-	enum stall_rule told = rule_of_frames(stall);
+	enum stall_rule told = rule_of_frames(gather, stall->cause);
 	switch (stall->cause) {
 	case CAUSE_GC:
 		return RULE_GC;

@@ -108,7 +108,7 @@ static int is_plumbing(const struct frame *frame)
 
 static int is_named(const struct frame *frame)
 {
-	return *frame->name && frame->kind != PS_FRAME_KERNEL;
+	return *frame->name && *frame->name != '[' && frame->kind != PS_FRAME_KERNEL;
 }
 
 /* Two frames that a reader would call the same. */
@@ -160,40 +160,56 @@ static int kind_counts(const struct stall *stall, unsigned kind)
 	return stall->cause == CAUSE_UNKNOWN || on_cpu == (kind == PS_SAMPLE_CPU);
 }
 
-/* The frame to blame by rule: the most telling name over all stacks (they are sorted by count). */
-static struct blame blame_by_rule(const struct stall *stall)
+/* proposes a frame of a stack, or NULL */
+typedef const struct frame *pick_fn(const struct stack *stack, unsigned rule);
+
+static const struct frame *pick_blamed(const struct stack *stack, unsigned rule)
+{
+	return blamed(stack);
+}
+
+static const struct frame *pick(const struct stall *stall, uint32_t at, pick_fn *choose)
+{
+	const struct stall_stack *row = &stall->stacks[at];
+	return kind_counts(stall, row->kind) ? choose(row->stack, stall->rule) : NULL;
+}
+
+/*
+ * Every stack proposes a frame; the one that most samples propose is to blame.
+ * By rule, a more telling name wins over a more frequent one.
+ */
+static struct blame elect(const struct stall *stall, pick_fn *choose, int by_rule)
 {
 	struct blame best = { NULL, NULL };
+	uint32_t best_count = 0;
+	unsigned best_telling = 0;
 	for (uint32_t i = 0; i < stall->stack_count; i++) {
-		const struct stall_stack *row = &stall->stacks[i];
-		const struct frame *frame = kind_counts(stall, row->kind) ? telling(row->stack, stall->rule) : NULL;
-		if (frame && (!best.inner ||
-			      ((const struct frame_own *)frame)->telling < ((const struct frame_own *)best.inner)->telling))
-			best = (struct blame){ frame, row->stack };
+		const struct frame *frame = pick(stall, i, choose);
+		if (!frame)
+			continue;
+		unsigned told = by_rule ? ((const struct frame_own *)frame)->telling : 0;
+		uint32_t count = 0;
+		for (uint32_t k = 0; k < stall->stack_count; k++) {
+			const struct frame *other = pick(stall, k, choose);
+			count += other && same_place(frame, other) ? stall->stacks[k].count : 0;
+		}
+		if (!best.inner || told < best_telling || (told == best_telling && count > best_count)) {
+			best = (struct blame){ frame, stall->stacks[i].stack };
+			best_count = count;
+			best_telling = told;
+		}
 	}
 	return best;
 }
 
-/* The innermost frame that most samples share. */
+static struct blame blame_by_rule(const struct stall *stall)
+{
+	return elect(stall, telling, 1);
+}
+
 static struct blame blame_by_count(const struct stall *stall)
 {
-	struct blame best = { NULL, NULL };
-	uint32_t best_count = 0;
-	for (uint32_t i = 0; i < stall->stack_count; i++) {
-		const struct frame *frame = kind_counts(stall, stall->stacks[i].kind) ? blamed(stall->stacks[i].stack) : NULL;
-		uint32_t count = 0;
-		if (!frame)
-			continue;
-		for (uint32_t k = i; k < stall->stack_count; k++) {
-			const struct frame *other = kind_counts(stall, stall->stacks[k].kind) ? blamed(stall->stacks[k].stack) : NULL;
-			count += other && same_place(frame, other) ? stall->stacks[k].count : 0;
-		}
-		if (count > best_count) {
-			best = (struct blame){ frame, stall->stacks[i].stack };
-			best_count = count;
-		}
-	}
-	return best;
+	return elect(stall, pick_blamed, 0);
 }
 
 /* ---- the outer half ---- */

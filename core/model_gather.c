@@ -48,13 +48,20 @@ static int call_row(struct gather *gather, int32_t syscall, const char *path)
 	return (int)gather->call_count++;
 }
 
+static uint64_t shape(const struct stack *stack)
+{
+	return ((const struct stack_own *)stack)->shape;
+}
+
 static void add_stack(struct gather *gather, const struct stack *stack, unsigned kind)
 {
 	if (!stack)
 		return;
+	uint32_t *votes = kind == PS_SAMPLE_CPU ? gather->cpu_votes : gather->off_votes;
+	votes[stack_rule(stack)]++;
 	for (uint32_t i = 0; i < gather->stack_count; i++) {
 		struct stall_stack *row = &gather->stacks[i];
-		if (row->stack == stack && row->kind == kind) {
+		if (row->kind == kind && shape(row->stack) == shape(stack)) {
 			row->count++;
 			return;
 		}

@@ -140,6 +140,24 @@ void on_frame(struct model_own *model, const void *record)
 	keep(model, &model->names->frames, told->id, kept);
 }
 
+static uint64_t mix(uint64_t hash, const char *text)
+{
+	for (; *text; text++)
+		hash = (hash ^ (unsigned char)*text) * 0x100000001b3ull; /* FNV-1a */
+	return (hash ^ 0xff) * 0x100000001b3ull;
+}
+
+static uint64_t shape_of(const struct stack *stack)
+{
+	uint64_t hash = 0xcbf29ce484222325ull;
+	for (uint32_t i = 0; i < stack->count; i++) {
+		const struct frame *frame = stack->frames[i];
+		hash = mix(hash, *frame->name ? frame->name : frame->module);
+		hash = mix(hash, frame->file) ^ frame->kind;
+	}
+	return hash;
+}
+
 void on_stack(struct model_own *model, const void *record)
 {
 	const struct ps_ev_stack *told = record;
@@ -153,11 +171,12 @@ void on_stack(struct model_own *model, const void *record)
 	const struct stack *before = names_stack(model->names, told->id);
 	if (!told->id || (before && before->count == count && !memcmp(before->frames, frames, count * sizeof(*frames))))
 		return;
-	struct stack *stack = arena_take(model, sizeof(*stack) + count * sizeof(*frames));
+	struct stack_own *stack = arena_take(model, sizeof(*stack) + count * sizeof(*frames));
 	if (!stack)
 		return;
-	*stack = (struct stack){ count, (const struct frame **)(stack + 1) };
-	memcpy(stack->frames, frames, count * sizeof(*frames));
+	*stack = (struct stack_own){ .pub = { count, (const struct frame **)(stack + 1) } };
+	memcpy(stack->pub.frames, frames, count * sizeof(*frames));
+	stack->shape = shape_of(&stack->pub);
 	keep(model, &model->names->stacks, told->id, stack);
 }
 

@@ -71,6 +71,11 @@ struct frame_own {
 	uint8_t plumbing;     /* of the runtime: never the outer half of a culprit */
 };
 
+struct stack_own {
+	struct stack pub;
+	uint64_t shape;       /* of its functions: stacks that differ only in places inside them are the same */
+};
+
 struct arena_chunk;
 
 /* Definitions never change once made, so a clone shares them. */
@@ -89,6 +94,7 @@ const struct stack *names_stack(const struct names *names, uint32_t id);
 
 /* What the name of a frame tells; fills the private part. */
 void frame_classify(struct frame_own *frame);
+unsigned stack_rule(const struct stack *stack); /* enum stall_rule of its innermost frame that tells one */
 
 /* ---- who ---- */
 
@@ -150,6 +156,7 @@ struct gather {
 	uint32_t callback_kind;
 	int32_t callback_fd;
 	struct cpu_time cpu_first, cpu_last; /* seen inside the slice */
+	uint32_t cpu_votes[RULE_COUNT], off_votes[RULE_COUNT]; /* samples by the rule that their stack tells of */
 	struct stall_stack stacks[MODEL_STALL_STACKS];
 	uint32_t stack_count;
 };

@@ -89,7 +89,12 @@ static struct stall *stall_open(struct model_own *model, struct loop_own *loop)
 static int by_count(const void *a, const void *b)
 {
 	const struct stall_stack *x = a, *y = b;
-	return x->count < y->count ? 1 : x->count > y->count ? -1 : 0;
+	const struct stack_own *s = (const struct stack_own *)x->stack, *t = (const struct stack_own *)y->stack;
+	if (x->count != y->count)
+		return x->count < y->count ? 1 : -1;
+	if (s->pub.count != t->pub.count) /* a longer chain tells more */
+		return s->pub.count < t->pub.count ? 1 : -1;
+	return s->shape < t->shape ? -1 : s->shape > t->shape;
 }
 
 static int longest_phase(const struct loop_own *loop, uint64_t now_ns)

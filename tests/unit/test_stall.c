@@ -189,6 +189,67 @@ TEST(the_most_frequent_stack_comes_first_and_one_seen_once_makes_room)
 	model_close(model);
 }
 
+TEST(stacks_that_differ_only_inside_their_functions_are_one)
+{
+	struct model *model = busy_model();
+	frame(model, 1, "outer");
+	for (uint32_t i = 2; i < 40; i++) {
+		frame(model, i, "hot");
+		APPLY(model, FRAME, ps_ev_frame, 0, 0, .id = i, .name = 10006, .kind = PS_FRAME_NATIVE, .offset = i);
+		stack(model, i, i, 1);
+		cpu_sample(model, 1030 + i, TID, i);
+	}
+	const struct stall *stall = closed(model, 1110);
+	assert_int_equal(stall->stack_count, 1);
+	assert_int_equal(stall->stacks[0].count, 38);
+	model_close(model);
+}
+
+TEST(samples_whose_stacks_found_no_room_still_vote_for_the_rule)
+{
+	struct model *model = busy_model();
+	frame(model, 1, "sha512_block_data_order");
+	for (uint32_t i = 2; i < 100; i++) {
+		char name[16];
+		snprintf(name, sizeof(name), "f%u", i);
+		frame(model, i, name);
+		if (i % 3)
+			stack(model, i, 1, i);
+		else
+			stack(model, i, i);
+		cpu_sample(model, 1020, TID, i);
+	}
+	frame(model, 200, "plain");
+	for (uint32_t i = 0; i < 20; i++) {
+		char name[16];
+		snprintf(name, sizeof(name), "g%u", i);
+		frame(model, 300 + i, name);
+		stack(model, 300 + i, 300 + i);
+		cpu_sample(model, 1030, TID, 300 + i);
+	}
+	enter_sums(model, 1110, 100, 0, 0);
+	assert_int_equal(last_stall(model)->rule, RULE_CRYPTO);
+	model_close(model);
+}
+
+TEST(a_name_seen_once_does_not_beat_one_that_tells_as_much_and_was_seen_often)
+{
+	struct model *model = busy_model();
+	frame(model, 1, "node::crypto::PBKDF2Traits::EncodeOutput(int)");
+	frame(model, 2, "HMAC_Final");
+	frame(model, 3, "PKCS5_PBKDF2_HMAC");
+	frame_at(model, 4, "[jit]", "", "", 0, PS_FRAME_JIT);
+	stack(model, 1, 1, 4);
+	stack(model, 2, 2, 3, 4);
+	stack(model, 3, 3, 4);
+	cpu_sample(model, 1020, TID, 1);
+	cpu_sample(model, 1030, TID, 2);
+	cpu_sample(model, 1040, TID, 3);
+	enter_sums(model, 1110, 100, 0, 0);
+	assert_string_equal(last_stall(model)->culprit, "PKCS5_PBKDF2_HMAC");
+	model_close(model);
+}
+
 TEST(the_sums_of_the_kernel_are_exact_and_win)
 {
 	struct model *model = busy_model();
