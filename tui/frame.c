@@ -24,7 +24,7 @@ static void add_target(const struct view *view, struct line *line, int wide)
 	}
 	line_add(line, 0, STYLE_BOLD, "%.24s[%u]", process->comm, process->pid);
 	if (wide && *process->cmdline)
-		line_add(line, 6, STYLE_NORMAL, "\"%.40s\"", process->cmdline);
+		line_add(line, 9, STYLE_NORMAL, "\"%.40s\"", process->cmdline);
 	if (*process->runtime)
 		line_add(line, 4, STYLE_NORMAL, "%.16s%s%.16s%s", process->runtime, *process->version ? " " : "",
 			 process->version, process->flags & PS_PROCESS_STRIPPED ? " (stripped)" : "");

@@ -111,7 +111,7 @@ int sheet_collect(const struct view *view, const struct sheet *sheet, struct she
 		if (!filter_shows(&state->filter, view, sheet->columns, rows[i]))
 			continue;
 		uint64_t key = sort->key ? sort->key(view, rows[i]) : text_key(view, sort, rows[i]);
-		state->rows[state->shown++] = (struct sheet_row){ rows[i], key, sheet->identity(rows[i]) };
+		state->rows[state->shown++] = (struct sheet_row){ rows[i], key, sheet->identity(view, rows[i]) };
 	}
 	free(rows);
 	if (state->shown)

@@ -34,7 +34,7 @@ struct sheet {
 	int sort;                      /* column at first */
 	/* Fills at most `room` rows, returns how many there are. */
 	size_t (*rows)(const struct view *view, const void **rows, size_t room);
-	uint64_t (*identity)(const void *row);        /* never 0 */
+	uint64_t (*identity)(const struct view *view, const void *row);        /* never 0 */
 	enum grid_style (*style)(const struct view *view, const void *row); /* NULL = normal */
 	void (*empty)(const struct view *view, char *out, size_t room); /* said when there is no row */
 };

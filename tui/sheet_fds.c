@@ -20,7 +20,7 @@ static size_t list_fds(const struct view *view, const void **rows, size_t room)
 	return count;
 }
 
-static uint64_t identify(const void *row)
+static uint64_t identify(const struct view *view, const void *row)
 {
 	const struct fd_stat *fd = row;
 	return ((uint64_t)(uint32_t)fd->fd << 32 | fd->generation) + 1;

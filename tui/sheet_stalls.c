@@ -14,7 +14,7 @@ static size_t list_stalls(const struct view *view, const void **rows, size_t roo
 	return model->stall_count;
 }
 
-static uint64_t identify(const void *row)
+static uint64_t identify(const struct view *view, const void *row)
 {
 	const struct stall *stall = row;
 	return stall->id;

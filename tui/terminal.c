@@ -225,6 +225,7 @@ static void set_modes(void)
 	curs_set(0);
 	tcgetattr(STDIN_FILENO, &saved.during);
 	saved.during.c_iflag &= ~(tcflag_t)(IXON | IXOFF); /* ^S is a key */
+	saved.during.c_lflag |= NOFLSH; /* else ^Z and ^C throw away what their handlers write to restore the screen */
 	tcsetattr(STDIN_FILENO, TCSANOW, &saved.during);
 	def_prog_mode();
 }
@@ -363,6 +364,18 @@ static void put_row(const struct grid *grid, int y)
 	}
 }
 
+/* ncurses ignores ^Z while it writes; a blocked signal is not ignored but waits */
+static void refresh_and_keep_stop(void)
+{
+	sigset_t stop, before;
+
+	sigemptyset(&stop);
+	sigaddset(&stop, SIGTSTP);
+	sigprocmask(SIG_BLOCK, &stop, &before);
+	refresh();
+	sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
 void terminal_redraw(void)
 {
 	terminal.redraw = 1;
@@ -390,5 +403,5 @@ void terminal_show(const struct grid *grid)
 			put_row(grid, y);
 	memcpy(shown->cells, grid->cells, (size_t)grid->columns * (size_t)grid->rows * sizeof(*grid->cells));
 	terminal.redraw = 0;
-	refresh();
+	refresh_and_keep_stop();
 }

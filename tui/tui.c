@@ -17,7 +17,8 @@
 #define LEAST_ROWS 8
 
 const struct screen *const screens[] = {
-	&screen_overview, &screen_stalls, NULL,
+	&screen_overview, &screen_stalls, &screen_phases, &screen_pool, &screen_timers,
+	&screen_fds, &screen_diagnosis, &screen_probes, NULL,
 };
 
 int tui_open(struct tui **tui, const struct tui_options *options)

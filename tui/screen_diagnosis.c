@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Diagnosis: the active findings with their evidence and what to try; Enter leads to the stall that shows it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "list.h"
+#include "state.h"
+#include "text.h"
+
+static size_t list_findings(const struct view *view, const void **rows, size_t room)
+{
+	for (size_t i = 0; i < view->finding_count && i < room; i++)
+		rows[i] = &view->findings[i];
+	return view->finding_count;
+}
+
+/* a finding is known by its rule and loop: FNV-1a over the id, then the thread */
+static uint64_t identify(const struct view *view, const void *row)
+{
+	const struct finding *finding = row;
+	uint64_t key = 14695981039346656037ull;
+	for (const char *at = finding->id; *at; at++)
+		key = (key ^ (unsigned char)*at) * 1099511628211ull;
+	key = (key ^ finding->tid) * 1099511628211ull;
+	return key ? key : 1;
+}
+
+static enum grid_style style_finding(const struct view *view, const void *row)
+{
+	const struct finding *finding = row;
+	return severity_style(finding->severity);
+}
+
+static void say_none(const struct view *view, char *out, size_t room)
+{
+	snprintf(out, room, "%s", view->verdict == -1 ? "nothing found" : "nothing found yet");
+}
+
+static uint64_t key_severity(const struct view *view, const void *row)
+{
+	const struct finding *finding = row;
+	return (uint64_t)finding->severity;
+}
+
+static void print_severity(const struct view *view, const void *row, char *out, size_t room)
+{
+	const struct finding *finding = row;
+	snprintf(out, room, "%s", severity_name(finding->severity));
+}
+
+static void print_id(const struct view *view, const void *row, char *out, size_t room)
+{
+	const struct finding *finding = row;
+	snprintf(out, room, "%s", finding->id);
+}
+
+static void print_title(const struct view *view, const void *row, char *out, size_t room)
+{
+	const struct finding *finding = row;
+	snprintf(out, room, "%s", finding->title);
+}
+
+static const struct column columns[] = {
+	{ .name = "severity", .title = "SEV", .width = 5, .note = "CRIT, WARN or note", .key = key_severity,
+	  .print = print_severity },
+	{ .name = "id", .title = "ID", .width = 6, .note = "the rule, as in docs/findings.md", .print = print_id },
+	{ .name = "finding", .title = "FINDING", .least = 20, .note = "what was found in the last minute", .print = print_title },
+	{ .name = NULL },
+};
+
+static const struct sheet sheet = {
+	.columns = columns,
+	.rows = list_findings,
+	.identity = identify,
+	.style = style_finding,
+	.empty = say_none,
+};
+
+static void print_evidence(const struct evidence *evidence, char *out, size_t room)
+{
+	char text[24];
+	switch (evidence->unit) {
+	case EVIDENCE_NS: snprintf(out, room, "%s", cell_duration(text, evidence->value, "")); break;
+	case EVIDENCE_COUNT: snprintf(out, room, "%s", cell_count(text, evidence->value)); break;
+	case EVIDENCE_PERCENT:
+		snprintf(out, room, "%s", evidence->value == PS_UNKNOWN ? "n/a" : cell_percent(text, (double)evidence->value, ""));
+		break;
+	case EVIDENCE_TEXT: snprintf(out, room, "%s", evidence->text); break;
+	}
+}
+
+static void draw_finding(const struct view *view, struct area area, const struct finding *finding)
+{
+	struct list list = { view, area_head(view, area, finding->id, "evidence"), 0, 0 };
+
+	list_line(&list, severity_style(finding->severity), "%s", finding->title);
+	for (uint32_t i = 0; i < finding->evidence_count && i < 6; i++) {
+		char value[128], name[32];
+		print_evidence(&finding->evidence[i], value, sizeof(value));
+		snprintf(name, sizeof(name), "%.24s", finding->evidence[i].name);
+		list_line(&list, STYLE_NORMAL, "%-24s %s", name, value);
+	}
+	if (finding->advice && *finding->advice)
+		list_line(&list, STYLE_BOLD, "try: %s", finding->advice);
+}
+
+static void draw(struct view *view, struct tui *tui, struct area area)
+{
+	struct sheet_state *state = &tui->sheets[tui->screen];
+	const struct finding *finding = sheet_selected(state);
+	int below = area.rows >= 16 && finding ? 10 : 0;
+
+	sheet_draw(view, area_top(&area, area.rows - below), &sheet, state);
+	if (below)
+		draw_finding(view, area, finding);
+}
+
+static void badge(const struct view *view, char *out, size_t room)
+{
+	unsigned worse = 0;
+	for (size_t i = 0; i < view->finding_count; i++)
+		worse += view->findings[i].severity > SEVERITY_NOTE;
+	if (view->finding_count)
+		snprintf(out, room, "%zu%s", view->finding_count, worse ? "!" : "");
+}
+
+static int enter(const struct view *view, struct tui *tui, const void *row)
+{
+	const struct finding *finding = row;
+	if (!finding->stall_id || !model_stall(view->model, finding->stall_id))
+		return 0;
+	tui_show_stall(tui, finding->stall_id);
+	return 1;
+}
+
+const struct screen screen_diagnosis = {
+	.digit = 8,
+	.name = "Diagnosis",
+	.brief = "Diag",
+	.note = "what is wrong now, the evidence, and what to try",
+	.sheet = &sheet,
+	.draw = draw,
+	.badge = badge,
+	.enter = enter,
+	.enter_name = "Enter evidence",
+};

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Probes: what this tool looks through, what does not work and why, what was lost and what looking costs. */
+#include <stdio.h>
+
+#include "schema.h"
+#include "state.h"
+#include "text.h"
+
+#define BELOW_ROWS 5
+
+static size_t list_probes(const struct view *view, const void **rows, size_t room)
+{
+	for (size_t i = 0; i < PS_PROBE_GROUP_COUNT && i < room; i++)
+		rows[i] = &view->model->probes[i];
+	return PS_PROBE_GROUP_COUNT;
+}
+
+/* a probe group is its place; probes know their group only once they have spoken */
+static unsigned group_of(const struct view *view, const void *row)
+{
+	return (unsigned)((const struct probe *)row - view->model->probes);
+}
+
+static uint64_t identify(const struct view *view, const void *row)
+{
+	return (uint64_t)group_of(view, row) + 1;
+}
+
+static enum grid_style style_probe(const struct view *view, const void *row)
+{
+	const struct probe *probe = row;
+	if (probe->state == PS_PROBE_STATE_MISSING || probe->state == PS_PROBE_STATE_DETACHED)
+		return STYLE_WARN;
+	return probe->state == PS_PROBE_STATE_OFF ? STYLE_DIM : STYLE_NORMAL;
+}
+
+static void say_none(const struct view *view, char *out, size_t room)
+{
+	snprintf(out, room, "no probes");
+}
+
+static uint64_t key_group(const struct view *view, const void *row)
+{
+	return group_of(view, row);
+}
+
+static void print_group(const struct view *view, const void *row, char *out, size_t room)
+{
+	snprintf(out, room, "%s", probe_group_name(group_of(view, row)));
+}
+
+static void print_state(const struct view *view, const void *row, char *out, size_t room)
+{
+	const struct probe *probe = row;
+	snprintf(out, room, "%s", probe_state_name(probe->state));
+}
+
+static uint64_t key_hits(const struct view *view, const void *row)
+{
+	const struct probe *probe = row;
+	return probe->state == PS_PROBE_STATE_OFF ? PS_UNKNOWN : probe->hits;
+}
+
+static void print_hits(const struct view *view, const void *row, char *out, size_t room)
+{
+	const struct probe *probe = row;
+	char text[24];
+	snprintf(out, room, "%s", probe->state == PS_PROBE_STATE_OFF ? "-" : cell_count(text, probe->hits));
+}
+
+static uint64_t key_cost(const struct view *view, const void *row)
+{
+	const struct probe *probe = row;
+	int counted = probe->hits && probe->hits != PS_UNKNOWN && probe->cost_ns != PS_UNKNOWN;
+	return counted ? probe->cost_ns / probe->hits : PS_UNKNOWN;
+}
+
+static void print_cost(const struct view *view, const void *row, char *out, size_t room)
+{
+	const struct probe *probe = row;
+	char text[24];
+	snprintf(out, room, "%s",
+		 probe->state == PS_PROBE_STATE_OFF ? "-" : cell_duration(text, key_cost(view, row), ""));
+}
+
+static void print_reason(const struct view *view, const void *row, char *out, size_t room)
+{
+	const struct probe *probe = row;
+	snprintf(out, room, "%s", probe->reason ? probe->reason : "");
+}
+
+static const struct column columns[] = {
+	{ .name = "probe", .title = "PROBE", .width = 9, .ascending = 1, .note = "group of probes; each may be missing alone",
+	  .key = key_group, .print = print_group },
+	{ .name = "state", .title = "STATE", .width = 9, .note = "on, fallback (a weaker way), missing, detached, off",
+	  .print = print_state },
+	{ .name = "hits", .title = "HITS", .width = 7, .right = 1, .priority = 2, .note = "how often it was hit so far",
+	  .key = key_hits, .print = print_hits },
+	{ .name = "cost", .title = "PER HIT", .width = 8, .right = 1, .priority = 1, .unit = DURATION,
+	  .note = "what a hit costs the target", .key = key_cost, .print = print_cost },
+	{ .name = "reason", .title = "HOW, OR WHY NOT AND WHAT MENDS IT", .least = 10,
+	  .note = "how it works, or why it does not", .print = print_reason },
+	{ .name = NULL },
+};
+
+static const struct sheet sheet = {
+	.columns = columns,
+	.rows = list_probes,
+	.identity = identify,
+	.style = style_probe,
+	.empty = say_none,
+};
+
+static void draw_cost(const struct view *view, struct area area)
+{
+	const struct model *model = view->model;
+	double cpu = rates_own_cpu(view->rates);
+	char all[24], text[24];
+	int x = 1;
+
+	area = area_head(view, area, "LOSS AND COST", "");
+	x += area_print(view, area, x, 0, model->lost_total ? STYLE_CRIT : STYLE_NORMAL, "lost %s events:",
+			cell_count(all, model->lost_total));
+	for (unsigned source = 0; source < PS_LOST_SOURCE_COUNT; source++)
+		x += area_print(view, area, x, 0, STYLE_NORMAL, "  %s %s", lost_source_name(source),
+				cell_count(text, model->lost[source]));
+	area_print(view, area, 1, 1, STYLE_NORMAL, "received %s events, malformed %s, unknown %s", cell_count(all, model->events),
+		   cell_count(text, model->malformed), cell_count((char[24]){ 0 }, model->unknown));
+	area_print(view, area, 1, 2, STYLE_NORMAL, "own CPU so far %s, now %s of 1 cpu, memory %s",
+		   cell_duration(all, model->own_cpu_ns, ""), cell_percent(text, cpu < 0 ? -1 : cpu * 100, ""),
+		   cell_bytes((char[24]){ 0 }, model->own_rss_bytes));
+}
+
+static void draw(struct view *view, struct tui *tui, struct area area)
+{
+	int below = area.rows >= 16 ? BELOW_ROWS : 0;
+	sheet_draw(view, area_top(&area, area.rows - below), &sheet, &tui->sheets[tui->screen]);
+	if (below)
+		draw_cost(view, area);
+}
+
+const struct screen screen_probes = {
+	.digit = 9,
+	.name = "Probes",
+	.brief = "Probe",
+	.note = "what is looked through, what is missing and why, what was lost, what it costs",
+	.sheet = &sheet,
+	.draw = draw,
+};
