@@ -8,6 +8,7 @@ need_root
 node=$(program node) || skip "node is not installed"
 
 start_node() {
+	rm -f "$T/port" # of the one before
 	"$node" tests/data/blocking_server.js "$1" >"$T/port" 2>"$T/node.err" & pids+=($!)
 	until_ok 10 test -s "$T/port" || fail "node did not start: $(cat "$T/node.err")"
 	pid=${pids[-1]}

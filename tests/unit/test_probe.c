@@ -29,6 +29,7 @@ struct command {
 	uint64_t order, amount;
 };
 
+void spin_on_purpose(uint64_t ns); /* not static: its name is looked for */
 __attribute__((noinline)) void spin_on_purpose(uint64_t ns)
 {
 	volatile uint64_t sum = 0;

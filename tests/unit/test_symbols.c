@@ -51,6 +51,7 @@ static const struct ps_ev_frame *frame_of(uint64_t address, int is_return)
 	return &frames[id];
 }
 
+void a_function_of_this_program(void); /* not static: its name is looked for */
 __attribute__((noinline)) void a_function_of_this_program(void)
 {
 	__asm__ volatile("nop; nop; nop; nop" ::: "memory");

@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# What watching costs the target: requests/s, and the server's CPU time per
+# request, of a saturated node hello server with the tool and without it,
+# alternating in one run; beside it strace -c and a bpftrace script of equal
+# content. Prints JSON: ratios with/without (1 = free), median, least, most.
+# The CPU ratio is the steadier one on a shared machine.
+#   PAIRS=8 SECONDS_EACH=2 tests/bench/attach_cost.sh
+. tests/lib.sh
+need_root
+node=$(program node) || skip "node is not installed"
+wrk=$(program wrk) || skip "wrk is not installed"
+pairs=${PAIRS:-8} each=${SECONDS_EACH:-2}
+
+port=$(free_port)
+"$node" -e "require('http').createServer((q, s) => s.end('hello')).listen($port, '127.0.0.1')" & pids+=($!)
+target=$!
+serves() { curl -s "http://127.0.0.1:$port/"; }
+until_ok 10 serves || fail "node does not serve"
+load() { "$wrk" -t1 -c64 -d"$1"s "http://127.0.0.1:$port/"; }
+load 1 >/dev/null
+
+ticks() { awk '{ print $14 + $15 }' "/proc/$target/stat"; }
+# prints: requests/s, CPU ticks per request
+measure() {
+	local before after
+	before=$(ticks)
+	load "$each" >"$T/wrk.out"
+	after=$(ticks)
+	awk -v t=$((after - before)) '/requests in/ { n = $1 } /Requests\/sec/ { r = $2 } END { print r, t / n }' "$T/wrk.out"
+}
+
+watch_pollscope() { exec "$PS" record --force -o /dev/null "$target"; }
+watch_strace() { exec strace -c -f -o /dev/null -p "$target"; }
+watch_bpftrace() {
+	cat >"$T/equal.bt" <<BT
+tracepoint:syscalls:sys_enter_epoll_pwait /pid == $target/ { @busy[tid] = hist(nsecs - @back[tid]); @in[tid] = nsecs; }
+tracepoint:syscalls:sys_exit_epoll_pwait /pid == $target/ { @wait[tid] = hist(nsecs - @in[tid]); @back[tid] = nsecs; }
+tracepoint:sched:sched_switch /args->prev_pid == $target/ { @off[args->prev_pid] = nsecs; }
+tracepoint:sched:sched_switch /args->next_pid == $target && @off[args->next_pid]/ { @offcpu = hist(nsecs - @off[args->next_pid]); }
+BT
+	exec unshare -m sh -c 'mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null; exec "$@"' sh bpftrace -q "$T/equal.bt"
+}
+
+bench() {
+	local i tool
+	: >"$T/$1"
+	for i in $(seq "$pairs"); do
+		set -- "$1" $(measure)
+		"watch_$1" >"$T/$1.out" 2>&1 & tool=$!
+		pids+=("$tool")
+		sleep 1.5 # until it has attached
+		kill -0 "$tool" 2>/dev/null || fail "$1 ended: $(head -c 300 "$T/$1.out")"
+		echo "$2 $3 $(measure)" >>"$T/$1"
+		kill -INT "$tool"
+		wait "$tool" 2>/dev/null
+	done
+}
+
+tools=(pollscope)
+for tool in bpftrace strace; do program "$tool" >/dev/null && tools+=("$tool"); done
+for tool in "${tools[@]}"; do bench "$tool"; done
+python3 - "$T" "${tools[@]}" <<'PY'
+import json, statistics, sys
+out = {}
+for tool in sys.argv[2:]:
+    rows = [list(map(float, line.split())) for line in open(f'{sys.argv[1]}/{tool}')]
+    sides = {'requests': [r[2] / r[0] for r in rows], 'cpu_per_request': [r[1] / r[3] for r in rows]}
+    out[tool] = {k: {'median': round(statistics.median(v), 3), 'min': round(min(v), 3), 'max': round(max(v), 3), 'pairs': len(v)}
+                 for k, v in sides.items()}
+print(json.dumps(out, indent=1))
+PY
