@@ -252,6 +252,10 @@ TEST(work_that_was_in_flight_at_a_fork_is_cancelled_in_the_child_and_its_pool_st
 	int64_t lost = 1, fresh = 0;
 	int status;
 
+#ifdef __SANITIZE_THREAD__
+	SKIP("ThreadSanitizer starts no threads in a forked child");
+#endif
+
 	ok(ps_work_submit(loop, NULL, wait_long, keep_result, &lost));
 	assert_int_equal(ps_loop_run(loop, PS_RUN_NOWAIT), 1);
 	pid_t child = fork();
