@@ -64,7 +64,8 @@ SKELS      := $(patsubst bpf/%.bpf.c,$(B)/bpf/%.skel.h,$(wildcard bpf/*.bpf.c))
 TOOL       := $(B)/pollscope
 LIB        := $(B)/libpollscope-loop.a
 UNIT_SRC   := $(sort $(wildcard tests/unit/test_*.c tests/loop/test_*.c))
-UNIT_BINS  := $(patsubst tests/%.c,$(B)/tests/%,$(UNIT_SRC))
+KQUEUE_BINS:= $(if $(filter Linux,$(shell uname -s)),$(patsubst tests/%.c,$(B)/tests/%_kqueue,$(wildcard tests/loop/test_*.c)))
+UNIT_BINS  := $(patsubst tests/%.c,$(B)/tests/%,$(UNIT_SRC)) $(KQUEUE_BINS)
 PROGRAMS   := $(patsubst tests/programs/%.c,$(B)/tests/programs/%,$(wildcard tests/programs/*.c))
 BENCHES    := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,$(wildcard tests/bench/*.c))
 FUZZERS    := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/*.c))
@@ -139,6 +140,15 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/tests/test.o $(TUI_OBJS) $(ATTACH_OB
 $(B)/tests/loop/%: $(B)/tests/loop/%.o $(B)/tests/test.o $(LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(BASE) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS_loop)
+# the same tests on kqueue: its backend is linked first, over a shim that is kqueue(2) on Linux
+$(B)/tests/kqueue/backend.o: loop/backend_kqueue.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE) $(INC_loop) -isystem tests/kqueue -MMD -MP -c -o $@ $<
+$(B)/tests/kqueue/libshim.so: tests/kqueue/shim.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE) -isystem tests/kqueue -fPIC -shared -o $@ $<
+$(B)/tests/loop/%_kqueue: $(B)/tests/loop/%.o $(B)/tests/test.o $(B)/tests/kqueue/backend.o $(LIB) $(B)/tests/kqueue/libshim.so
+	$(Q)$(CC) $(BASE) $(LDFLAGS) -o $@ $(filter-out %.so,$^) -L$(B)/tests/kqueue -lshim -Wl,-rpath,'$$ORIGIN/../kqueue' -lcmocka $(LIBS_loop)
 $(B)/tests/programs/%: $(B)/tests/programs/%.o $(LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(BASE) $(LDFLAGS) -o $@ $^ $(LIBS_loop)

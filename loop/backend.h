@@ -30,7 +30,7 @@ struct backend {
 	int (*wait)(struct poller *poller, struct ready *ready, int room, int64_t timeout_ns);
 	void (*wake)(struct poller *poller);
 	int (*fd)(const struct poller *poller);   /* -1: none */
-	int (*reset)(struct poller *poller);      /* an empty set of its own, under the same descriptor */
+	int (*reset)(struct poller *poller);      /* an empty set of its own; fd() may be another */
 	void (*close)(struct poller *poller);     /* NULL is fine */
 	uint64_t (*now)(void *poller);            /* NULL: real time */
 };

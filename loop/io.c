@@ -210,6 +210,7 @@ int io_reset(struct ps_loop *loop)
 
 	loop->rebuild = 0;
 	loop->fds = 0;
+	loop->recorder_options.poller_fd = loop->backend->fd(loop->poller);
 	for (uint32_t fd = 0; !err && fd < loop->slot_count; fd++) {
 		loop->slots[fd].events = 0;
 		if (loop->slots[fd].watchers)

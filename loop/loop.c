@@ -330,6 +330,7 @@ int ps_loop_fork(struct ps_loop *loop)
 		recorder_open(&loop->memory, &loop->recorder_options);
 	loop->recorder = loop->memory.recorder;
 	atomic_store(&loop->senders, 0);
+	loop->error = 0;
 	loop->pid = (uint32_t)getpid();
 	works_cancel_lost(loop);
 	return 0;

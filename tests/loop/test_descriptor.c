@@ -288,10 +288,10 @@ TEST(more_ready_descriptors_than_room_are_served_fairly)
 		fds[i] = ready_fd();
 		watch(i, fds[i], count_call, PS_READABLE);
 	}
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 6; i++) /* a wait may bring as few as 512 */
 		ps_loop_run(loop, PS_RUN_NOWAIT);
 	for (int i = 0; i < N; i++) {
-		assert_in_range(calls[i], 1, 2);
+		assert_in_range(calls[i], 1, 3);
 		ok(ps_io_close(ios[i]));
 		close(fds[i]);
 	}

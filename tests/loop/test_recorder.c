@@ -172,18 +172,21 @@ static uint64_t ring_head(int fd)
 }
 
 /* In the child: the old ring must stay as it is, the loop must work, a new ring must have the next generation. */
-static int use_loop_in_child(struct ps_loop *loop, int poller_fd)
+static int use_loop_in_child(struct ps_loop *loop)
 {
 	struct ps_loop_info info = { .size = sizeof(info) };
 	struct ps_timer *timer;
 	int ran = 0, old = dup(loop->memory.fd);
 	uint64_t head = ring_head(old);
 
-	if (ps_immediate(loop, count, &ran) || ps_loop_run(loop, PS_RUN_NOWAIT) < 0 || ran != 1)
-		return 1; /* before ps_loop_fork: works, silently */
+	if (ps_immediate(loop, count, &ran))
+		return 1;
+	ps_loop_run(loop, PS_RUN_NOWAIT); /* too early: a kqueue is gone, an epoll is the parent's */
+	if (ran != 1)
+		return 1;
 	if (ring_head(old) != head)
 		return 2;
-	if (ps_loop_fork(loop) || ps_loop_fd(loop) != poller_fd)
+	if (ps_loop_fork(loop))
 		return 3;
 	if (ps_timer_open(loop, &timer, count, &ran) || ps_timer_start(timer, 1, 0) ||
 	    ps_loop_run(loop, PS_RUN_ONCE) < 0 || ran != 2)
@@ -216,7 +219,7 @@ TEST(a_child_gets_a_generation_of_its_own_and_leaves_the_parents_ring_and_poller
 	uint64_t head = ring_head(loop->memory.fd);
 	pid_t child = fork();
 	if (!child)
-		_exit(use_loop_in_child(loop, ps_loop_fd(loop)));
+		_exit(use_loop_in_child(loop));
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);
 	assert_int_equal(ring_head(loop->memory.fd), head);
