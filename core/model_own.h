@@ -8,7 +8,8 @@
  *   model_names.c    strings, frames, stacks, symbols
  *   model_who.c      processes, threads, loops
  *   model_poll.c     waits, busy slices, iterations, phases, seconds
- *   model_handle.c   callbacks, descriptors, timers, drains
+ *   model_handle.c   callbacks, descriptors
+ *   model_timer.c    timers, drains of ticks and immediates, gauges
  *   model_pool.c     the thread pool
  *   model_gather.c   evidence of the busy slice that goes on
  *   model_stall.c    slices that became stalls
@@ -264,6 +265,9 @@ void callback_end(struct model_own *model, struct loop_own *loop, uint64_t ts);
 void callbacks_name(struct model_own *model, uint32_t pid, uint64_t address, const struct frame *frame);
 void fds_sweep(struct model_own *model, struct loop_own *loop, uint64_t now_ns);
 void fds_held_up(struct model_own *model, struct loop_own *loop, uint64_t wait_ns, int32_t ready);
+/* Something was to be served at `since_ns` and is served now: counts it when this slice, or the last stall, held it up. */
+void held_in_slice(struct loop_own *loop, uint64_t since_ns, uint64_t ts, uint64_t *held);
+struct stall *held_by_stall(struct model_own *model, struct loop_own *loop, uint64_t since_ns); /* NULL = it was not */
 
 /* model_pool.c */
 void pool_account(struct pool_own *pool, uint64_t to_ns);
