@@ -19,7 +19,10 @@ static void add_target(const struct view *view, struct line *line, int wide)
 {
 	const struct process *process = view->process;
 	if (!process) {
-		line_add(line, 1, STYLE_BOLD, "no target seen yet");
+		if (view->loop)
+			line_add(line, 0, STYLE_BOLD, "process %u", view->loop->pid);
+		else
+			line_add(line, 1, STYLE_BOLD, "no target seen yet");
 		return;
 	}
 	line_add(line, 0, STYLE_BOLD, "%.24s[%u]", process->comm, process->pid);
@@ -137,6 +140,15 @@ static void draw_trust(const struct view *view, struct area area)
 	line_draw(view, area, 1, 0, &line);
 }
 
+/* does the host take the row's first key for itself? */
+static int is_taken(const struct tui_host_key *host, const struct key *row)
+{
+	for (; host && host->key; host++)
+		if (host->first && host->key == row->codes[0])
+			return 1;
+	return 0;
+}
+
 static void add_keys(const struct view *view, const struct tui *tui, struct line *line)
 {
 	const struct screen *screen = screens[tui->screen];
@@ -146,13 +158,14 @@ static void add_keys(const struct view *view, const struct tui *tui, struct line
 		const char *brief = keys[i].brief;
 		if (keys[i].codes[0] == '\n' && screen->enter_name)
 			brief = screen->enter_name;
-		if (*brief && (keys[i].codes[0] != '\n' || screen->enter))
+		if (*brief && !is_taken(host, &keys[i]) && (keys[i].codes[0] != '\n' || screen->enter))
 			line_add(line, keys[i].priority, STYLE_KEY, "%s", brief);
 	}
 	for (; host && host->key; host++) {
 		char key[16];
 		keys_print(host->key, key);
-		line_add(line, 2, STYLE_KEY, "%s %s", key, host->name);
+		if (*host->name)
+			line_add(line, 2, STYLE_KEY, "%s %s", key, host->name);
 	}
 }
 

@@ -431,7 +431,9 @@ void keys_print(int code, char out[16])
 {
 	static const struct { int code; const char *name; } named[] = {
 		{ ' ', "Space" }, { '\n', "Enter" }, { '\t', "Tab" }, { KEY_ESCAPE, "Esc" },
-		{ KEY_LEFT, "Left" }, { KEY_RIGHT, "Right" }, { KEY_IC, "Ins" }, { KEY_DC, "Del" },
+		{ KEY_LEFT, "Left" }, { KEY_RIGHT, "Right" }, { KEY_UP, "Up" }, { KEY_DOWN, "Down" },
+		{ KEY_HOME, "Home" }, { KEY_END, "End" }, { KEY_PPAGE, "PgUp" }, { KEY_NPAGE, "PgDn" },
+		{ KEY_IC, "Ins" }, { KEY_DC, "Del" }, { KEY_BACKSPACE, "Backspace" },
 	};
 
 	for (size_t i = 0; i < sizeof(named) / sizeof(*named); i++) {

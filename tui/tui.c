@@ -140,7 +140,7 @@ static void choose(struct tui *tui, struct view *view)
 		size_t index = choose_loop(tui, model);
 		view->loop = model->loops[index];
 		view->loop_number = index + 1;
-		view->process = view->loop->process;
+		view->process = view->loop->process && view->loop->process->pid ? view->loop->process : NULL;
 		view->pool = find_pool(model, view->loop->pid);
 	} else if (model->process_count) {
 		view->process = model->processes[0];

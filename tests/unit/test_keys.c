@@ -556,7 +556,8 @@ TEST(keys_of_the_host_are_shown_and_pressed)
 {
 	static const struct tui_host_key host[] = {
 		{ 's', "scenario", "the next scenario of the demo", press_host }, { KEY_RIGHT, "step", "a step", press_host },
-		{ 'q', "never", "the dashboard's own key wins", press_host }, { 0 },
+		{ 'q', "never", "the dashboard's own key wins", press_host },
+		{ ' ', "play", "goes before the dashboard's own", press_host, .first = 1 }, { 0 },
 	};
 	struct stage stage = a_stage();
 	int amount = 1;
@@ -565,13 +566,18 @@ TEST(keys_of_the_host_are_shown_and_pressed)
 	stage_key(&stage, 's');
 	stage_key(&stage, KEY_RIGHT);
 	assert_int_equal(pressed, 2);
+	stage_key(&stage, ' ');
+	assert_int_equal(pressed, 3);
+	assert_unseen(&stage, "PAUSED");
 	assert_seen(&stage, "s scenario");
+	assert_seen(&stage, "Space play");
+	assert_unseen(&stage, "Space pause");
 	stage_key(&stage, '?');
 	stage_resize(&stage, 120, 60);
 	assert_seen(&stage, "the next scenario of the demo");
 	assert_seen(&stage, "Right step");
 	stage_key(&stage, 'q');
 	assert_int_equal(stage_key(&stage, 'q'), 1);
-	assert_int_equal(pressed, 2);
+	assert_int_equal(pressed, 3);
 	stage_close(&stage);
 }
