@@ -23,6 +23,9 @@
 static const struct source *const sources[] = { &source_bpf, &source_ring, &source_proc };
 #define SOURCES (sizeof(sources) / sizeof(*sources))
 
+#define LOOKS       10
+#define LOOK_GAP_NS 37000000  /* no divisor of usual timer periods */
+
 struct attach {
 	struct attach_options options;
 	struct stream *stream;
@@ -130,17 +133,33 @@ static int add_loops(struct attach *attach, pid_t pid)
 	return count;
 }
 
-static int find_loops(struct attach *attach, char *message, size_t room)
+/* One look at each process; 1: one of them may not be looked into. */
+static int look_for_loops(struct attach *attach)
 {
 	int denied = 0;
 
 	for (size_t i = 0; i < attach->process_count; i++) {
 		int count = add_loops(attach, attach->processes[i].pid);
 
-		denied |= count == -EPERM || count == -EACCES;
 		if (count == -ENOMEM)
 			return count;
+		denied |= count == -EPERM || count == -EACCES;
 	}
+	return denied;
+}
+
+static int find_loops(struct attach *attach, char *message, size_t room)
+{
+	const struct timespec gap = { 0, LOOK_GAP_NS };
+	int denied = look_for_loops(attach);
+
+	/* a loop on poll() or select() shows only while it waits */
+	for (int look = 1; look < LOOKS && !denied && !attach->loop_count; look++) {
+		nanosleep(&gap, NULL);
+		denied = look_for_loops(attach);
+	}
+	if (denied < 0)
+		return denied;
 	if (attach->loop_count)
 		return 0;
 	pid_t pid = attach->processes[0].pid;
