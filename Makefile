@@ -127,7 +127,7 @@ $(B)/bpf/%.bpf.o: bpf/%.bpf.c
 
 $(B)/bpf/%.skel.h: $(B)/bpf/%.bpf.o
 	$(call say,SKEL,$@)
-	$(Q)$(BPFTOOL) gen skeleton $< name $* > $@.tmp && mv $@.tmp $@
+	$(Q)$(BPFTOOL) gen skeleton $< name $* > $@.tmp && sed -i -e '1i /* NOLINTBEGIN */' -e '$$a /* NOLINTEND */' $@.tmp && mv $@.tmp $@
 
 # tests: every test_*.c is one program with many named tests
 $(B)/tests/%.o: tests/%.c
