@@ -31,6 +31,7 @@ struct attach_options {
 	uint32_t sample_hz;       /* 0 = 199 */
 	int no_bpf;
 	uint32_t without;         /* bit per enum ps_probe_group */
+	int no_history;           /* what flight recorders held before the attach is left out */
 	int follow;               /* children too */
 	uint32_t ring_bytes;      /* of the BPF ring, a power of two; 0 = 16 MiB */
 };

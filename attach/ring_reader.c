@@ -129,6 +129,12 @@ int ring_open(struct ring *ring, int fd, const uid_t uids[4], int is_new, const 
 	return 0;
 }
 
+void ring_skip_history(struct ring *ring)
+{
+	if (ring->next < ring->since)
+		ring->next = ring->since;
+}
+
 void ring_close(struct ring *ring)
 {
 	if (ring->fd >= 0)

@@ -50,6 +50,8 @@ const char *ring_header_check(const struct ps_ring_header *header, uint64_t byte
  * fd is closed on failure.
  */
 int ring_open(struct ring *ring, int fd, const uid_t uids[4], int is_new, const char **why);
+/* What was written before the ring was opened will not be delivered. */
+void ring_skip_history(struct ring *ring);
 void ring_close(struct ring *ring);
 
 /* The record is a copy of RING_SLOT bytes that the callback may change; non-zero stops the reading. */

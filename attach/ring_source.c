@@ -85,6 +85,8 @@ static int add_ring(const struct ring *ring, void *arg)
 	struct watched *watched = &source->rings[source->count++];
 	*watched = (struct watched){ .ring = *ring, .process = source->process };
 	watched->is_unfound = is_loop(watched) && !was_found(&source->context, (pid_t)ring->tid);
+	if (source->context.options->no_history)
+		ring_skip_history(&watched->ring);
 	return 0;
 }
 
@@ -159,9 +161,29 @@ static int put_record(struct ps_record *record, void *arg)
 	return stream_put(source->context.stream, record);
 }
 
+/* Without its history a loop that computes now would not be known to be busy. */
+static void tell_underway(struct ring_source *source, struct watched *watched)
+{
+	uint64_t now = stream_now();
+	struct ps_ring_gauges gauges;
+	const struct ps_ev_poll_return record = {
+		.h = { now, watched->ring.tid, PS_EV_POLL_RETURN, sizeof(record) },
+		.poller_fd = watched->ring.header.poller_fd,
+		.backend = watched->ring.header.backend,
+		.flags = PS_POLL_UNDERWAY,
+	};
+	tell(source, watched, now);
+	if (!is_loop(watched) || ring_gauges(&watched->ring, &gauges) || !gauges.busy_since_ns)
+		return;
+	watched->busy_since_ns = now;
+	stream_put(source->context.stream, &record.h);
+}
+
 static void read_ring(struct ring_source *source, struct watched *watched)
 {
 	source->reading = watched;
+	if (!watched->is_told && source->context.options->no_history && watched->ring.since)
+		tell_underway(source, watched);
 	int err = ring_read(&watched->ring, source->batch, stream_now(), put_record, source);
 	if (err == -ENOMEM) { /* the record that found no room will not come again */
 		watched->ring.records--;

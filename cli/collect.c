@@ -62,7 +62,7 @@ static void say_recorded(const struct watch *watch, const struct options *option
 
 static int run(const struct options *options, struct output *output, int silent)
 {
-	struct watch watch = { 0 };
+	struct watch watch = { .from_now = 1 };
 	uint64_t lines = 0;
 	int code = watch_open(&watch, options, output);
 	if (options->jsonl) {

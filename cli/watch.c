@@ -88,6 +88,7 @@ static int try_attach(struct watch *watch)
 	const struct attach_options wanted = {
 		.pids = watch->target.pids, .pid_count = watch->target.count, .stall_ns = options->stall_ns,
 		.no_bpf = options->no_bpf, .without = options->without, .follow = options->follow,
+		.no_history = watch->from_now && watch->launch.pid <= 0,
 	};
 	int err = attach_open(&watch->attach, &wanted, watch->lost_target, sizeof(watch->lost_target));
 	if (err && launch_alive(&watch->launch) && (err == -ENOENT || err == -ESRCH))

@@ -37,6 +37,7 @@ struct watch {
 	uint64_t events, begin_ns;
 	uint64_t most_events;          /* 0 = no limit */
 	int write_error;               /* -errno: recording stopped there, watching went on */
+	int from_now;                  /* set before: what happened before the attach is left out, unless we launched it */
 	int stay;                      /* set before: the target's end does not end the watch (dashboard) */
 	int drawing;                   /* set before: the terminal is ours, a launched command gets none of it */
 	int code;                      /* exit code of a WATCH_FAILED */

@@ -156,7 +156,9 @@ void on_thread(struct model_own *model, const void *record)
 	if (!thread)
 		return;
 	thread->pub.exited = 0;
-	thread->pub.role = told->role < PS_ROLE_COUNT ? told->role : PS_ROLE_OTHER;
+	/* /proc knows that a thread is there, not what it does: that never takes a role away */
+	if (told->role != PS_ROLE_OTHER && told->role < PS_ROLE_COUNT)
+		thread->pub.role = told->role;
 	thread->pub.name = names_string(model->names, told->name);
 }
 
