@@ -47,6 +47,8 @@ struct ps_http_request;
 
 typedef void ps_fn(void *arg);
 typedef void ps_io_fn(struct ps_io *io, uint32_t events, void *arg);
+struct ps_emitter;  /* named events and their listeners; belongs to no loop */
+
 typedef void ps_signal_fn(struct ps_signal *signal, int number, void *arg);
 /* result: bytes or 0, or -errno (-ECANCELED after ps_work_cancel) */
 typedef void ps_done_fn(struct ps_work *work, int64_t result, void *arg);
@@ -89,6 +91,17 @@ struct ps_loop_info {
 };
 int ps_loop_info(const struct ps_loop *loop, struct ps_loop_info *info);
 
+/* Every open or closing handle, jobs in flight included; handles may be closed from `fn`, not opened. */
+struct ps_handle_info {
+	uint32_t number;          /* as in the flight recorder */
+	uint32_t kind;            /* enum ps_kind of ps_event.h */
+	int fd;                   /* -1 = none */
+	int is_active, is_closing;
+	void *handle;             /* struct ps_timer *, struct ps_stream *, … by kind */
+};
+typedef void ps_walk_fn(const struct ps_handle_info *info, void *arg);
+int ps_loop_walk(struct ps_loop *loop, ps_walk_fn *fn, void *arg);
+
 /* ---- next tick and immediate (the names are historical and look swapped) ----
  * A next tick runs as soon as the current callback returns, before anything
  * else; an immediate runs later, in the check phase of this iteration. */
@@ -109,6 +122,7 @@ int ps_timer_close(struct ps_timer *timer);
 int ps_idle_open(struct ps_loop *loop, struct ps_check **hook, ps_fn *fn, void *arg);
 int ps_prepare_open(struct ps_loop *loop, struct ps_check **hook, ps_fn *fn, void *arg);
 int ps_check_open(struct ps_loop *loop, struct ps_check **hook, ps_fn *fn, void *arg);
+int ps_check_unref(struct ps_check *hook);
 int ps_check_close(struct ps_check *hook);
 
 /* ---- descriptors ---- */
@@ -116,21 +130,26 @@ int ps_check_close(struct ps_check *hook);
 #define PS_WRITABLE 2u
 #define PS_ERROR    4u
 #define PS_HANGUP   8u
+#define PS_EDGE     16u /* with start: told once per edge, not as long as it is ready; all watchers of a descriptor must agree */
 int ps_io_open(struct ps_loop *loop, struct ps_io **io, int fd, ps_io_fn *fn, void *arg); /* -EPERM: a regular file */
 int ps_io_start(struct ps_io *io, uint32_t events); /* replaces the interest; 0 = stop */
 int ps_io_fd(const struct ps_io *io);
+int ps_io_unref(struct ps_io *io);
 int ps_io_close(struct ps_io *io);  /* the descriptor stays open */
 
 /* ---- wake-ups and signals ---- */
 int ps_wake_open(struct ps_loop *loop, struct ps_wake **wake, ps_fn *fn, void *arg);
 int ps_wake_send(struct ps_wake *wake);  /* any thread, any signal handler; sends coalesce, at least one arrives */
-int ps_wake_close(struct ps_wake *wake);
+int ps_wake_unref(struct ps_wake *wake);
+int ps_wake_close(struct ps_wake *wake); /* no thread may send any more when this is called */
 int ps_signal_open(struct ps_loop *loop, struct ps_signal **signal, int number, ps_signal_fn *fn, void *arg);
+int ps_signal_unref(struct ps_signal *signal);
 int ps_signal_close(struct ps_signal *signal);
 
 /* ---- pool ---- */
 #define PS_POOL_MAX 1024
 int ps_pool_resize(unsigned threads);   /* 1..PS_POOL_MAX; default 4 or PS_THREADPOOL_SIZE */
+int ps_pool_grow(unsigned most); /* opt-in: while jobs wait longer than 20 ms, threads are added up to `most`; 0 = never */
 unsigned ps_pool_threads(void);
 /* fn runs in a pool thread, done in the loop's. `work` may be NULL. The handle dies after done. */
 int ps_work_submit(struct ps_loop *loop, struct ps_work **work, int64_t (*fn)(void *arg), ps_done_fn *done, void *arg);
@@ -141,11 +160,21 @@ int ps_fs_read(struct ps_loop *loop, int fd, void *buffer, size_t bytes, int64_t
 int ps_fs_write(struct ps_loop *loop, int fd, const void *buffer, size_t bytes, int64_t offset, ps_done_fn *done, void *arg);
 int ps_fs_stat(struct ps_loop *loop, const char *path, struct stat *out, ps_done_fn *done, void *arg);
 int ps_fs_close(struct ps_loop *loop, int fd, ps_done_fn *done, void *arg);
+int ps_fs_sync(struct ps_loop *loop, int fd, ps_done_fn *done, void *arg);
+int ps_fs_rename(struct ps_loop *loop, const char *from, const char *to, ps_done_fn *done, void *arg);
+int ps_fs_unlink(struct ps_loop *loop, const char *path, ps_done_fn *done, void *arg);
+/* result: how many names; *names is one malloc'ed block of names, each ended by a zero, without "." and ".."; caller frees it */
+int ps_fs_readdir(struct ps_loop *loop, const char *path, char **names, ps_done_fn *done, void *arg);
 struct addrinfo;
 int ps_dns_lookup(struct ps_loop *loop, const char *host, const char *service,
 		  struct addrinfo **out, ps_done_fn *done, void *arg); /* result: 0 or EAI_* ; caller frees *out */
 int ps_pbkdf2(struct ps_loop *loop, const void *secret, size_t secret_bytes, const void *salt, size_t salt_bytes,
 	      unsigned rounds, void *out, size_t out_bytes, ps_done_fn *done, void *arg); /* HMAC-SHA512 */
+
+int ps_scrypt(struct ps_loop *loop, const void *secret, size_t secret_bytes, const void *salt, size_t salt_bytes,
+	      uint64_t n, uint32_t r, uint32_t p, void *out, size_t out_bytes, ps_done_fn *done, void *arg); /* at most 64 MiB */
+int ps_random(struct ps_loop *loop, void *out, size_t bytes, ps_done_fn *done, void *arg);
+int ps_sha256(struct ps_loop *loop, const void *data, size_t bytes, unsigned char out[32], ps_done_fn *done, void *arg);
 
 /* ---- streams ---- */
 struct ps_stream_events {         /* any may be NULL except read */
@@ -166,7 +195,7 @@ int ps_tcp_connect(struct ps_loop *loop, struct ps_stream **stream, const char *
 int ps_unix_connect(struct ps_loop *loop, struct ps_stream **stream, const char *path,
 		    const struct ps_stream_events *events, void *arg);
 int ps_stream_open(struct ps_loop *loop, struct ps_stream **stream, int fd,
-		   const struct ps_stream_events *events, void *arg);  /* takes the descriptor over */
+		   const struct ps_stream_events *events, void *arg);  /* takes the descriptor over, unless it fails */
 int ps_stream_set(struct ps_stream *stream, const struct ps_stream_events *events, void *arg);
 int ps_stream_start(struct ps_stream *stream);  /* read */
 int ps_stream_pause(struct ps_stream *stream);
@@ -174,9 +203,36 @@ int ps_stream_pause(struct ps_stream *stream);
 int ps_stream_write(struct ps_stream *stream, const void *data, size_t bytes);
 size_t ps_stream_buffered(const struct ps_stream *stream);
 int ps_stream_high_water(struct ps_stream *stream, size_t bytes);
-int ps_stream_shutdown(struct ps_stream *stream); /* half-close after what is buffered */
+int ps_stream_shutdown(struct ps_stream *stream); /* half-close after what is buffered; of a pipe: the writing end only */
 int ps_stream_fd(const struct ps_stream *stream);
 int ps_stream_close(struct ps_stream *stream);
+/* Both ends of an anonymous pipe as streams. */
+int ps_pipe_open(struct ps_loop *loop, struct ps_stream **reader, struct ps_stream **writer,
+		 const struct ps_stream_events *events, void *arg);
+/* A named pipe; O_RDONLY does not wait for a writer, O_WRONLY answers -ENXIO without a reader. */
+int ps_fifo_open(struct ps_loop *loop, struct ps_stream **stream, const char *path, int flags,
+		 const struct ps_stream_events *events, void *arg);
+/*
+ * Moves what `from` reads to `to`, pausing `from` while `to` is above its
+ * high-water mark; read of `from` is not called meanwhile. `done` gets 0 when
+ * the end was read and everything written, -errno of either side, or
+ * -ECANCELED when one of them is closed first. Neither is closed by it. A
+ * stream may be the source of one and the sink of another.
+ */
+typedef void ps_piped_fn(struct ps_stream *from, struct ps_stream *to, int status, void *arg);
+int ps_stream_pipe(struct ps_stream *from, struct ps_stream *to, ps_piped_fn *done, void *arg);
+
+/* ---- emitter ----
+ * Listeners of a name are called in the order they were added, by emit itself.
+ * One that is removed while emitting is not called any more, one that is added
+ * is called from the next emit on. */
+typedef void ps_listener_fn(const char *name, void *data, void *arg);
+int ps_emitter_open(struct ps_emitter **emitter);
+void ps_emitter_close(struct ps_emitter *emitter);  /* also from a listener; NULL is fine */
+int ps_emitter_on(struct ps_emitter *emitter, const char *name, ps_listener_fn *fn, void *arg);
+int ps_emitter_once(struct ps_emitter *emitter, const char *name, ps_listener_fn *fn, void *arg);
+int ps_emitter_off(struct ps_emitter *emitter, const char *name, ps_listener_fn *fn, void *arg); /* the newest; -ENOENT */
+int ps_emitter_emit(struct ps_emitter *emitter, const char *name, void *data); /* how many were called, or -errno */
 
 /* ---- HTTP/1.1 server ---- */
 struct ps_http_limits {           /* 0 = default */

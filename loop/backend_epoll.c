@@ -28,7 +28,8 @@ struct poller {
 
 static uint32_t to_epoll(uint32_t events)
 {
-	return (events & PS_READABLE ? EPOLLIN : 0u) | (events & PS_WRITABLE ? EPOLLOUT : 0u);
+	return (events & PS_READABLE ? EPOLLIN : 0u) | (events & PS_WRITABLE ? EPOLLOUT : 0u) |
+	       (events & PS_EDGE ? EPOLLET : 0u);
 }
 
 static uint32_t from_epoll(uint32_t events)

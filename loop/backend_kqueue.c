@@ -92,13 +92,16 @@ static int reserve_position(struct poller *poller, int fd)
 	return 0;
 }
 
-static int set_filter(struct poller *poller, int fd, int filter, int before, int now, uint32_t tag)
+static int set_filter(struct poller *poller, int fd, int filter, uint32_t before, uint32_t now, uint32_t tag)
 {
-	if (!before && !now)
+	uint32_t bit = filter == EVFILT_READ ? PS_READABLE : PS_WRITABLE;
+	int flags = !(now & bit) ? EV_DELETE : now & PS_EDGE ? EV_ADD | EV_CLEAR : EV_ADD;
+
+	if (!((before | now) & bit))
 		return 0;
-	int err = change(poller, (uintptr_t)fd, filter, now ? EV_ADD : EV_DELETE, 0, tag);
+	int err = change(poller, (uintptr_t)fd, filter, flags, 0, tag);
 	/* closing the descriptor took the filter away already */
-	return err == -ENOENT && !now ? 0 : err;
+	return err == -ENOENT && flags == EV_DELETE ? 0 : err;
 }
 
 static int kqueue_set(struct poller *poller, int fd, uint32_t before, uint32_t events, uint32_t tag)
@@ -106,9 +109,9 @@ static int kqueue_set(struct poller *poller, int fd, uint32_t before, uint32_t e
 	int err = reserve_position(poller, fd);
 
 	if (!err)
-		err = set_filter(poller, fd, EVFILT_READ, before & PS_READABLE, events & PS_READABLE, tag);
+		err = set_filter(poller, fd, EVFILT_READ, before, events, tag);
 	if (!err)
-		err = set_filter(poller, fd, EVFILT_WRITE, before & PS_WRITABLE, events & PS_WRITABLE, tag);
+		err = set_filter(poller, fd, EVFILT_WRITE, before, events, tag);
 	return err;
 }
 

@@ -146,3 +146,29 @@ void handles_finish(struct ps_loop *loop)
 		handle_free(handle);
 	}
 }
+
+static int fd_of(const struct handle *handle)
+{
+	int has_io = handle->slab == SLAB_IO || handle->slab == SLAB_STREAM || handle->slab == SLAB_LISTENER;
+
+	return has_io ? container_of(handle, const struct ps_io, handle)->fd : -1;
+}
+
+int ps_loop_walk(struct ps_loop *loop, ps_walk_fn *fn, void *arg)
+{
+	if (!loop || !fn)
+		return -EINVAL;
+	for (int i = 0; i < SLAB_COUNT; i++) {
+		for (struct chunk *chunk = loop->slabs[i].chunks; chunk; chunk = chunk->next) {
+			for (size_t item = 0; item < CHUNK_ITEMS; item++) {
+				struct handle *handle = (void *)(chunk->items + item * loop->slabs[i].size);
+				if (handle->state == HANDLE_FREE)
+					continue;
+				fn(&(struct ps_handle_info){ handle->number, handle->kind, fd_of(handle),
+							     handle->flags & HANDLE_ACTIVE ? 1 : 0,
+							     handle->state == HANDLE_CLOSING, handle }, arg);
+			}
+		}
+	}
+	return 0;
+}

@@ -64,6 +64,14 @@ int ps_check_open(struct ps_loop *loop, struct ps_check **hook, ps_fn *fn, void 
 	return open_hook(loop, hook, fn, arg, HOOK_CHECK);
 }
 
+int ps_check_unref(struct ps_check *hook)
+{
+	if (!hook || !handle_is_open(&hook->handle))
+		return -EINVAL;
+	handle_unref(&hook->handle);
+	return 0;
+}
+
 int ps_check_close(struct ps_check *hook)
 {
 	int err = hook ? handle_close(&hook->handle) : -EINVAL;

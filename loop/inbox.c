@@ -117,6 +117,14 @@ static void take_parcel_first(struct handle *handle)
 		inbox_deliver(handle->loop);
 }
 
+int ps_wake_unref(struct ps_wake *wake)
+{
+	if (!wake || !handle_is_open(&wake->handle))
+		return -EINVAL;
+	handle_unref(&wake->handle);
+	return 0;
+}
+
 int ps_wake_close(struct ps_wake *wake)
 {
 	if (!wake)

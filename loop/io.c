@@ -44,11 +44,13 @@ static int reserve_slot(struct ps_loop *loop, int fd)
 
 static uint32_t wanted(const struct fd_slot *slot)
 {
-	uint32_t events = 0;
+	uint32_t events = 0, edge = PS_EDGE;
 
-	for (const struct ps_io *io = slot->watchers; io; io = io->next)
-		events |= io->events;
-	return events;
+	for (const struct ps_io *io = slot->watchers; io; io = io->next) {
+		events |= io->events & ~PS_EDGE;
+		edge &= io->events ? io->events : PS_EDGE; /* one that asks for levels gets them */
+	}
+	return events ? events | edge : 0;
 }
 
 /* The poller learns what slot `fd` wants now. */
@@ -256,7 +258,8 @@ int ps_io_open(struct ps_loop *loop, struct ps_io **out, int fd, ps_io_fn *fn, v
 
 int ps_io_start(struct ps_io *io, uint32_t events)
 {
-	if (!io || !handle_is_open(&io->handle) || events & ~(PS_READABLE | PS_WRITABLE))
+	if (!io || !handle_is_open(&io->handle) || events & ~(PS_READABLE | PS_WRITABLE | PS_EDGE) ||
+	    events == PS_EDGE)
 		return -EINVAL;
 	io_want(io, events);
 	return 0;
@@ -265,6 +268,14 @@ int ps_io_start(struct ps_io *io, uint32_t events)
 int ps_io_fd(const struct ps_io *io)
 {
 	return io && handle_is_open(&io->handle) ? io->fd : -EINVAL;
+}
+
+int ps_io_unref(struct ps_io *io)
+{
+	if (!io || !handle_is_open(&io->handle))
+		return -EINVAL;
+	handle_unref(&io->handle);
+	return 0;
 }
 
 int ps_io_close(struct ps_io *io)

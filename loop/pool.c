@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #define DEFAULT_THREADS 4
+#define CONGESTED_NS 20000000ull
 
 struct queue {
 	struct ps_work *first, *last;
@@ -35,6 +36,7 @@ static struct {
 	pthread_cond_t more;
 	struct queue queues[PS_WORK_KIND_COUNT];
 	unsigned target, threads, idle;
+	unsigned most;                  /* the pool may grow up to here; 0 = it does not */
 	unsigned started;               /* ever: numbers the workers */
 	/* written under the lock, read without it by the gauges */
 	atomic_uint queued, queued_by_kind[PS_WORK_KIND_COUNT], busy_by_kind[PS_WORK_KIND_COUNT], shown_threads;
@@ -220,6 +222,15 @@ static int start_worker(void)
 	return -err;
 }
 
+/* The lock is held. When the oldest job has waited too long, one more thread is allowed. */
+static void grow_if_congested(uint64_t now_ns)
+{
+	uint64_t oldest = GET(pool.oldest_ns);
+
+	if (pool.target < pool.most && oldest && now_ns > oldest + CONGESTED_NS)
+		pool.target++;
+}
+
 /* ---- for the loop ---- */
 
 int pool_put(struct ps_work *work)
@@ -228,6 +239,7 @@ int pool_put(struct ps_work *work)
 
 	pthread_once(&pool_once, pool_init);
 	pthread_mutex_lock(&pool.lock);
+	grow_if_congested(work->submitted_ns);
 	if (pool.threads < pool.target && pool.idle <= GET(pool.queued))
 		err = start_worker();
 	if (!err || pool.threads) {
@@ -269,6 +281,17 @@ int ps_pool_resize(unsigned threads)
 	pthread_cond_broadcast(&pool.more);
 	pthread_mutex_unlock(&pool.lock);
 	return err;
+}
+
+int ps_pool_grow(unsigned most)
+{
+	if (most > PS_POOL_MAX)
+		return -EINVAL;
+	pthread_once(&pool_once, pool_init);
+	pthread_mutex_lock(&pool.lock);
+	pool.most = most;
+	pthread_mutex_unlock(&pool.lock);
+	return 0;
 }
 
 unsigned ps_pool_threads(void)

@@ -14,7 +14,7 @@
 #include "probe.h"
 #include "ps_ring.h"
 
-enum fs_op { FS_OPEN = 1, FS_READ, FS_WRITE, FS_STAT, FS_CLOSE };
+enum fs_op { FS_OPEN = 1, FS_READ, FS_WRITE, FS_STAT, FS_CLOSE, FS_SYNC, FS_RENAME, FS_UNLINK, FS_READDIR };
 enum work_state { WORK_QUEUED, WORK_RUNNING, WORK_CANCELLED };
 
 /* Arguments of the offloaded operations; each function reads its own part. */
@@ -28,6 +28,8 @@ struct work_params {
 	int fd;
 	int flags;
 	unsigned mode;
+	uint64_t n;            /* scrypt */
+	uint32_t r, p;
 };
 
 struct ps_work {

@@ -23,10 +23,10 @@
 
 extern const char *const probe_phase_names[PS_PHASE_COUNT];
 
-/* EPOLL* bits of PS_READABLE …: the same order, one bit further up from the second on */
+/* EPOLL* bits of PS_READABLE …: the same order, one bit further up from the second on; EPOLLET */
 static inline uint32_t probe_events(uint32_t events)
 {
-	return (events & 1) | (events & ~1u) << 1;
+	return (events & 1) | (events & 14) << 1 | (events & PS_EDGE) << 27;
 }
 
 static inline void probe_iteration(struct ps_loop *loop, uint64_t ts)

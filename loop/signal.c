@@ -99,6 +99,14 @@ static void unlink_here(struct handle *handle)
 	*at = signal->next_here;
 }
 
+int ps_signal_unref(struct ps_signal *signal)
+{
+	if (!signal || !handle_is_open(&signal->handle))
+		return -EINVAL;
+	handle_unref(&signal->handle);
+	return 0;
+}
+
 int ps_signal_close(struct ps_signal *signal)
 {
 	sigset_t mask;

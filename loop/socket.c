@@ -121,8 +121,10 @@ static void dispatch(struct ps_io *io, uint32_t events)
 		if (fd < 0)
 			return;
 		struct ps_stream *stream = stream_adopt(loop, fd, kind, STREAM_SOCKET);
-		if (!stream)
+		if (!stream) {
+			close(fd);
 			return;
+		}
 		probe_callback_now(loop, (void *)listener->fn, &io->handle, io->fd, io_generation(io));
 		listener->fn(listener, stream, io->handle.arg);
 		callback_end(loop);
@@ -225,8 +227,10 @@ static int connect_to(struct ps_loop *loop, struct ps_stream **out, const struct
 	struct ps_stream *stream = stream_adopt(loop, fd,
 						address->any.sa_family == AF_UNIX ? PS_KIND_UNIX : PS_KIND_TCP,
 						STREAM_SOCKET | STREAM_CONNECTING);
-	if (!stream)
+	if (!stream) {
+		close(fd);
 		return -ENOMEM;
+	}
 	stream->status = status;
 	stream->on = *events;
 	stream->io.handle.arg = arg;

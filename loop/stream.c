@@ -126,16 +126,35 @@ static ssize_t push(struct ps_stream *stream, const void *data, size_t bytes)
 	return n;
 }
 
+/* A pipe has no half to close: its number becomes /dev/null, so the reader sees the end and we keep the number. */
+static void end_pipe(int fd)
+{
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	if (null < 0)
+		return;
+	dup3(null, fd, O_CLOEXEC);
+	close(null);
+}
+
 static void finish_shutdown(struct ps_stream *stream)
 {
-	if (stream->flags & STREAM_SHUT && !buffered(stream) && !(stream->flags & STREAM_CONNECTING))
+	if (!(stream->flags & STREAM_SHUT) || buffered(stream) || stream->flags & STREAM_CONNECTING)
+		return;
+	if (stream->flags & STREAM_SOCKET)
 		shutdown(stream->io.fd, SHUT_WR);
+	else
+		end_pipe(stream->io.fd);
 }
 
 /* ---- readiness ---- */
 
 static void give(struct ps_stream *stream, const void *data, ssize_t bytes)
 {
+	if (stream->source) {
+		pipe_take(stream->source, data, bytes);
+		return;
+	}
 	if (!stream->on.read)
 		return;
 	begin_call(stream, (void *)stream->on.read);
@@ -150,7 +169,10 @@ static void fail(struct ps_stream *stream, int err)
 	stream->flags |= STREAM_FAILED;
 	drop_buffer(stream);
 	stream_update(stream);
-	give(stream, NULL, err);
+	if (stream->sink)
+		pipe_failed(stream->sink, err);
+	if (is_open(stream))
+		give(stream, NULL, err);
 }
 
 static void on_writable(struct ps_stream *stream)
@@ -167,7 +189,9 @@ static void on_writable(struct ps_stream *stream)
 		drop_buffer(stream);
 	finish_shutdown(stream);
 	stream_update(stream);
-	if (!(stream->flags & STREAM_ABOVE) || buffered(stream) >= stream->high_water)
+	if (stream->sink)
+		pipe_drained(stream->sink);
+	if (!is_open(stream) || !(stream->flags & STREAM_ABOVE) || buffered(stream) >= stream->high_water)
 		return;
 	stream->flags &= (uint8_t)~STREAM_ABOVE;
 	probe_backpressure(loop_of(stream), stream->io.fd, 0, buffered(stream), stream->high_water);
@@ -254,6 +278,10 @@ static void finish(struct handle *handle)
 {
 	struct ps_stream *stream = container_of(handle, struct ps_stream, io.handle);
 
+	if (stream->source)
+		pipe_cancel(stream->source);
+	if (stream->sink)
+		pipe_cancel(stream->sink);
 	if (stream->flags & STREAM_CONNECTING && stream->on.connected) {
 		probe_callback_now(handle->loop, (void *)stream->on.connected, handle, -1, 0);
 		stream->on.connected(stream, -ECANCELED, handle->arg);
@@ -281,7 +309,6 @@ struct ps_stream *stream_adopt(struct ps_loop *loop, int fd, enum ps_kind kind, 
 		}
 		handle_free(&stream->io.handle);
 	}
-	close(fd);
 	return NULL;
 }
 
@@ -395,7 +422,7 @@ int ps_stream_shutdown(struct ps_stream *stream)
 {
 	if (!is_open(stream))
 		return -EINVAL;
-	if (!(stream->flags & STREAM_SOCKET))
+	if (!(stream->flags & STREAM_SOCKET) && stream->flags & STREAM_READING)
 		return -ENOTSOCK;
 	if (stream->flags & STREAM_SHUT)
 		return -EALREADY;

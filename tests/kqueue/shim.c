@@ -22,7 +22,7 @@
 #define QUEUES 128
 
 struct filters {
-	unsigned char read, write;
+	unsigned char read, write, clear;
 	void *read_data, *write_data;
 };
 
@@ -53,7 +53,8 @@ static int update(struct queue *queue, int fd)
 {
 	struct filters *filters = &queue->filters[fd];
 	struct epoll_event event = { .events = (filters->read ? EPOLLIN | EPOLLRDHUP : 0u) |
-					       (filters->write ? EPOLLOUT : 0u),
+					       (filters->write ? EPOLLOUT : 0u) |
+					       (filters->clear ? EPOLLET : 0u),
 				     .data.fd = fd };
 
 	if (!filters->read && !filters->write)
@@ -92,6 +93,7 @@ static int change_fd(struct queue *queue, const struct kevent *event)
 		return -1;
 	}
 	*on = !(event->flags & EV_DELETE);
+	filters->clear = (event->flags & EV_CLEAR) != 0;
 	*(event->filter == EVFILT_READ ? &filters->read_data : &filters->write_data) = event->udata;
 	if (update(queue, fd) < 0) {
 		*filters = before;

@@ -396,3 +396,31 @@ TEST(scripted_readiness_of_the_fake_backend_is_dispatched_like_any)
 	loop_end(loop);
 	close(fd);
 }
+
+TEST(edge_triggered_interest_is_told_once_per_edge)
+{
+	int pair[2];
+
+	loop = loop_new(NULL);
+	ok(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair));
+	watch(0, pair[0], count_call, PS_READABLE | PS_EDGE);
+	assert_int_equal(write(pair[1], "x", 1), 1);
+	for (int i = 0; i < 3; i++)
+		ps_loop_run(loop, PS_RUN_NOWAIT);
+	assert_int_equal(calls[0], 1);
+	assert_int_equal(write(pair[1], "y", 1), 1);
+	for (int i = 0; i < 3; i++)
+		ps_loop_run(loop, PS_RUN_NOWAIT);
+	assert_int_equal(calls[0], 2);
+	/* a second watcher that asks for levels gets them */
+	watch(1, pair[0], count_call, PS_READABLE);
+	for (int i = 0; i < 3; i++)
+		ps_loop_run(loop, PS_RUN_NOWAIT);
+	assert_true(calls[1] >= 2);
+	assert_int_equal(ps_io_start(ios[0], PS_EDGE), -EINVAL);
+	ok(ps_io_close(ios[0]));
+	ok(ps_io_close(ios[1]));
+	loop_end(loop);
+	close(pair[0]);
+	close(pair[1]);
+}

@@ -437,3 +437,61 @@ TEST(info_tells_the_counters_and_gauges)
 	ok(ps_timer_close(timer));
 	loop_end(loop);
 }
+
+static int walked, closing;
+
+static void walk_and_close(const struct ps_handle_info *info, void *arg)
+{
+	walked++;
+	closing += info->is_closing;
+	if (info->kind == PS_KIND_TIMER && !info->is_closing)
+		ok(ps_timer_close(info->handle));
+}
+
+TEST(handles_can_be_walked_while_they_are_closed)
+{
+	struct ps_loop *loop = loop_new(NULL);
+	struct ps_timer *timer;
+	struct ps_wake *wake;
+	int fired = 0;
+
+	for (int i = 0; i < 100; i++)
+		ok(ps_timer_open(loop, &timer, count, &fired));
+	ok(ps_wake_open(loop, &wake, count, &fired));
+	ok(ps_loop_walk(loop, walk_and_close, NULL));
+	assert_int_equal(walked, 101);
+	assert_int_equal(closing, 0);
+	ok(ps_loop_walk(loop, walk_and_close, NULL));
+	assert_int_equal(walked, 202);
+	assert_int_equal(closing, 100);
+	ok(ps_wake_close(wake));
+	loop_end(loop);
+}
+
+TEST(unreferenced_handles_of_any_kind_do_not_keep_the_loop_alive)
+{
+	struct ps_loop *loop = loop_new(NULL);
+	struct ps_check *idle;
+	struct ps_wake *wake;
+	struct ps_signal *signal;
+	struct ps_io *io;
+	int fd = eventfd(0, 0), calls = 0;
+
+	ok(ps_idle_open(loop, &idle, count, &calls));
+	ok(ps_check_unref(idle));
+	ok(ps_wake_open(loop, &wake, count, &calls));
+	ok(ps_wake_unref(wake));
+	ok(ps_signal_open(loop, &signal, 10, NULL, NULL) == -EINVAL ? 0 : 1);
+	ok(ps_io_open(loop, &io, fd, on_io, NULL));
+	ok(ps_io_start(io, PS_READABLE));
+	assert_true(ps_loop_alive(loop));
+	ok(ps_io_unref(io));
+	assert_false(ps_loop_alive(loop));
+	ok(ps_loop_run(loop, PS_RUN_DEFAULT));
+	assert_int_equal(calls, 0);
+	ok(ps_check_close(idle));
+	ok(ps_wake_close(wake));
+	ok(ps_io_close(io));
+	close(fd);
+	loop_end(loop);
+}
