@@ -187,6 +187,7 @@ struct loop {
 	struct hist iteration;         /* busy part of an iteration */
 	struct hist poll_wait;
 	struct hist lag;               /* ready -> callback; count 0 = not measured */
+	int lag_from_return;           /* some of it counts from the poll's return: the wait in the kernel is not in it */
 	struct phase_stat phases[PS_PHASE_COUNT]; /* only with PS_LOOP_PHASES */
 	uint64_t stalls;               /* all so far, kept or not */
 	uint64_t stall_total_ns, stall_max_ns;

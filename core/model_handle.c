@@ -225,6 +225,7 @@ void on_fd_ready(struct model_own *model, const void *record)
 	row->last_ns = told->h.ts;
 	/* what the kernel did not time was ready when the poll returned at the latest */
 	loop->fd_waits[row - loop->pub.fds].ready_ns = ready_ns ? ready_ns : told->h.ts;
+	loop->pub.lag_from_return |= !ready_ns;
 	held_by_stall(model, loop, ready_ns);
 }
 

@@ -260,6 +260,8 @@ json_t *summary_loop(struct summary_run *run, const struct loop *loop, size_t in
 	summary_told(run, object, path, "iteration_ns", summary_hist(&loop->iteration), PS_PROBE_POLL);
 	summary_told(run, object, path, "poll_wait_ns", summary_hist(&loop->poll_wait), PS_PROBE_POLL);
 	summary_told(run, object, path, "lag_ns", summary_hist(&loop->lag), PS_PROBE_READY);
+	summary_put(object, "lag_from", !loop->lag.count ? json_null() :
+					 json_string(loop->lag_from_return ? "return" : "ready"));
 	summary_put(object, "phases", phases(run, loop, path));
 	summary_put(object, "stall_count", summary_number(loop->stalls));
 	uint64_t open_ns = loop->open_stall ? loop->open_stall->duration_ns : 0;

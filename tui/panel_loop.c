@@ -152,7 +152,8 @@ void panel_loop(const struct view *view, struct area area)
 	add_rates(view, &recent, &line, 1);
 	line_draw(view, area, 1, 0, &line);
 	if (loop->lag.count) {
-		draw_quantiles(view, area, 1, "lag ready->callback", &loop->lag, base ? &base->lag : NULL);
+		const char *name = loop->lag_from_return ? "lag returned->callback" : "lag ready->callback";
+		draw_quantiles(view, area, 1, name, &loop->lag, base ? &base->lag : NULL);
 		draw_bands(view, area, 2, &loop->lag, base ? &base->lag : NULL);
 	} else {
 		const char *why = view_missing(view->model, PS_PROBE_READY);
