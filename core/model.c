@@ -224,6 +224,12 @@ static int is_definition(unsigned event)
 	return event <= PS_EV_SYMBOL;
 }
 
+/* Who exists and which probes there are is told while they are got ready: the watch begins with the first loop or clock. */
+static int begins_watch(uint16_t event)
+{
+	return event == PS_EV_CLOCK || event >= PS_EV_LOOP;
+}
+
 int model_apply(struct model *pub, const struct ps_record *record, size_t bytes)
 {
 	struct model_own *model = (struct model_own *)pub;
@@ -241,7 +247,7 @@ int model_apply(struct model *pub, const struct ps_record *record, size_t bytes)
 	}
 	if (!is_definition(record->event)) {
 		pub->events++;
-		if (!pub->start_ns)
+		if (!pub->start_ns && begins_watch(record->event))
 			pub->start_ns = record->ts;
 		pub->now_ns = most(pub->now_ns, record->ts);
 	}

@@ -248,7 +248,7 @@ struct finding {
 
 struct model {
 	struct model_config config;
-	uint64_t start_ns, now_ns;        /* first event, newest CLOCK or event */
+	uint64_t start_ns, now_ns;        /* first loop or clock, newest CLOCK or event */
 	uint64_t realtime_offset_ns;      /* realtime - monotonic; 0 = not known */
 	uint64_t events, malformed, unknown;
 	uint64_t dropped;                 /* things that found no room: a bound of the model was reached */

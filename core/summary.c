@@ -199,7 +199,7 @@ json_t *summary_document(const struct model *model, const char *tool, uint32_t p
 		json_decref(run.not_measured);
 		return NULL;
 	}
-	uint64_t window = model->now_ns > model->start_ns ? model->now_ns - model->start_ns : 0;
+	uint64_t window = model->start_ns && model->now_ns > model->start_ns ? model->now_ns - model->start_ns : 0;
 	summary_put(document, "schema_version", json_integer(SUMMARY_SCHEMA_VERSION));
 	summary_put(document, "tool", json_string(tool));
 	summary_put(document, "target", target(target_of(model, pid)));
