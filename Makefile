@@ -178,12 +178,19 @@ fuzz:
 			>$(B)/fuzz/$$f.log 2>&1 || { tail -n 30 $(B)/fuzz/$$f.log; exit 1; }; \
 		grep -E 'number_of_executed_units' $(B)/fuzz/$$f.log; \
 	done
-.PHONY: fuzzers
+.PHONY: fuzzers bench-peers
 fuzzers: $(FUZZERS)
 
 bench: build $(BENCHES) $(PROGRAMS)
 	@for b in $(BENCHES) $(wildcard tests/bench/*.sh); do \
 		case $$b in *.sh) B=$(B) bash $$b ;; *) $$b ;; esac || exit 1; done
+
+# the loop against libuv, libev and libevent; only this wants their headers (libev last: it exports libevent's names)
+$(B)/tests/bench/peers/loops: $(wildcard tests/bench/peers/*.[ch]) $(LIB)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE) -Wno-strict-aliasing $(INC_cli) -Itests/bench/peers -o $@ $(wildcard tests/bench/peers/*.c) $(LIB) -levent -luv -lev $(LIBS_loop)
+bench-peers: $(B)/tests/bench/peers/loops
+	@$< 8
 
 # ---- habits ----
 # A finding of a tool fails; sizes are only shown. Tools that are absent are named and passed over.

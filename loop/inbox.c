@@ -20,10 +20,25 @@ void inbox_rouse(struct ps_loop *loop)
 		loop->backend->wake(loop->poller);
 }
 
-void inbox_put(struct ps_loop *loop, struct parcel *parcel)
+/* Who finds something there leaves the waking to whoever put the first. */
+static int put_behind(struct ps_loop *loop, struct parcel *parcel)
 {
 	struct parcel *first = atomic_load_explicit(&loop->inbox, memory_order_relaxed);
 
+	while (first) {
+		parcel->next = first;
+		if (atomic_compare_exchange_weak(&loop->inbox, &first, parcel))
+			return 1;
+	}
+	return 0;
+}
+
+void inbox_put(struct ps_loop *loop, struct parcel *parcel)
+{
+	struct parcel *first = NULL;
+
+	if (put_behind(loop, parcel))
+		return;
 	/* once the parcel is in, the loop may take it and be closed: close waits for us */
 	atomic_fetch_add(&loop->senders, 1);
 	do

@@ -36,7 +36,8 @@ const uint32_t handle_sizes[SLAB_COUNT] = {
 	[SLAB_SIGNAL] = sizeof(struct ps_signal),
 	[SLAB_STREAM] = sizeof(struct ps_stream),
 	[SLAB_LISTENER] = sizeof(struct ps_listener),
-	[SLAB_WORK] = sizeof(struct ps_work),
+	[SLAB_WORK] = offsetof(struct ps_work, params),
+	[SLAB_OPERATION] = sizeof(struct ps_work),
 	[SLAB_REQUEST] = sizeof(struct ps_http_request),
 };
 

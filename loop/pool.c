@@ -36,6 +36,7 @@ static struct {
 	pthread_cond_t more;
 	struct queue queues[PS_WORK_KIND_COUNT];
 	unsigned target, threads, idle;
+	unsigned waking;                /* woken by us and not yet there */
 	unsigned most;                  /* the pool may grow up to here; 0 = it does not */
 	unsigned started;               /* ever: numbers the workers */
 	/* written under the lock, read without it by the gauges */
@@ -45,8 +46,8 @@ static struct {
 
 static pthread_once_t pool_once = PTHREAD_ONCE_INIT;
 
-#define ADD(counter, n) atomic_fetch_add_explicit(&(counter), (n), memory_order_relaxed)
 #define GET(counter) atomic_load_explicit(&(counter), memory_order_relaxed)
+#define ADD(counter, n) atomic_store_explicit(&(counter), GET(counter) + (n), memory_order_relaxed) /* lock held */
 
 static unsigned default_threads(void)
 {
@@ -132,7 +133,8 @@ static int is_capped(int kind)
 	return kind == PS_WORK_DNS && GET(pool.busy_by_kind[kind]) >= cap;
 }
 
-static struct ps_work *take(void)
+/* The oldest job that may run now. */
+static struct ps_work *next_job(void)
 {
 	struct ps_work *best = NULL;
 
@@ -141,6 +143,22 @@ static struct ps_work *take(void)
 		if (work && !is_capped(kind) && (!best || work->probe.number < best->probe.number))
 			best = work;
 	}
+	return best;
+}
+
+/* 1: the caller must signal, once it has let the lock go. One thread is woken at a time, and wakes the next. */
+static int must_wake(void)
+{
+	if (pool.waking || !pool.idle || !next_job())
+		return 0;
+	pool.waking = 1;
+	return 1;
+}
+
+static struct ps_work *take(void)
+{
+	struct ps_work *best = next_job();
+
 	if (best) {
 		detach(best);
 		best->state = WORK_RUNNING;
@@ -185,10 +203,13 @@ static void *worker_main(void *arg)
 			pool.idle++;
 			pthread_cond_wait(&pool.more, &pool.lock);
 			pool.idle--;
+			pool.waking = 0;
 			continue;
 		}
-		int kind = work->probe.kind;
+		int kind = work->probe.kind, wake = must_wake();
 		pthread_mutex_unlock(&pool.lock);
+		if (wake)
+			pthread_cond_signal(&pool.more);
 		run_job(&worker, work);
 		inbox_put(work->handle.loop, &work->parcel); /* the job is the loop's from here on */
 		pthread_mutex_lock(&pool.lock);
@@ -235,7 +256,7 @@ static void grow_if_congested(uint64_t now_ns)
 
 int pool_put(struct ps_work *work)
 {
-	int err = 0;
+	int err = 0, wake = 0;
 
 	pthread_once(&pool_once, pool_init);
 	pthread_mutex_lock(&pool.lock);
@@ -247,10 +268,11 @@ int pool_put(struct ps_work *work)
 		append(work);
 		if (GET(pool.queued) == 1)
 			show_oldest();
-		if (pool.idle)
-			pthread_cond_signal(&pool.more);
+		wake = must_wake();
 	}
 	pthread_mutex_unlock(&pool.lock);
+	if (wake)
+		pthread_cond_signal(&pool.more);
 	return err;
 }
 

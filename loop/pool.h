@@ -43,9 +43,9 @@ struct ps_work {
 	int64_t result;
 	uint64_t submitted_ns, started_ns, finished_ns;
 	struct probe_work probe;
-	struct work_params params;
 	uint8_t state;                              /* (m) enum work_state */
 	uint8_t arrived;                            /* in a forked child: was in the inbox */
+	struct work_params params;                  /* of operations only: user work ends before it */
 };
 
 void pool_gauges(struct ps_ring_gauges *gauges);

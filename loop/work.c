@@ -13,10 +13,15 @@
 
 static atomic_ullong next_work = 1;
 
+static int64_t run_user(struct ps_work *work)
+{
+	return work->fn(work->handle.arg);
+}
+
 struct ps_work *work_open(struct ps_loop *loop, enum ps_work_kind kind, uint16_t op,
 			  int64_t (*run)(struct ps_work *work), ps_done_fn *done, void *arg)
 {
-	struct ps_work *work = handle_open(loop, SLAB_WORK, kind == PS_WORK_DNS ? PS_KIND_DNS : PS_KIND_WORK, arg);
+	struct ps_work *work = handle_open(loop, run == run_user ? SLAB_WORK : SLAB_OPERATION, kind == PS_WORK_DNS ? PS_KIND_DNS : PS_KIND_WORK, arg);
 
 	if (!work)
 		return NULL;
@@ -35,7 +40,8 @@ static void forget(struct ps_work *work)
 	*(work->before_alive ? &work->before_alive->next_alive : &loop->works) = work->next_alive;
 	if (work->next_alive)
 		work->next_alive->before_alive = work->before_alive;
-	free(work->params.text);
+	if (work->handle.slab == SLAB_OPERATION)
+		free(work->params.text);
 	handle_free(&work->handle);
 }
 
@@ -102,11 +108,6 @@ void works_cancel_lost(struct ps_loop *loop)
 	for (struct ps_work *work = loop->works; work; work = work->next_alive)
 		if (!work->arrived)
 			deliver_cancelled(work);
-}
-
-static int64_t run_user(struct ps_work *work)
-{
-	return work->fn(work->handle.arg);
 }
 
 int ps_work_submit(struct ps_loop *loop, struct ps_work **out, int64_t (*fn)(void *arg), ps_done_fn *done, void *arg)
