@@ -13,7 +13,7 @@
 
 #include "ps_event.h"
 
-#define PS_PROBE_RING_BYTES (16u << 20)
+#define PS_PROBE_RING_BYTES (8u << 20)
 #define PS_WATCH_MAX        1024u  /* loop threads */
 #define PS_PROCESSES_MAX    4096u
 #define PS_KERNEL_FRAMES    32u
