@@ -178,7 +178,7 @@ fuzz:
 			>$(B)/fuzz/$$f.log 2>&1 || { tail -n 30 $(B)/fuzz/$$f.log; exit 1; }; \
 		grep -E 'number_of_executed_units' $(B)/fuzz/$$f.log; \
 	done
-.PHONY: fuzzers bench-peers
+.PHONY: fuzzers bench-peers install-loop
 fuzzers: $(FUZZERS)
 
 bench: build $(BENCHES) $(PROGRAMS)
@@ -200,26 +200,50 @@ format:
 	clang-format -i $(wildcard include/*.h loop/*.[ch] core/*.[ch] attach/*.[ch] tui/*.[ch] cli/*.[ch] bpf/*.[ch] tests/*.[ch] tests/*/*.[ch])
 
 # ---- install ----
-INSTALLED := bin/pollscope lib/libpollscope-loop.a lib/pkgconfig/pollscope-loop.pc share/man/man1/pollscope.1 \
+INSTALLED := bin/pollscope lib/libpollscope-loop.a $(addprefix lib/libpollscope-loop.so,.$(VERSION) .$(SOVERSION)) lib/libpollscope-loop.so lib/pkgconfig/pollscope-loop.pc share/man/man1/pollscope.1 \
 	share/bash-completion/completions/pollscope include/pollscope/ps_loop.h include/pollscope/ps_event.h include/pollscope/ps_ring.h
 $(B)/pollscope.1: $(TOOL)
 	$(Q)$(TOOL) _man >$@
 $(B)/pollscope.bash: $(TOOL)
 	$(Q)$(TOOL) _completion >$@
+# the library for others: a shared object and an archive that show the functions of ps_loop.h and nothing else
+SOVERSION := 0
+SHARED    := $(B)/lib/libpollscope-loop.so.$(VERSION)
+ARCHIVE   := $(B)/lib/libpollscope-loop.a
+PIC_OBJS  := $(patsubst $(B)/%.o,$(B)/pic/%.o,$(LOOP_OBJS))
+$(B)/pic/loop/%.o: loop/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE) $(INC_loop) -fPIC -MMD -MP -c -o $@ $<
+$(B)/pic/llhttp/%.o: $(LLHTTP)/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(STD) $(CFLAGS) $(SAN) -fPIC -w -I/usr/share/include/llhttp -I/usr/share/include -c -o $@ $<
+$(SHARED): $(PIC_OBJS) loop/libpollscope-loop.map
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE) $(LDFLAGS) -shared -Wl,-soname,libpollscope-loop.so.$(SOVERSION) \
+		-Wl,--version-script,loop/libpollscope-loop.map -Wl,-z,defs -o $@ $(PIC_OBJS) $(LIBS_loop)
+$(ARCHIVE): $(PIC_OBJS)
+	@mkdir -p $(@D)
+	$(Q)$(LD) -r -o $(B)/lib/loop.o $^
+	$(Q)objcopy --wildcard --keep-global-symbol='ps_*' $(B)/lib/loop.o
+	$(Q)rm -f $@ && ar rcs $@ $(B)/lib/loop.o
+install-loop: $(SHARED) $(ARCHIVE) $(B)/pollscope-loop.pc
+	$(Q)install -D -m 755 $(SHARED) $(DESTDIR)$(PREFIX)/lib/libpollscope-loop.so.$(VERSION)
+	$(Q)ln -sf libpollscope-loop.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libpollscope-loop.so.$(SOVERSION)
+	$(Q)ln -sf libpollscope-loop.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib/libpollscope-loop.so
+	$(Q)install -D -m 644 $(ARCHIVE) $(DESTDIR)$(PREFIX)/lib/libpollscope-loop.a
+	$(Q)install -D -m 644 $(B)/pollscope-loop.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/pollscope-loop.pc
+	$(Q)install -d $(DESTDIR)$(PREFIX)/include/pollscope
+	$(Q)install -m 644 include/ps_loop.h include/ps_event.h include/ps_ring.h $(DESTDIR)$(PREFIX)/include/pollscope
 $(B)/pollscope-loop.pc: Makefile
 	@mkdir -p $(@D)
 	$(Q)printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include/pollscope' '' \
 		'Name: pollscope-loop' 'Description: event loop with a flight recorder' 'Version: $(VERSION)' \
-		'Libs: -L$${libdir} -lpollscope-loop $(LIBS_loop)' 'Cflags: -I$${includedir}' >$@
+		'Libs: -L$${libdir} -lpollscope-loop' 'Libs.private: $(LIBS_loop)' 'Cflags: -I$${includedir}' >$@
 .PHONY: $(B)/pollscope-loop.pc
-install: build $(B)/pollscope.1 $(B)/pollscope.bash $(B)/pollscope-loop.pc
+install: build install-loop $(B)/pollscope.1 $(B)/pollscope.bash
 	$(Q)install -D -m 755 $(TOOL) $(DESTDIR)$(PREFIX)/bin/pollscope
-	$(Q)install -D -m 644 $(LIB) $(DESTDIR)$(PREFIX)/lib/libpollscope-loop.a
-	$(Q)install -D -m 644 $(B)/pollscope-loop.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/pollscope-loop.pc
 	$(Q)install -D -m 644 $(B)/pollscope.1 $(DESTDIR)$(PREFIX)/share/man/man1/pollscope.1
 	$(Q)install -D -m 644 $(B)/pollscope.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/pollscope
-	$(Q)install -d $(DESTDIR)$(PREFIX)/include/pollscope
-	$(Q)install -m 644 include/ps_loop.h include/ps_event.h include/ps_ring.h $(DESTDIR)$(PREFIX)/include/pollscope
 uninstall:
 	$(Q)rm -f $(addprefix $(DESTDIR)$(PREFIX)/,$(INSTALLED))
 	$(Q)rmdir $(DESTDIR)$(PREFIX)/include/pollscope 2>/dev/null || true
