@@ -29,9 +29,9 @@ pkg_config=$(program pkg-config) || skip "pkg-config is not installed"
 flags=$(PKG_CONFIG_PATH="$dest/usr/lib/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$dest" "$pkg_config" --cflags --libs pollscope-loop) || fail "pkg-config"
 # shellcheck disable=SC2086
 ${CC:-cc} -o "$T/user" "$T/user.c" $flags || fail "a program does not build with: $flags"
-"$T/user" | grep -q fired || fail "the program does not run"
+LD_LIBRARY_PATH=$dest/usr/lib "$T/user" | grep -q fired || fail "the program does not run"
 
 make -s --no-print-directory B="$B" DESTDIR="$dest" PREFIX=/usr uninstall || fail "make uninstall"
-left=$(find "$dest" -type f)
+left=$(find "$dest" -type f -o -type l)
 [ -z "$left" ] || fail "left behind: $left"
 rm -rf "$dest"
