@@ -200,7 +200,7 @@ format:
 	clang-format -i $(wildcard include/*.h loop/*.[ch] core/*.[ch] attach/*.[ch] tui/*.[ch] cli/*.[ch] bpf/*.[ch] tests/*.[ch] tests/*/*.[ch])
 
 # ---- install ----
-INSTALLED := bin/pollscope lib/libpollscope-loop.a $(addprefix lib/libpollscope-loop.so,.$(VERSION) .$(SOVERSION)) lib/libpollscope-loop.so lib/pkgconfig/pollscope-loop.pc share/man/man1/pollscope.1 \
+INSTALLED = bin/pollscope lib/libpollscope-loop.a $(addprefix lib/libpollscope-loop.so,.$(VERSION) .$(SOVERSION)) lib/libpollscope-loop.so lib/pkgconfig/pollscope-loop.pc share/man/man1/pollscope.1 \
 	share/bash-completion/completions/pollscope include/pollscope/ps_loop.h include/pollscope/ps_event.h include/pollscope/ps_ring.h
 $(B)/pollscope.1: $(TOOL)
 	$(Q)$(TOOL) _man >$@
