@@ -49,6 +49,9 @@ void symbols_close(struct symbols *symbols);
 /* Frame id of a user address: function (demangled), module, offset; never 0 unless out of memory. `is_return`: look up address - 1. */
 uint32_t symbols_frame(struct symbols *symbols, struct stream *stream, uint64_t address, int is_return);
 int symbols_is_code(struct symbols *symbols, uint64_t address); /* 1: lies in executable memory */
+/* What lies at a user address. The name is as in the file, not demangled; "" unless SYMBOLS_FILE, and then too if it has none. */
+enum symbols_place { SYMBOLS_NOWHERE, SYMBOLS_FILE, SYMBOLS_GENERATED };
+enum symbols_place symbols_place(struct symbols *symbols, uint64_t address, char *name, size_t room);
 uint32_t symbols_kernel_frame(struct stream *stream, uint64_t address);
 const char *symbols_kernel_name(uint64_t address); /* "" = not known */
 /* The address of a function by name in the target's executable or libraries, 0 = not found. */

@@ -228,6 +228,23 @@ int symbols_is_code(struct symbols *symbols, uint64_t address)
 	return find_map(symbols, address) != NULL;
 }
 
+enum symbols_place symbols_place(struct symbols *symbols, uint64_t address, char *name, size_t room)
+{
+	const struct map *map = find_map(symbols, address);
+	uint64_t start;
+
+	*name = '\0';
+	if (!map || map->kind == REGION_OTHER)
+		return SYMBOLS_NOWHERE;
+	if (map->kind == REGION_GENERATED)
+		return SYMBOLS_GENERATED;
+	const struct elf_file *elf = map->kind == REGION_FILE ? file_of(symbols, map) : NULL;
+	uint64_t in_file = elf ? elf_file_to_address(elf, address - map->start + map->offset) : UINT64_MAX;
+	if (in_file == UINT64_MAX || elf_file_function(elf, in_file, name, room, &start))
+		*name = '\0';
+	return SYMBOLS_FILE;
+}
+
 uint64_t symbols_address(struct symbols *symbols, const char *name)
 {
 	if (!symbols->maps.count) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The parts that symbols.c is made of; nobody else includes this. */
+/* The parts that symbols.c is made of. Besides it v8.c looks at the mappings; nobody else includes this. */
 #ifndef SYMBOLS_PARTS_H
 #define SYMBOLS_PARTS_H
 

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Stacks of a process that runs V8.
+ *
+ * A struct v8 owns the reader of one process's heap, the lines of its scripts
+ * and a cache of frames. What a program counter lies in decides how the frame
+ * is read: the interpreter, a builtin, code made at run time, or native code,
+ * which symbols.c names. A frame met before costs a lookup and two small reads
+ * that show it is still the same function.
+ *
+ * Whatever the process does, its stacks get a quarter of our time at most; a
+ * stack that comes when that is used up has names of native code only.
+ */
+#include "v8.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "symbols_parts.h"
+#include "v8_parts.h"
+
+#define CODE_MIN     (4u << 20)      /* V8 alone is bigger: smaller libraries need no look */
+#define STACK_NS     20000000ull     /* one stack, at most */
+#define CREDIT_NS    500000000ull    /* what may be saved up */
+#define CREDIT_SHARE 4               /* a quarter of the time that passes */
+#define CACHE_SIZE   4096            /* power of two */
+#define CACHE_FRAMES 6               /* deeper inlining is not kept */
+
+enum pc_class { PC_UNSEEN, PC_NATIVE, PC_BUILTIN, PC_INTERPRETER, PC_GENERATED };
+
+struct known_pc {
+	uint64_t pc;
+	enum pc_class class;
+};
+
+struct known_frame {
+	uint64_t key[3];
+	uint64_t witness;    /* changes when other objects have taken the places of the old ones */
+	uint32_t count;      /* 0 = free */
+	uint32_t ids[CACHE_FRAMES];
+};
+
+struct v8 {
+	struct symbols *symbols;
+	struct v8_scripts *scripts;
+	struct v8_walk walk;
+	pid_t pid;
+	uint64_t credit_ns, credited_ns;
+	struct v8_reader reader;
+	struct known_pc pcs[CACHE_SIZE];
+	struct known_frame frames[CACHE_SIZE];
+};
+
+/* The frames that are being collected for one stack. */
+struct out {
+	struct stream *stream;
+	uint32_t *ids;
+	size_t count, room;
+};
+
+static int read_process(void *arg, uint64_t address, void *out, size_t bytes)
+{
+	const struct v8 *v8 = arg;
+	struct iovec here = { out, bytes }, there = { (void *)address, bytes };
+
+	return process_vm_readv(v8->pid, &here, 1, &there, 1, 0) == (ssize_t)bytes ? 0 : -EFAULT;
+}
+
+static int find_layout(struct v8_layout *layout, pid_t pid)
+{
+	struct maps maps = { 0 };
+	int err = maps_read(&maps, pid);
+
+	for (size_t i = 0; i < maps.count && !err; i++) {
+		const struct map *map = &maps.maps[i];
+		int fd = map->kind == REGION_FILE && map->end - map->start >= CODE_MIN ? maps_open_file(map, pid) : -1;
+
+		if (fd < 0)
+			continue;
+		err = v8_layout_read(layout, fd);
+		close(fd);
+		if (!err)
+			break;
+		err = err == -ENOENT ? 0 : err;
+		if (i + 1 == maps.count)
+			err = -ENOENT;
+	}
+	maps_clear(&maps);
+	return err ? err : layout->tagged_bytes ? 0 : -ENOENT;
+}
+
+int v8_open(struct v8 **out, pid_t pid, struct symbols *symbols)
+{
+	struct v8 *v8 = calloc(1, sizeof(*v8));
+	int err = v8 ? find_layout(&v8->reader.layout, pid) : -ENOMEM;
+
+	if (!err)
+		err = v8_scripts_open(&v8->scripts);
+	if (err) {
+		v8_close(v8);
+		return err;
+	}
+	v8->pid = pid;
+	v8->symbols = symbols;
+	v8->reader.read = read_process;
+	v8->reader.arg = v8;
+	v8->credit_ns = CREDIT_NS;
+	v8->credited_ns = stream_now();
+	v8->walk = (struct v8_walk){
+		.isolate_offset = v8->reader.layout.isolate_offset,
+		.c_entry_fp = v8->reader.layout.c_entry_fp,
+		.function_shared = v8->reader.layout.function_shared,
+	};
+	*out = v8;
+	return 0;
+}
+
+void v8_close(struct v8 *v8)
+{
+	if (!v8)
+		return;
+	v8_scripts_close(v8->scripts);
+	free(v8);
+}
+
+const struct v8_walk *v8_walk(const struct v8 *v8)
+{
+	return &v8->walk;
+}
+
+static void put(struct out *out, uint32_t id)
+{
+	if (id && out->count < out->room)
+		out->ids[out->count++] = id;
+}
+
+/* ---- what a program counter lies in ---- */
+
+static enum pc_class class_of_name(const char *name)
+{
+	size_t length = strlen(name);
+
+	if (strncmp(name, "Builtins_", 9))
+		return PC_NATIVE;
+	if (!strncmp(name, "Builtins_Interpreter", 20))
+		return PC_INTERPRETER;
+	/* one builtin per bytecode, and per bytecode with wide operands */
+	return length > 7 && !strcmp(name + length - 7, "Handler") ? PC_INTERPRETER : PC_BUILTIN;
+}
+
+static enum pc_class classify(struct v8 *v8, uint64_t pc)
+{
+	struct known_pc *known = &v8->pcs[(pc * 0x9e3779b97f4a7c15ull) >> 52];
+	char name[256];
+
+	if (known->pc == pc && known->class)
+		return known->class;
+	enum symbols_place place = symbols_place(v8->symbols, pc, name, sizeof(name));
+	if (place == SYMBOLS_GENERATED)
+		return PC_GENERATED;
+	if (place == SYMBOLS_NOWHERE)
+		return PC_NATIVE;
+	*known = (struct known_pc){ pc, class_of_name(name) };
+	return known->class;
+}
+
+/* ---- frames of functions ---- */
+
+static uint32_t put_text(struct stream *stream, const char *text)
+{
+	return stream_string(stream, text, strlen(text));
+}
+
+static uint32_t frame_at(struct v8 *v8, struct stream *stream, const struct v8_place *place)
+{
+	struct ps_ev_frame frame = { .kind = PS_FRAME_JS };
+	struct v8_function function;
+	char file[1024];
+
+	if (v8_function_read(&v8->reader, place->shared, &function))
+		return 0;
+	frame.name = put_text(stream, function.name[0] ? function.name : "(anonymous)");
+	if (!function.script) {
+		frame.kind = PS_FRAME_BUILTIN;
+		return stream_frame(stream, &frame);
+	}
+	if (v8_script_name(&v8->reader, function.script, file, sizeof(file)))
+		frame.file = put_text(stream, file);
+	if (v8_line(v8->scripts, &v8->reader, function.script, place->position, &frame.line, &frame.column)) {
+		/* where it begins is not where it is: no column says so */
+		v8_line(v8->scripts, &v8->reader, function.script, function.start, &frame.line, &frame.column);
+		frame.column = 0;
+	}
+	return stream_frame(stream, &frame);
+}
+
+static struct known_frame *find_known(struct v8 *v8, const uint64_t key[3], uint64_t witness)
+{
+	uint64_t hash = (key[0] * 31 + key[1]) * 31 + key[2];
+	struct known_frame *known = &v8->frames[(hash * 0x9e3779b97f4a7c15ull) >> 52];
+
+	if (known->witness != witness || memcmp(known->key, key, sizeof(known->key))) {
+		memcpy(known->key, key, sizeof(known->key));
+		known->witness = witness;
+		known->count = 0;
+	}
+	return known;
+}
+
+static void put_places(struct v8 *v8, struct out *out, struct known_frame *known, const struct v8_place *places,
+		       size_t count)
+{
+	uint32_t ids[V8_INLINED_MAX];
+	size_t filled = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		uint32_t id = frame_at(v8, out->stream, &places[i]);
+
+		if (id)
+			ids[filled++] = id;
+		put(out, id);
+	}
+	/* what could not be read wholly may be readable next time */
+	if (filled != count || filled > CACHE_FRAMES)
+		return;
+	known->count = filled;
+	memcpy(known->ids, ids, filled * sizeof(*ids));
+}
+
+static int put_known(struct out *out, const struct known_frame *known)
+{
+	for (uint32_t i = 0; i < known->count; i++)
+		put(out, known->ids[i]);
+	return known->count > 0;
+}
+
+/* Two words of a function that stay while it lives. */
+static uint64_t function_witness(struct v8 *v8, uint64_t shared)
+{
+	const struct v8_layout *at = &v8->reader.layout;
+
+	return v8_field(&v8->reader, shared, at->shared_name) * 31 + v8_field(&v8->reader, shared, at->shared_script);
+}
+
+/* The function of a frame of the interpreter, or one of which only the frame is known. */
+static void put_interpreted(struct v8 *v8, struct out *out, const struct v8_frame *frame)
+{
+	const uint64_t key[3] = { frame->shared, frame->bytecode_array, frame->bytecode_offset };
+	struct known_frame *known = find_known(v8, key, function_witness(v8, frame->shared));
+	struct v8_place place = { frame->shared, -1 };
+
+	if (put_known(out, known))
+		return;
+	if (v8_function_bytecode(&v8->reader, frame->shared) == frame->bytecode_array)
+		place.position = v8_interpreted_position(&v8->reader, frame->bytecode_array, frame->bytecode_offset);
+	put_places(v8, out, known, &place, 1);
+}
+
+static void put_code(struct v8 *v8, struct out *out, const struct v8_code *code, const struct v8_frame *frame,
+		     int is_return)
+{
+	const struct v8_layout *at = &v8->reader.layout;
+	uint64_t data = v8_field(&v8->reader, code->object, at->code_deoptimization);
+	const uint64_t key[3] = { code->object, (frame->pc - code->start) * 2 + !!is_return, frame->shared };
+	struct known_frame *known = find_known(v8, key, data * 31 + code->start);
+	struct v8_place places[V8_INLINED_MAX] = { { frame->shared, -1 } };
+	size_t count = 1;
+
+	if (put_known(out, known))
+		return;
+	if (code->kind > at->kind_baseline)
+		count = v8_optimized_places(&v8->reader, code, frame->pc, is_return, places);
+	else
+		places[0].position = v8_baseline_position(&v8->reader, code, frame->pc);
+	put_places(v8, out, known, places, count);
+}
+
+/* ---- one frame ---- */
+
+static int is_function(struct v8 *v8, const struct v8_frame *frame)
+{
+	return !v8_is_smi(frame->context) && v8_type(&v8->reader, frame->shared) == v8->reader.layout.shared;
+}
+
+static uint32_t regexp_frame(struct stream *stream)
+{
+	struct ps_ev_frame frame = { .kind = PS_FRAME_JIT };
+
+	frame.name = put_text(stream, "[regexp]");
+	return stream_frame(stream, &frame);
+}
+
+/* Is the code at pc that of the function whose frame it is? Not at the very start of a function: it has no frame yet. */
+static int owns_frame(struct v8 *v8, const struct v8_code *code, const struct v8_frame *frame)
+{
+	const struct v8_layout *at = &v8->reader.layout;
+	uint64_t array = v8_field(&v8->reader, code->object, at->code_bytecode);
+
+	if (v8_type(&v8->reader, array) == at->interpreter_data)
+		array = v8_field(&v8->reader, array, at->tagged_bytes);
+	return array && v8_function_bytecode(&v8->reader, frame->shared) == array;
+}
+
+static void put_generated(struct v8 *v8, struct out *out, const struct v8_frame *frame, int is_return)
+{
+	size_t before = out->count;
+	int has_function = is_function(v8, frame);
+	struct v8_code code;
+
+	if (v8_code_find(&v8->reader, frame->pc, &code)) {
+		if (has_function)
+			put_places(v8, out, &(struct known_frame){ 0 }, &(struct v8_place){ frame->shared, -1 }, 1);
+	} else if (code.kind == V8_KIND_REGEXP) {
+		put(out, regexp_frame(out->stream));
+	} else if (code.kind == V8_KIND_BUILTIN && has_function) {
+		/* each function may have a copy of the interpreter's entry, for the sake of profilers */
+		put_interpreted(v8, out, frame);
+	} else if (code.kind > v8->reader.layout.kind_baseline || (has_function && owns_frame(v8, &code, frame))) {
+		put_code(v8, out, &code, frame, is_return);
+	}
+	if (out->count == before)
+		put(out, symbols_frame(v8->symbols, out->stream, frame->pc, is_return));
+}
+
+/*
+ * A leaf may be in a builtin or a native function that has no frame of its own
+ * yet, or never has: the frame is that of the function that called it.
+ */
+static void put_caller(struct v8 *v8, struct out *out, const struct v8_frame *frame)
+{
+	struct v8_function function;
+
+	if (is_function(v8, frame) && !v8_function_read(&v8->reader, frame->shared, &function) && function.script)
+		put_interpreted(v8, out, frame);
+}
+
+static void put_frame(struct v8 *v8, struct out *out, const struct v8_frame *frame, int is_return)
+{
+	enum pc_class class = classify(v8, frame->pc - !!is_return);
+
+	/* to go on in the interpreter, V8 puts the first address of a builtin where that behind a call was */
+	if (is_return && class != PC_GENERATED && classify(v8, frame->pc) == PC_INTERPRETER)
+		class = PC_INTERPRETER;
+	switch (class) {
+	case PC_GENERATED:
+		put_generated(v8, out, frame, is_return);
+		break;
+	case PC_INTERPRETER:
+		if (is_function(v8, frame)) {
+			put_interpreted(v8, out, frame);
+			break;
+		}
+		/* fall through */
+	default:
+		put(out, symbols_frame(v8->symbols, out->stream, frame->pc, is_return));
+		if (!is_return)
+			put_caller(v8, out, frame);
+	}
+}
+
+size_t v8_stack(struct v8 *v8, struct stream *stream, const struct v8_frame *frames, size_t count, uint32_t *ids,
+		size_t room)
+{
+	struct out out = { .stream = stream, .ids = ids, .room = room };
+	uint64_t now = stream_now();
+
+	v8->credit_ns += (now - v8->credited_ns) / CREDIT_SHARE;
+	v8->credited_ns = now;
+	if (v8->credit_ns > CREDIT_NS)
+		v8->credit_ns = CREDIT_NS;
+	v8_turn(&v8->reader, now + (v8->credit_ns < STACK_NS ? v8->credit_ns : STACK_NS));
+	for (size_t i = 0; i < count; i++)
+		if (frames[i].pc)
+			put_frame(v8, &out, &frames[i], i > 0);
+	uint64_t spent = stream_now() - now;
+	v8->credit_ns -= spent < v8->credit_ns ? spent : v8->credit_ns;
+	return out.count;
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Reading the heap of a process that runs on.
+ *
+ * Small reads go through a cache of pages that lives for one turn (one stack):
+ * within it equal addresses give equal answers, and the next turn sees what has
+ * moved. A turn has a deadline; behind it every read fails, so that no heap,
+ * however it is made, holds us.
+ */
+#include "v8_parts.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "source.h"
+
+#define SMALL_MAX 512
+
+void v8_turn(struct v8_reader *reader, uint64_t deadline_ns)
+{
+	reader->turn++;
+	reader->deadline_ns = deadline_ns;
+}
+
+static int read_now(struct v8_reader *reader, uint64_t address, void *out, size_t bytes)
+{
+	if (reader->deadline_ns && stream_now() > reader->deadline_ns)
+		return -ETIME;
+	return reader->read(reader->arg, address, out, bytes);
+}
+
+static const uint8_t *page_at(struct v8_reader *reader, uint64_t address)
+{
+	struct v8_page *page = &reader->pages[address / V8_PAGE_BYTES % V8_PAGES];
+
+	if (page->address == address && page->turn == reader->turn)
+		return page->bytes;
+	page->address = 0;
+	if (!address || read_now(reader, address, page->bytes, V8_PAGE_BYTES))
+		return NULL;
+	page->address = address;
+	page->turn = reader->turn;
+	return page->bytes;
+}
+
+int v8_read(struct v8_reader *reader, uint64_t address, void *out, size_t bytes)
+{
+	uint8_t *to = out;
+
+	if (address + bytes < address)
+		return -EFAULT;
+	if (bytes > SMALL_MAX)
+		return read_now(reader, address, out, bytes);
+	while (bytes) {
+		size_t at = address % V8_PAGE_BYTES;
+		size_t part = V8_PAGE_BYTES - at < bytes ? V8_PAGE_BYTES - at : bytes;
+		const uint8_t *page = page_at(reader, address - at);
+
+		if (!page)
+			return -EFAULT;
+		memcpy(to, page + at, part);
+		to += part;
+		address += part;
+		bytes -= part;
+	}
+	return 0;
+}
+
+int v8_is_smi(uint64_t word)
+{
+	return !(word & 1);
+}
+
+int32_t v8_smi_value(const struct v8_reader *reader, uint64_t word)
+{
+	return (int64_t)word >> reader->layout.smi_shift_bits;
+}
+
+/* Strong references end in 01, weak ones in 11; both are to the same place. */
+static uint64_t place_of(uint64_t object)
+{
+	return object & ~3ull;
+}
+
+uint64_t v8_field(struct v8_reader *reader, uint64_t object, int32_t offset)
+{
+	uint64_t word;
+
+	if (v8_is_smi(object) || offset < 0 || v8_read(reader, place_of(object) + offset, &word, sizeof(word)))
+		return 0;
+	return word;
+}
+
+int v8_int(struct v8_reader *reader, uint64_t object, int32_t offset, int32_t *value)
+{
+	if (v8_is_smi(object) || offset < 0)
+		return -EINVAL;
+	return v8_read(reader, place_of(object) + offset, value, sizeof(*value));
+}
+
+int v8_smi(struct v8_reader *reader, uint64_t object, int32_t offset, int32_t *value)
+{
+	uint64_t word;
+
+	if (v8_is_smi(object) || offset < 0 || v8_read(reader, place_of(object) + offset, &word, sizeof(word)))
+		return -EINVAL;
+	if (!v8_is_smi(word))
+		return -EINVAL;
+	*value = v8_smi_value(reader, word);
+	return 0;
+}
+
+int v8_type(struct v8_reader *reader, uint64_t object)
+{
+	uint64_t map = v8_field(reader, object, 0);
+	uint16_t type;
+
+	if (v8_is_smi(map) || v8_read(reader, place_of(map) + reader->layout.map_type, &type, sizeof(type)))
+		return -1;
+	return type;
+}

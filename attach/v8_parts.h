@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The parts that v8.c is made of; nobody else but their tests includes this.
+ *
+ * Everything that is read belongs to a process that runs on, and may lie: an
+ * address is a number until a read of it succeeds, an object is what the type
+ * in its map says, and lengths are capped before they are used.
+ */
+#ifndef V8_PARTS_H
+#define V8_PARTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- layout (v8_constants.c): offsets, types and tags of this build of V8 ---- */
+
+#define V8_NONE     (-1)  /* a field that this build does not have */
+#define V8_SCALES   3     /* operands of one, two and four bytes */
+#define V8_BYTECODES 256
+
+struct v8_layout {
+	/* byte offsets in objects */
+	int32_t map_type, function_shared;
+	int32_t shared_data, shared_name, shared_script;
+	int32_t uncompiled_start, uncompiled_name;
+	int32_t script_source, script_name, script_line_ends, script_eval_from;
+	int32_t string_length, one_byte_chars, two_byte_chars, external_data;
+	int32_t cons_first, cons_second, sliced_parent, sliced_offset, thin_actual;
+	int32_t array_length, array_data, bytecode_data;
+	int32_t code_deoptimization, code_bytecode, code_positions, code_offset_table;
+	/* instance types */
+	int32_t map_of_maps, bytecode_array, byte_array, fixed_array, scope_info, script, shared, code;
+	int32_t instruction_stream, interpreter_data, debug_info, first_non_string, first_uncompiled, last_uncompiled;
+	/* strings, tags and kinds */
+	int32_t representation_mask, encoding_mask, one_byte, cons, external, sliced, thin;
+	int32_t kind_mask, kind_baseline, tagged_bytes, smi_shift_bits;
+	int32_t frame_irregexp;
+	/* indices */
+	int32_t deoptimization_literals, deoptimization_shared, deoptimization_positions;
+	int32_t scope_locals, scope_first;
+	/* not in v8dbg_: found when first met (v8_code.c) */
+	int32_t code_entry, code_flags, code_bytes;
+	/* length of each bytecode by scale of its operands, itself included; 0 = there is none */
+	uint8_t bytecode_bytes[V8_SCALES][V8_BYTECODES];
+	/* for the walk; 0 = not known */
+	int64_t isolate_offset;
+	int32_t c_entry_fp;
+};
+
+/* From the ELF file at fd, which stays the caller's. -ENOENT: no V8, -ENOTSUP: what is indispensable is missing. */
+int v8_layout_read(struct v8_layout *layout, int fd);
+/* The offset of c_entry_fp, from the instructions of a CEntry builtin; 0 = not found. */
+int32_t v8_find_c_entry_fp(const uint8_t *code, size_t bytes);
+
+/* ---- memory (v8_memory.c) ---- */
+
+#define V8_PAGES      256
+#define V8_PAGE_BYTES 4096
+
+typedef int v8_read_fn(void *arg, uint64_t address, void *out, size_t bytes);
+
+struct v8_page {
+	uint64_t address;  /* 0 = empty */
+	uint64_t turn;     /* good in this turn only */
+	uint8_t bytes[V8_PAGE_BYTES];
+};
+
+struct v8_reader {
+	v8_read_fn *read;
+	void *arg;
+	uint64_t turn;
+	uint64_t deadline_ns;  /* reads fail behind it; 0 = none */
+	struct v8_layout layout;
+	uint64_t stream_map;   /* the map of InstructionStreams; 0 = not met yet */
+	struct v8_page pages[V8_PAGES];
+};
+
+/* Forgets what was read; reads fail behind the deadline. */
+void v8_turn(struct v8_reader *reader, uint64_t deadline_ns);
+int v8_read(struct v8_reader *reader, uint64_t address, void *out, size_t bytes);
+/* A field of an object; 0 when it cannot be read (which is no object). */
+uint64_t v8_field(struct v8_reader *reader, uint64_t object, int32_t offset);
+int v8_int(struct v8_reader *reader, uint64_t object, int32_t offset, int32_t *value);
+/* A small integer in a field; -EINVAL when there is something else. */
+int v8_smi(struct v8_reader *reader, uint64_t object, int32_t offset, int32_t *value);
+int v8_is_smi(uint64_t word);
+int32_t v8_smi_value(const struct v8_reader *reader, uint64_t word);
+/* The instance type of an object; -1 when it is none. */
+int v8_type(struct v8_reader *reader, uint64_t object);
+
+/* ---- strings and functions (v8_names.c) ---- */
+
+/* Gets runs of characters; non-zero ends the visit and is returned. */
+typedef int v8_chars_fn(void *arg, const void *chars, size_t count, int two_byte);
+
+int v8_string_visit(struct v8_reader *reader, uint64_t string, uint32_t most, v8_chars_fn *visit, void *arg);
+/* UTF-8, terminated; a name that is too long ends in "…". Returns bytes, or -EINVAL when it is no string. */
+int v8_string(struct v8_reader *reader, uint64_t string, char *out, size_t room);
+
+struct v8_function {
+	char name[256];    /* "" = none */
+	uint64_t script;   /* 0 = none (a builtin, an API function) */
+	int32_t start;     /* where it begins in the script; -1 = not known */
+};
+
+/* -EINVAL when `shared` is no SharedFunctionInfo. */
+int v8_function_read(struct v8_reader *reader, uint64_t shared, struct v8_function *function);
+/* The BytecodeArray of a function; 0 = not compiled, or no JavaScript. */
+uint64_t v8_function_bytecode(struct v8_reader *reader, uint64_t shared);
+
+/* ---- scripts (v8_script.c): file and line ---- */
+
+struct v8_scripts;
+
+int v8_scripts_open(struct v8_scripts **scripts);
+void v8_scripts_close(struct v8_scripts *scripts);
+/* Name of the script: a path, a URL, "node:fs"; of what was evaluated "eval in …". Returns bytes, 0 = it has none. */
+int v8_script_name(struct v8_reader *reader, uint64_t script, char *out, size_t room);
+/* Line and column, both from 1. -ENOENT when they cannot be told. */
+int v8_line(struct v8_scripts *scripts, struct v8_reader *reader, uint64_t script, int32_t position, uint32_t *line,
+	    uint32_t *column);
+
+/* ---- generated code (v8_code.c) ---- */
+
+struct v8_code {
+	uint64_t object;   /* the Code */
+	uint64_t start;    /* of its instructions */
+	uint32_t bytes;
+	int kind;
+};
+
+enum { V8_KIND_BUILTIN = 2, V8_KIND_REGEXP = 3 };
+
+/* The code that covers an address. -ENOENT. */
+int v8_code_find(struct v8_reader *reader, uint64_t pc, struct v8_code *code);
+
+/* ---- positions (v8_position.c) ---- */
+
+#define V8_INLINED_MAX 16
+
+/* A function and where in its script it is; position -1 = not known. */
+struct v8_place {
+	uint64_t shared;
+	int32_t position;
+};
+
+/* The last entry of a source position table that is not behind `offset`. -ENOENT. */
+int v8_position_lookup(const uint8_t *table, size_t bytes, int32_t offset, uint64_t *position);
+/* The bytecode that the machine code at `pc_offset` was made of. -ENOENT. */
+int v8_baseline_lookup(const struct v8_layout *layout, const uint8_t *table, size_t table_bytes,
+		       const uint8_t *bytecodes, size_t bytecode_bytes, uint32_t pc_offset, int32_t *offset);
+/* `word` is [fp-40]. Position of an interpreted function; -1 when there is none. */
+int32_t v8_interpreted_position(struct v8_reader *reader, uint64_t bytecode_array, uint64_t word);
+int32_t v8_baseline_position(struct v8_reader *reader, const struct v8_code *code, uint64_t pc);
+/* The functions that optimised code is in, innermost first; at least one unless it returns 0. */
+size_t v8_optimized_places(struct v8_reader *reader, const struct v8_code *code, uint64_t pc, int is_return,
+			   struct v8_place places[V8_INLINED_MAX]);
+
+#endif

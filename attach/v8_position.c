@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Where in its source a frame is.
+ *
+ * A source position table is a run of pairs, each a difference to the pair
+ * before: offset in the code, position. Numbers have 7 bits a byte, the lowest
+ * first, the sign in the lowest bit; a negative offset -(d+1) marks an
+ * expression. The first offset counts from -1.
+ *
+ * Optimised code contains functions that were inlined; a position names the one
+ * it is in, and that one's entry in the list of inlined calls names the place
+ * of the call.
+ */
+#include "v8_parts.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define TABLE_MAX (4u << 20)
+#define WIDE_MAX  3   /* bytecodes 0..3 are prefixes: operands of two bytes, of four, and both again for the debugger */
+
+static int next_number(const uint8_t *table, size_t bytes, size_t *at, uint64_t *number)
+{
+	*number = 0;
+	for (int shift = 0; *at < bytes && shift < 64; shift += 7) {
+		uint8_t byte = table[(*at)++];
+
+		*number |= (uint64_t)(byte & 127) << shift;
+		if (!(byte & 128))
+			return 0;
+	}
+	return -ENOENT;
+}
+
+static int next_signed(const uint8_t *table, size_t bytes, size_t *at, int64_t *number)
+{
+	uint64_t bits;
+
+	if (next_number(table, bytes, at, &bits))
+		return -ENOENT;
+	*number = (int64_t)(bits >> 1) ^ -(int64_t)(bits & 1);
+	return 0;
+}
+
+int v8_position_lookup(const uint8_t *table, size_t bytes, int32_t offset, uint64_t *position)
+{
+	uint64_t code = (uint64_t)-1, place = 0;
+	int64_t step, move;
+	size_t at = 0;
+	int err = -ENOENT;
+
+	while (at < bytes && !next_signed(table, bytes, &at, &step) && !next_signed(table, bytes, &at, &move)) {
+		/* unsigned: a hostile table may run over, which is no harm */
+		code += step < 0 ? -((uint64_t)step + 1) : (uint64_t)step;
+		place += (uint64_t)move;
+		if ((int64_t)code > offset)
+			break;
+		*position = place;
+		err = 0;
+	}
+	return err;
+}
+
+static size_t bytecode_length(const struct v8_layout *layout, const uint8_t *bytecodes, size_t bytes, size_t at)
+{
+	uint8_t code = bytecodes[at];
+
+	if (code > WIDE_MAX)
+		return layout->bytecode_bytes[0][code];
+	if (at + 1 >= bytes)
+		return 0;
+	size_t length = layout->bytecode_bytes[code & 1 ? 2 : 1][bytecodes[at + 1]];
+	return length ? length + 1 : 0;
+}
+
+int v8_baseline_lookup(const struct v8_layout *layout, const uint8_t *table, size_t table_bytes,
+		       const uint8_t *bytecodes, size_t bytecode_bytes, uint32_t pc_offset, int32_t *offset)
+{
+	size_t at = 0, bytecode = 0;
+	uint64_t end, more;
+
+	if (next_number(table, table_bytes, &at, &end))
+		return -ENOENT;
+	*offset = -1;  /* the entry of the function */
+	while (end < pc_offset) {
+		size_t length = bytecode < bytecode_bytes ? bytecode_length(layout, bytecodes, bytecode_bytes, bytecode) : 0;
+
+		if (!length || next_number(table, table_bytes, &at, &more))
+			return -ENOENT;
+		end += more;
+		*offset = bytecode;
+		bytecode += length;
+	}
+	return 0;
+}
+
+/* Copies what an array of bytes holds; malloc'ed. NULL: it is none. `data` is where the bytes begin in it. */
+static uint8_t *copy_bytes(struct v8_reader *reader, uint64_t array, int type, int32_t data, size_t *bytes)
+{
+	int32_t length;
+
+	if (data < 0 || v8_type(reader, array) != type ||
+	    v8_smi(reader, array, reader->layout.array_length, &length) || length <= 0 || length > (int32_t)TABLE_MAX)
+		return NULL;
+	uint8_t *copy = malloc(length);
+	if (copy && v8_read(reader, (array & ~3ull) + data, copy, length)) {
+		free(copy);
+		return NULL;
+	}
+	*bytes = length;
+	return copy;
+}
+
+static int lookup_in(struct v8_reader *reader, uint64_t array, int32_t offset, uint64_t *position)
+{
+	size_t bytes;
+	uint8_t *table = copy_bytes(reader, array, reader->layout.byte_array, reader->layout.array_data, &bytes);
+	int err = table ? v8_position_lookup(table, bytes, offset, position) : -ENOENT;
+
+	free(table);
+	return err;
+}
+
+/* 30 bits of the position, one more than it is; then the number of the inlined call, again one more. */
+static int32_t script_position(uint64_t position)
+{
+	return (int32_t)(position >> 1 & 0x3fffffff) - 1;
+}
+
+static int32_t inlined_call(uint64_t position)
+{
+	return (int32_t)(position >> 31 & 0xffff) - 1;
+}
+
+/* The table of a BytecodeArray is the last array of bytes among its fields. */
+static int32_t bytecode_position(struct v8_reader *reader, uint64_t bytecode_array, int32_t offset)
+{
+	uint64_t position;
+
+	for (int32_t at = (reader->layout.bytecode_data - 8) & ~7; at >= 16; at -= 8) {
+		uint64_t table = v8_field(reader, bytecode_array, at);
+
+		if (v8_type(reader, table) != reader->layout.byte_array)
+			continue;
+		return lookup_in(reader, table, offset < 0 ? 0 : offset, &position) ? -1 : script_position(position);
+	}
+	return -1;
+}
+
+int32_t v8_interpreted_position(struct v8_reader *reader, uint64_t bytecode_array, uint64_t word)
+{
+	if (!v8_is_smi(word) || v8_type(reader, bytecode_array) != reader->layout.bytecode_array)
+		return -1;
+	/* counted from the tagged start of the array */
+	int32_t offset = v8_smi_value(reader, word) - (reader->layout.bytecode_data - 1), length;
+	if (v8_smi(reader, bytecode_array, reader->layout.array_length, &length) || offset < 0 || offset >= length)
+		return -1;
+	return bytecode_position(reader, bytecode_array, offset);
+}
+
+int32_t v8_baseline_position(struct v8_reader *reader, const struct v8_code *code, uint64_t pc)
+{
+	const struct v8_layout *at = &reader->layout;
+	uint64_t array = v8_field(reader, code->object, at->code_bytecode);
+	size_t table_bytes, bytecode_bytes;
+	int32_t offset, position = -1;
+
+	if (v8_type(reader, array) == at->interpreter_data)
+		array = v8_field(reader, array, at->tagged_bytes);
+	uint8_t *table = copy_bytes(reader, v8_field(reader, code->object, at->code_offset_table), at->byte_array,
+				    at->array_data, &table_bytes);
+	uint8_t *bytecodes = copy_bytes(reader, array, at->bytecode_array, at->bytecode_data, &bytecode_bytes);
+
+	if (table && bytecodes &&
+	    !v8_baseline_lookup(at, table, table_bytes, bytecodes, bytecode_bytes, pc - code->start, &offset))
+		position = bytecode_position(reader, array, offset);
+	free(table);
+	free(bytecodes);
+	return position;
+}
+
+/* Element of a FixedArray, or 0. */
+static uint64_t element(struct v8_reader *reader, uint64_t array, int32_t index)
+{
+	const struct v8_layout *at = &reader->layout;
+	int32_t length;
+
+	if (index < 0 || v8_smi(reader, array, at->array_length, &length) || index >= length)
+		return 0;
+	return v8_field(reader, array, at->array_data + index * at->tagged_bytes);
+}
+
+struct inlined {
+	uint64_t position;  /* of the call */
+	int32_t function;   /* which literal; -1 = the outermost function */
+	int32_t zero;
+};
+
+static int read_inlined(struct v8_reader *reader, uint64_t list, int32_t index, struct inlined *inlined)
+{
+	const struct v8_layout *at = &reader->layout;
+	int32_t bytes;
+
+	if (v8_type(reader, list) != at->byte_array || v8_smi(reader, list, at->array_length, &bytes) ||
+	    (uint64_t)index >= bytes / sizeof(*inlined))
+		return -ENOENT;
+	return v8_read(reader, (list & ~3ull) + at->array_data + index * sizeof(*inlined), inlined, sizeof(*inlined));
+}
+
+size_t v8_optimized_places(struct v8_reader *reader, const struct v8_code *code, uint64_t pc, int is_return,
+			   struct v8_place places[V8_INLINED_MAX])
+{
+	const struct v8_layout *at = &reader->layout;
+	uint64_t data = v8_field(reader, code->object, at->code_deoptimization), position = 0;
+	uint64_t outer = element(reader, data, at->deoptimization_shared) & ~2ull;
+	uint64_t literals = element(reader, data, at->deoptimization_literals);
+	uint64_t list = element(reader, data, at->deoptimization_positions);
+	struct inlined inlined;
+	size_t count = 0;
+
+	if (v8_type(reader, outer) != at->shared)
+		return 0;
+	int known = !lookup_in(reader, v8_field(reader, code->object, at->code_positions),
+			       (int32_t)(pc - code->start) - !!is_return, &position);
+	for (int32_t call = known ? inlined_call(position) : -1; call >= 0; call = inlined_call(position)) {
+		if (count == V8_INLINED_MAX - 1 || read_inlined(reader, list, call, &inlined))
+			break;
+		uint64_t shared = inlined.function < 0 ? outer : element(reader, literals, inlined.function) & ~2ull;
+		if (v8_type(reader, shared) != at->shared)
+			break;
+		places[count++] = (struct v8_place){ shared, script_position(position) };
+		position = inlined.position;
+	}
+	/* a list that ends too early does not tell where in the outermost function the call was */
+	places[count++] = (struct v8_place){ outer, known && inlined_call(position) < 0 ? script_position(position) : -1 };
+	return count;
+}
