@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SCRIPTS_MAX 64
+#define SCRIPTS_MAX 32
 #define EVALS_MAX   8  /* one evaluated in the other */
-#define LINES_MAX   (1u << 20)
+#define LINES_MAX   (1u << 18)
 #define SOURCE_MAX  (16u << 20)
 
 struct lines {

@@ -1,0 +1,691 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The V8 reader over a heap made by hand: sound, odd and hostile. */
+#include "test.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "v8_parts.h"
+
+#define BASE       0x200000ull
+#define HEAP_BYTES (1u << 20)
+
+enum { MAP_TYPE = 255, STRING = 32, ONE_BYTE = 40, CONS = 33, SLICED = 35, THIN = 37, EXTERNAL = 42, SHARED = 262,
+       SCRIPT = 167, SCOPE_INFO = 261, BYTECODE_ARRAY = 191, BYTE_ARRAY = 190, FIXED_ARRAY = 175, CODE = 245,
+       STREAM = 252, UNCOMPILED = 220, TYPES = 300 };
+
+static uint8_t heap[HEAP_BYTES];
+static uint64_t top, maps[TYPES];
+static struct v8_reader reader;
+
+static int read_heap(void *arg, uint64_t address, void *out, size_t bytes)
+{
+	if (address < BASE || address - BASE > HEAP_BYTES || bytes > HEAP_BYTES - (address - BASE))
+		return -EFAULT;
+	memcpy(out, heap + (address - BASE), bytes);
+	return 0;
+}
+
+static void put_word(uint64_t address, uint64_t word)
+{
+	memcpy(heap + ((address & ~3ull) - BASE), &word, sizeof(word));
+}
+
+static void put_int(uint64_t address, int32_t value)
+{
+	memcpy(heap + ((address & ~3ull) - BASE), &value, sizeof(value));
+}
+
+static uint64_t smi(int32_t value)
+{
+	return (uint64_t)value << 32;
+}
+
+static uint64_t allocate(size_t bytes)
+{
+	uint64_t address = top;
+
+	top += (bytes + 7) & ~7ull;
+	assert_true(top - BASE <= HEAP_BYTES);
+	return address + 1;
+}
+
+static uint64_t map_of(int type)
+{
+	if (!maps[type]) {
+		maps[type] = allocate(80);
+		memcpy(heap + (maps[type] - 1 + 12 - BASE), &(uint16_t){ type }, 2);
+		put_word(maps[type], type == MAP_TYPE ? maps[type] : map_of(MAP_TYPE));
+	}
+	return maps[type];
+}
+
+static uint64_t object(int type, size_t bytes)
+{
+	uint64_t map = map_of(type), address = allocate(bytes);
+
+	put_word(address, map);
+	return address;
+}
+
+static uint64_t one_byte(const char *text)
+{
+	size_t length = strlen(text);
+	uint64_t string = object(ONE_BYTE, 16 + length);
+
+	put_int(string + 12, length);
+	memcpy(heap + (string - 1 + 16 - BASE), text, length);
+	return string;
+}
+
+static uint64_t two_byte(const uint16_t *units, int32_t length)
+{
+	uint64_t string = object(STRING, 16 + length * 2);
+
+	put_int(string + 12, length);
+	memcpy(heap + (string - 1 + 16 - BASE), units, length * 2);
+	return string;
+}
+
+static uint64_t cons(uint64_t first, uint64_t second, int32_t length)
+{
+	uint64_t string = object(CONS, 32);
+
+	put_int(string + 12, length);
+	put_word(string + 16, first);
+	put_word(string + 24, second);
+	return string;
+}
+
+static uint64_t sliced(uint64_t parent, int32_t offset, int32_t length)
+{
+	uint64_t string = object(SLICED, 32);
+
+	put_int(string + 12, length);
+	put_word(string + 16, parent);
+	put_word(string + 24, smi(offset));
+	return string;
+}
+
+static uint64_t bytes_object(int type, size_t header, const void *bytes, int32_t length)
+{
+	uint64_t array = object(type, header + length);
+
+	put_word(array + 8, smi(length));
+	memcpy(heap + (array - 1 + header - BASE), bytes, length);
+	return array;
+}
+
+static uint64_t words_object(const uint64_t *words, int32_t count)
+{
+	uint64_t array = object(FIXED_ARRAY, 16 + count * 8);
+
+	put_word(array + 8, smi(count));
+	for (int32_t i = 0; i < count; i++)
+		put_word(array + 16 + i * 8, words[i]);
+	return array;
+}
+
+static void set_up(void)
+{
+	memset(heap, 0, sizeof(heap));
+	memset(maps, 0, sizeof(maps));
+	memset(&reader, 0, sizeof(reader));
+	top = BASE + 4096;
+	reader.read = read_heap;
+	reader.layout = (struct v8_layout){
+		.map_type = 12, .function_shared = 24, .shared_data = 8, .shared_name = 16, .shared_script = 32,
+		.uncompiled_start = 16, .uncompiled_name = 8, .script_source = 8, .script_name = 16,
+		.script_line_ends = 56, .script_eval_from = 72, .string_length = 12, .one_byte_chars = 16,
+		.two_byte_chars = 16, .external_data = 24, .cons_first = 16, .cons_second = 24, .sliced_parent = 16,
+		.sliced_offset = 24, .thin_actual = 16, .array_length = 8, .array_data = 16, .bytecode_data = 54,
+		.code_deoptimization = 16, .code_bytecode = 16, .code_positions = 24, .code_offset_table = 24,
+		.map_of_maps = MAP_TYPE, .bytecode_array = BYTECODE_ARRAY, .byte_array = BYTE_ARRAY,
+		.fixed_array = FIXED_ARRAY, .scope_info = SCOPE_INFO, .script = SCRIPT, .shared = SHARED, .code = CODE,
+		.instruction_stream = STREAM, .interpreter_data = 159, .debug_info = 153, .first_non_string = 128,
+		.first_uncompiled = 220, .last_uncompiled = 223, .representation_mask = 7, .encoding_mask = 8,
+		.one_byte = 8, .cons = 1, .external = 2, .sliced = 3, .thin = 5, .kind_mask = 15, .kind_baseline = 11,
+		.tagged_bytes = 8, .smi_shift_bits = 32, .frame_irregexp = 27, .deoptimization_literals = 2,
+		.deoptimization_shared = 6, .deoptimization_positions = 7, .scope_locals = 2, .scope_first = 3,
+		.code_entry = V8_NONE, .code_flags = V8_NONE, .code_bytes = V8_NONE,
+	};
+	for (int i = 0; i < V8_BYTECODES; i++) {
+		reader.layout.bytecode_bytes[0][i] = i < 4 ? 1 : 2;
+		reader.layout.bytecode_bytes[1][i] = 3;
+		reader.layout.bytecode_bytes[2][i] = 5;
+	}
+	v8_turn(&reader, 0);
+}
+
+static const char *text_of(uint64_t string)
+{
+	static char text[256];
+
+	v8_turn(&reader, 0);
+	return v8_string(&reader, string, text, sizeof(text)) < 0 ? "not a string" : text;
+}
+
+/* ---- tables ---- */
+
+static size_t put_number(uint8_t *to, int64_t number)
+{
+	uint64_t bits = (uint64_t)number << 1 ^ (uint64_t)(number >> 63);
+	size_t count = 0;
+
+	for (; bits > 127; bits >>= 7)
+		to[count++] = 128 | (bits & 127);
+	to[count++] = bits;
+	return count;
+}
+
+/* Positions as V8 has them: statement bit, position + 1, inlined call + 1. */
+static uint64_t place(int32_t position, int32_t call)
+{
+	return (uint64_t)(position + 1) << 1 | (uint64_t)(call + 1) << 31;
+}
+
+struct pair {
+	int32_t offset;
+	uint64_t position;
+};
+
+static size_t make_table(uint8_t *to, const struct pair *pairs, size_t count)
+{
+	struct pair before = { -1, 0 };
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < count; before = pairs[i++]) {
+		int64_t step = pairs[i].offset - before.offset;
+
+		bytes += put_number(to + bytes, i % 2 ? -step - 1 : step);
+		bytes += put_number(to + bytes, (int64_t)(pairs[i].position - before.position));
+	}
+	return bytes;
+}
+
+static const struct pair four[] = { { 0, 10 }, { 5, 400 }, { 9, 300 }, { 300, 1ull << 40 } };
+
+TEST(a_position_is_that_of_the_last_entry_not_behind_the_offset)
+{
+	uint8_t table[64];
+	size_t bytes = make_table(table, four, 4);
+	static const struct pair asked[] = { { 0, 10 }, { 4, 10 }, { 5, 400 }, { 8, 400 }, { 9, 300 }, { 299, 300 },
+					     { 300, 1ull << 40 }, { INT32_MAX, 1ull << 40 } };
+	uint64_t position;
+
+	for (size_t i = 0; i < sizeof(asked) / sizeof(*asked); i++) {
+		assert_int_equal(v8_position_lookup(table, bytes, asked[i].offset, &position), 0);
+		assert_true(position == asked[i].position);
+	}
+	assert_int_equal(v8_position_lookup(table, bytes, -1, &position), -ENOENT);
+	assert_int_equal(v8_position_lookup(table, 0, 5, &position), -ENOENT);
+}
+
+TEST(a_position_table_that_is_cut_keeps_its_whole_entries)
+{
+	uint8_t table[64];
+	size_t bytes = make_table(table, four, 4);
+	uint64_t position;
+
+	for (size_t cut = 0; cut < bytes; cut++) {
+		uint8_t *exact = malloc(cut + 1);
+
+		memcpy(exact, table, cut);
+		if (!v8_position_lookup(exact, cut, 1000, &position))
+			assert_true(position == 10 || position == 400 || position == 300);
+		free(exact);
+	}
+	/* a number that never ends */
+	memset(table, 0xff, sizeof(table));
+	assert_int_equal(v8_position_lookup(table, sizeof(table), 0, &position), -ENOENT);
+}
+
+TEST(machine_code_of_the_baseline_compiler_belongs_to_the_bytecode_it_was_made_of)
+{
+	/* prologue to 20; then four bytecodes: 10, 300, 5 and 7 bytes of code; the second has wide operands */
+	static const uint8_t table[] = { 20, 10, (300 & 127) | 128, 300 >> 7, 5, 7 };
+	static const uint8_t bytecodes[] = { 9, 0, 0, 9, 0, 0, 9, 0, 1, 9, 0, 0, 0, 0 };
+	int32_t offset;
+
+	set_up();
+	const struct { uint32_t pc; int32_t offset; } asked[] = { { 1, -1 }, { 20, -1 }, { 21, 0 }, { 30, 0 }, { 31, 2 },
+		{ 330, 2 }, { 331, 6 }, { 335, 6 }, { 336, 8 }, { 342, 8 } };
+	for (size_t i = 0; i < sizeof(asked) / sizeof(*asked); i++) {
+		assert_int_equal(v8_baseline_lookup(&reader.layout, table, sizeof(table), bytecodes, sizeof(bytecodes),
+						    asked[i].pc, &offset), 0);
+		assert_int_equal(offset, asked[i].offset);
+	}
+	assert_int_equal(v8_baseline_lookup(&reader.layout, table, sizeof(table), bytecodes, sizeof(bytecodes), 343, &offset),
+			 -ENOENT);
+	assert_int_equal(v8_baseline_lookup(&reader.layout, table, sizeof(table), bytecodes, 1, 331, &offset), -ENOENT);
+	assert_int_equal(v8_baseline_lookup(&reader.layout, table, 0, bytecodes, 2, 1, &offset), -ENOENT);
+}
+
+TEST(the_saved_frame_pointer_is_found_in_the_instructions_that_save_it)
+{
+	uint8_t code[] = { 0x55, 0x48, 0x89, 0xe5, 0x49, 0x89, 0xad, 0x00, 0x01, 0x00, 0x00, 0x90,
+			   0x49, 0x8d, 0x55, 0x80, 0xff, 0xd3, 0x90, 0x90, 0x90 };
+
+	assert_int_equal(v8_find_c_entry_fp(code, sizeof(code)), 0x180);
+	assert_int_equal(v8_find_c_entry_fp(code, 12), 0);
+	assert_int_equal(v8_find_c_entry_fp(code, 0), 0);
+	code[7] = 1;
+	assert_int_equal(v8_find_c_entry_fp(code, sizeof(code)), 0);
+}
+
+/* ---- strings ---- */
+
+TEST(strings_of_every_form_are_read_as_utf8)
+{
+	static const uint16_t units[] = { 'a', 0x20ac, 0xd83d, 0xde00, 0xdc00, 0xd800, 'z' };
+
+	set_up();
+	uint64_t left = one_byte("caf\xe9"), right = two_byte(units, 7);
+	assert_string_equal(text_of(left), "caf\u00e9");
+	assert_string_equal(text_of(right), "a\u20ac\U0001f600\ufffd\ufffdz");
+	uint64_t both = cons(left, one_byte("-bar"), 8);
+	assert_string_equal(text_of(both), "caf\u00e9-bar");
+	assert_string_equal(text_of(sliced(both, 2, 4)), "f\u00e9-b");
+	uint64_t thin = object(THIN, 24);
+	put_int(thin + 12, 8);
+	put_word(thin + 16, both);
+	assert_string_equal(text_of(thin), "caf\u00e9-bar");
+	uint64_t external = object(EXTERNAL, 32);
+	put_int(external + 12, 3);
+	put_word(external + 24, left - 1 + 16);
+	assert_string_equal(text_of(external), "caf");
+	put_word(external + 24, 0);
+	assert_string_equal(text_of(external), "not a string");
+	assert_string_equal(text_of(object(SCRIPT, 64)), "not a string");
+	assert_string_equal(text_of(smi(7)), "not a string");
+	assert_string_equal(text_of(1), "not a string");
+}
+
+TEST(a_string_that_is_too_long_is_cut_at_a_character_and_says_so)
+{
+	char text[16], long_text[70000];
+
+	set_up();
+	memset(long_text, 0xe9, sizeof(long_text) - 1);
+	long_text[sizeof(long_text) - 1] = '\0';
+	uint64_t string = one_byte(long_text);
+	assert_int_equal(v8_string(&reader, string, text, sizeof(text)), 15);
+	assert_string_equal(text, "\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u2026");
+	put_int(string + 12, -1);
+	assert_string_equal(text_of(string), "not a string");
+	/* a length that reaches out of the heap */
+	put_int(string + 12, INT32_MAX);
+	put_word(string, map_of(STRING));
+	v8_turn(&reader, 0);
+	assert_int_equal(v8_string(&reader, string, text, sizeof(text)) >= 0, 1);
+}
+
+TEST(strings_that_contain_themselves_or_double_at_each_level_end)
+{
+	char text[64];
+
+	set_up();
+	uint64_t knot = cons(0, 0, 1 << 20);
+	put_word(knot + 16, knot);
+	put_word(knot + 24, knot);
+	assert_string_equal(text_of(knot), "not a string");
+	uint64_t thin = object(THIN, 24);
+	put_int(thin + 12, 5);
+	put_word(thin + 16, thin);
+	assert_string_equal(text_of(thin), "not a string");
+	/* all empty: no character ever fills the room */
+	uint64_t tree = one_byte("");
+	for (int level = 0; level < 40; level++)
+		tree = cons(tree, tree, 100);
+	v8_turn(&reader, 0);
+	assert_true(v8_string(&reader, tree, text, sizeof(text)) < 0);
+}
+
+/* ---- functions and scripts ---- */
+
+static uint64_t script_of(const char *name, uint64_t source)
+{
+	uint64_t script = object(SCRIPT, 120);
+
+	put_word(script + 8, source);
+	put_word(script + 16, name ? one_byte(name) : smi(0));
+	put_word(script + 72, smi(0));
+	return script;
+}
+
+static uint64_t shared_of(uint64_t name, uint64_t data, uint64_t script)
+{
+	uint64_t shared = object(SHARED, 64);
+
+	put_word(shared + 8, data);
+	put_word(shared + 16, name);
+	put_word(shared + 32, script);
+	return shared;
+}
+
+/* flags: 2 = a function; then the slots behind the counts */
+static uint64_t scope_of(int32_t flags, int32_t locals, const uint64_t *slots, int count)
+{
+	uint64_t scope = object(SCOPE_INFO, 32 + count * 8);
+
+	put_word(scope + 8, smi(flags));
+	put_word(scope + 24, smi(locals));
+	for (int i = 0; i < count; i++)
+		put_word(scope + 32 + i * 8, slots[i]);
+	return scope;
+}
+
+static struct v8_function function;
+
+static int read_function(uint64_t shared, struct v8_function *out)
+{
+	v8_turn(&reader, 0);
+	return v8_function_read(&reader, shared, out);
+}
+
+TEST(a_function_has_the_name_and_start_that_its_scope_tells)
+{
+		set_up();
+	uint64_t script = script_of("/srv/app.js", one_byte("a\nb\n"));
+	const uint64_t named[] = { 0, 0, 0, 0, one_byte("hashPw"), smi(0), smi(17), smi(99) };
+	assert_int_equal(read_function(shared_of(scope_of(2 | 1 << 12, 2, named, 8), smi(3), script), &function), 0);
+	assert_string_equal(function.name, "hashPw");
+	assert_int_equal(function.start, 17);
+	assert_true(function.script == script);
+	const uint64_t inferred[] = { one_byte(""), smi(0), one_byte("table.row"), smi(5), smi(9) };
+	read_function(shared_of(scope_of(2 | 1 << 12 | 1 << 14, 0, inferred, 5), smi(3), script), &function);
+	assert_string_equal(function.name, "table.row");
+	assert_int_equal(function.start, 5);
+	/* a class keeps a variable of its own; more than 74 names of locals are in a table */
+	uint64_t many[1 + 75 + 1 + 2 + 2] = { smi(0) };
+	many[77] = one_byte("big");
+	many[79] = smi(33);
+	read_function(shared_of(scope_of(2 | 1 << 10 | 2 << 12, 75, many, 81), smi(3), script), &function);
+	assert_string_equal(function.name, "big");
+	assert_int_equal(function.start, 33);
+	/* not compiled yet: the name is a string, the rest in the data */
+	uint64_t data = object(UNCOMPILED, 24);
+	put_int(data + 16, 41);
+	put_word(data + 8, one_byte("guess"));
+	read_function(shared_of(one_byte("lazy"), data, script), &function);
+	assert_string_equal(function.name, "lazy");
+	assert_int_equal(function.start, 41);
+	read_function(shared_of(smi(0), data, smi(0)), &function);
+	assert_string_equal(function.name, "guess");
+	assert_true(function.script == 0);
+	assert_int_equal(read_function(script, &function), -EINVAL);
+	assert_int_equal(read_function(0, &function), -EINVAL);
+}
+
+static void expect_line(struct v8_scripts *scripts, uint64_t script, int32_t position, uint32_t line, uint32_t column)
+{
+	uint32_t got_line = 0, got_column = 0;
+
+	v8_turn(&reader, 0);
+	assert_int_equal(v8_line(scripts, &reader, script, position, &got_line, &got_column), 0);
+	assert_int_equal(got_line, line);
+	assert_int_equal(got_column, column);
+}
+
+TEST(lines_are_counted_as_the_language_ends_them_or_taken_from_the_script)
+{
+	static const uint16_t units[] = { 'a', 0x2028, 'b', '\r', '\n', 'c', '\r', 'd', '\n', 'e' };
+	struct v8_scripts *scripts;
+	uint32_t line, column;
+
+	set_up();
+	assert_int_equal(v8_scripts_open(&scripts), 0);
+	uint64_t script = script_of("a.js", two_byte(units, 10));
+	expect_line(scripts, script, 0, 1, 1);
+	expect_line(scripts, script, 1, 1, 2);
+	expect_line(scripts, script, 2, 2, 1);
+	expect_line(scripts, script, 5, 3, 1);
+	expect_line(scripts, script, 7, 4, 1);
+	expect_line(scripts, script, 9, 5, 1);
+	assert_int_equal(v8_line(scripts, &reader, script, 11, &line, &column), -ENOENT);
+	assert_int_equal(v8_line(scripts, &reader, script, -1, &line, &column), -ENOENT);
+	/* another script in the same place */
+	const uint64_t ends[] = { smi(3), smi(8) };
+	put_word(script + 8, one_byte("abc\ndefg"));
+	put_word(script + 56, words_object(ends, 2));
+	expect_line(scripts, script, 5, 2, 2);
+	/* a table that does not rise is not believed: the source is counted */
+	const uint64_t falling[] = { smi(8), smi(3) };
+	uint64_t other = script_of("b.js", one_byte("x\ny\nz"));
+	put_word(other + 56, words_object(falling, 2));
+	expect_line(scripts, other, 4, 3, 1);
+	assert_int_equal(v8_line(scripts, &reader, script_of("c.js", smi(0)), 0, &line, &column), -ENOENT);
+	v8_scripts_close(scripts);
+}
+
+TEST(evaluated_code_is_named_by_the_script_that_evaluated_it)
+{
+	char name[64];
+
+	set_up();
+	uint64_t outer = script_of("/srv/app.js", one_byte("")), inner = script_of(NULL, one_byte(""));
+	put_word(inner + 72, shared_of(one_byte("f"), smi(0), outer));
+	assert_int_equal(v8_script_name(&reader, outer, name, sizeof(name)), 11);
+	v8_script_name(&reader, inner, name, sizeof(name));
+	assert_string_equal(name, "eval in /srv/app.js");
+	uint64_t knot = script_of(NULL, one_byte(""));
+	put_word(knot + 72, shared_of(one_byte("g"), smi(0), knot));
+	v8_turn(&reader, 0);
+	assert_int_equal(v8_script_name(&reader, knot, name, sizeof(name)), 0);
+	assert_string_equal(name, "");
+}
+
+/* ---- generated code ---- */
+
+/* Instructions of `bytes` behind their header, and the Code that describes them. */
+static uint64_t code_of(int kind, uint32_t bytes, uint64_t *start)
+{
+	uint64_t code = object(CODE, 96), stream = object(STREAM, 16 + bytes);
+
+	*start = stream - 1 + 16;
+	put_word(stream + 8, code);
+	put_word(code + 40, *start);
+	put_int(code + 48, 0x1234560 | kind);
+	put_int(code + 56, bytes);
+	v8_turn(&reader, 0);
+	return code;
+}
+
+TEST(generated_code_is_found_by_the_header_before_it_and_proves_itself)
+{
+	uint64_t start, later, object_of;
+	struct v8_code code;
+
+	set_up();
+	object_of = code_of(13, 9000, &start);
+	code_of(11, 64, &later);
+	assert_int_equal(v8_code_find(&reader, start, &code), 0);
+	assert_true(code.object == object_of && code.start == start && code.bytes == 9000 && code.kind == 13);
+	assert_int_equal(v8_code_find(&reader, start + 8999, &code), 0);
+	assert_int_equal(v8_code_find(&reader, later + 3, &code), 0);
+	assert_true(code.start == later && code.kind == 11);
+	/* behind its end there is nothing */
+	assert_int_equal(v8_code_find(&reader, later + 65, &code), -ENOENT);
+	/* words in the instructions that look like a header are none: the Code does not begin there */
+	put_word(start + 800, map_of(STREAM));
+	put_word(start + 808, object_of);
+	v8_turn(&reader, 0);
+	assert_int_equal(v8_code_find(&reader, start + 900, &code), 0);
+	assert_true(code.start == start);
+	assert_int_equal(v8_code_find(&reader, 7, &code), -ENOENT);
+	assert_int_equal(v8_code_find(&reader, UINT64_MAX, &code), -ENOENT);
+}
+
+TEST(inlined_functions_are_told_innermost_first_with_the_place_of_each_call)
+{
+	struct v8_place places[V8_INLINED_MAX];
+	struct v8_code code;
+	uint8_t table[64];
+	uint64_t start;
+
+	set_up();
+	uint64_t functions[3];
+	for (int i = 0; i < 3; i++)
+		functions[i] = shared_of(one_byte("f"), smi(0), smi(0));
+	/* call 0: the second function, at 100 of the outermost; call 1: the third, at 200 of the second */
+	const struct { uint64_t position; int32_t function, zero; } calls[] = { { place(100, -1), 0, 0 }, { place(200, 0), 1, 0 } };
+	const uint64_t literals[] = { functions[1] | 2, functions[2] };
+	const struct pair pairs[] = { { 0, place(1, -1) }, { 10, place(300, 1) }, { 20, place(150, 0) } };
+	uint64_t data[8] = { 0 };
+	data[2] = words_object(literals, 2);
+	data[6] = functions[0];
+	data[7] = bytes_object(BYTE_ARRAY, 16, calls, sizeof(calls));
+	uint64_t object_of = code_of(13, 64, &start);
+	put_word(object_of + 16, words_object(data, 8));
+	put_word(object_of + 24, bytes_object(BYTE_ARRAY, 16, table, make_table(table, pairs, 3)));
+	v8_turn(&reader, 0);
+	assert_int_equal(v8_code_find(&reader, start + 12, &code), 0);
+	assert_int_equal(v8_optimized_places(&reader, &code, start + 12, 0, places), 3);
+	assert_true(places[0].shared == functions[2] && places[0].position == 300);
+	assert_true(places[1].shared == functions[1] && places[1].position == 200);
+	assert_true(places[2].shared == functions[0] && places[2].position == 100);
+	/* a return address belongs to the call before it */
+	assert_int_equal(v8_optimized_places(&reader, &code, start + 10, 1, places), 1);
+	assert_int_equal(places[0].position, 1);
+	assert_int_equal(v8_optimized_places(&reader, &code, start + 20, 0, places), 2);
+	/* calls that name each other end, and nothing is claimed of the outermost */
+	put_word(data[7] + 16, place(5, 1));
+	v8_turn(&reader, 0);
+	assert_int_equal(v8_optimized_places(&reader, &code, start + 12, 0, places), V8_INLINED_MAX);
+	assert_true(places[V8_INLINED_MAX - 1].shared == functions[0] && places[V8_INLINED_MAX - 1].position == -1);
+	put_word(object_of + 16, smi(0));
+	v8_turn(&reader, 0);
+	assert_int_equal(v8_optimized_places(&reader, &code, start + 12, 0, places), 0);
+}
+
+TEST(an_interpreted_function_is_where_its_saved_offset_says)
+{
+	static const uint8_t bytecodes[16] = { 9 };
+	const struct pair pairs[] = { { 0, place(7, -1) }, { 6, place(70, -1) } };
+	uint8_t table[16];
+
+	set_up();
+	uint64_t array = bytes_object(BYTECODE_ARRAY, 54, bytecodes, sizeof(bytecodes));
+	put_word(array + 24, bytes_object(BYTE_ARRAY, 16, "\xff", 1)); /* handlers of exceptions */
+	put_word(array + 32, bytes_object(BYTE_ARRAY, 16, table, make_table(table, pairs, 2)));
+	v8_turn(&reader, 0);
+	assert_int_equal(v8_interpreted_position(&reader, array, smi(53)), 7);
+	assert_int_equal(v8_interpreted_position(&reader, array, smi(53 + 6)), 70);
+	assert_int_equal(v8_interpreted_position(&reader, array, smi(53 + 16)), -1);
+	assert_int_equal(v8_interpreted_position(&reader, array, smi(0)), -1);
+	assert_int_equal(v8_interpreted_position(&reader, array, array), -1);
+	assert_int_equal(v8_interpreted_position(&reader, table[0] | 1, smi(53)), -1);
+}
+
+/* ---- hostile ---- */
+
+static uint32_t next_random(uint32_t *state)
+{
+	*state = *state * 1664525 + 1013904223;
+	return *state >> 8;
+}
+
+/* Asks everything that can be asked of one word. */
+static void ask_all(struct v8_scripts *scripts, uint64_t word)
+{
+	struct v8_place places[V8_INLINED_MAX];
+	struct v8_code code;
+	uint32_t line, column;
+	char text[64];
+
+	v8_turn(&reader, 0);
+	v8_string(&reader, word, text, sizeof(text));
+	v8_script_name(&reader, word, text, sizeof(text));
+	v8_line(scripts, &reader, word, 20, &line, &column);
+	v8_interpreted_position(&reader, word, smi(60));
+	if (!v8_function_read(&reader, word, &function))
+		v8_line(scripts, &reader, function.script, function.start, &line, &column);
+	v8_function_bytecode(&reader, word);
+	if (v8_code_find(&reader, word + 64, &code))
+		code = (struct v8_code){ .object = word, .start = word, .bytes = 100, .kind = 13 };
+	v8_optimized_places(&reader, &code, code.start + 12, 1, places);
+	v8_baseline_position(&reader, &code, code.start + 12);
+}
+
+TEST(a_heap_with_random_words_in_random_places_never_harms)
+{
+	static uint8_t sound[HEAP_BYTES];
+	struct v8_scripts *scripts;
+	uint32_t random = 11;
+	uint64_t start, used, roots[64];
+	uint8_t table[64];
+
+	set_up();
+	const uint64_t slots[] = { one_byte("name"), smi(0), one_byte("guess"), smi(2), smi(9) };
+	const uint64_t ends[] = { smi(3), smi(8) };
+	for (int i = 0; i < 16; i++) {
+		uint64_t script = script_of(i % 3 ? "x.js" : NULL, cons(one_byte("a\nb"), sliced(one_byte("c\n\nd"), 1, 3), 6));
+		put_word(script + 56, words_object(ends, 2));
+		uint64_t code = code_of(11 + i % 3, 200, &start);
+		put_word(code + 24, bytes_object(BYTE_ARRAY, 16, table, make_table(table, four, 4)));
+		roots[i * 4] = shared_of(scope_of(2 | 1 << 12 | 1 << 14, 0, slots, 5), code, script);
+		roots[i * 4 + 1] = script;
+		roots[i * 4 + 2] = start;
+		roots[i * 4 + 3] = bytes_object(BYTECODE_ARRAY, 54, table, 20);
+		put_word(code + 16, i % 3 ? words_object(roots, 8) : roots[i * 4 + 3]);
+		put_word(roots[i * 4 + 3] + 32, bytes_object(BYTE_ARRAY, 16, table, 12));
+	}
+	used = top - BASE;
+	memcpy(sound, heap, sizeof(sound));
+	assert_int_equal(v8_scripts_open(&scripts), 0);
+	for (int round = 0; round < 600; round++) {
+		memcpy(heap, sound, used);
+		for (int i = 0; i < 60; i++) {
+			uint64_t at = BASE + next_random(&random) % (used - 8);
+			uint64_t word = BASE + next_random(&random) % used;
+
+			/* another object, a weak one, a big number, or noise */
+			put_word(at & ~7ull, i % 4 == 0 ? (word & ~7ull) | 1 : i % 4 == 1 ? (word & ~7ull) | 3 :
+					     i % 4 == 2 ? smi((int32_t)(next_random(&random) << 8)) : word * 0x9e3779b97f4a7c15ull);
+		}
+		reader.stream_map = 0;
+		reader.layout.code_flags = reader.layout.code_entry = V8_NONE;
+		for (int i = 0; i < 64; i++)
+			ask_all(scripts, roots[i]);
+	}
+	v8_scripts_close(scripts);
+}
+
+TEST(behind_its_deadline_a_turn_reads_nothing)
+{
+	char text[8];
+
+	set_up();
+	uint64_t string = one_byte("text");
+	v8_turn(&reader, 1);
+	assert_true(v8_string(&reader, string, text, sizeof(text)) < 0);
+	v8_turn(&reader, 0);
+	assert_int_equal(v8_string(&reader, string, text, sizeof(text)), 4);
+}
+
+TEST(the_layout_is_read_from_node_and_refused_from_what_has_no_v8)
+{
+	static const char *const paths[] = { "/usr/bin/node", "/usr/bin/nodejs" };
+	struct v8_layout layout;
+	int fd = open("/proc/self/exe", O_RDONLY);
+
+	assert_int_equal(v8_layout_read(&layout, fd), -ENOENT);
+	close(fd);
+	for (size_t i = 0; i < 2; i++) {
+		fd = open(paths[i], O_RDONLY);
+		if (fd < 0)
+			continue;
+		int err = v8_layout_read(&layout, fd);
+		close(fd);
+		if (err == -ENOENT)
+			continue; /* V8 is in a library */
+		assert_int_equal(err, 0);
+		assert_int_equal(layout.tagged_bytes, 8);
+		assert_true(layout.string_length > 0 && layout.script != layout.shared);
+		return;
+	}
+	SKIP("no node with V8 inside is installed");
+}
