@@ -101,6 +101,38 @@ static int watch_processes(const struct bpf_source *source)
 	return err;
 }
 
+/* V8 in the processes that run it; without it their frames are native ones. */
+static int open_v8(struct bpf_source *source)
+{
+	const struct source_context *context = &source->context;
+
+	source->v8 = calloc(context->process_count + 1, sizeof(*source->v8));
+	if (!source->v8)
+		return -ENOMEM;
+	for (size_t i = 0; i < context->process_count; i++)
+		if (!v8_open(&source->v8[i], context->processes[i].pid, context->symbols[i]))
+			source->with_v8 = 1;
+	return 0;
+}
+
+static void close_v8(struct bpf_source *source)
+{
+	for (size_t i = 0; source->v8 && i < source->context.process_count; i++)
+		v8_close(source->v8[i]);
+	free(source->v8);
+}
+
+/* More of them than the map has room for go without names. */
+static void walk_v8(const struct bpf_source *source)
+{
+	for (size_t i = 0; i < source->context.process_count; i++) {
+		uint32_t pid = source->context.processes[i].pid;
+
+		if (source->v8[i])
+			bpf_map_update_elem(source->maps.v8, &pid, v8_walk(source->v8[i]), BPF_ANY);
+	}
+}
+
 static void choose_settings(struct bpf_source *source)
 {
 	const struct attach_options *options = source->context.options;
@@ -123,6 +155,7 @@ static int begin(struct bpf_source *source)
 	source->ring = ring_buffer__new(source->maps.ring, take_record, source, NULL);
 	if (!source->ring)
 		return -errno;
+	walk_v8(source);
 	err = watch_processes(source);
 	if (!err)
 		bpf_threads_seed(source);
@@ -174,6 +207,7 @@ static void bpf_close(void *state)
 	for (size_t i = 0; i < BPF_THREADS; i++)
 		bpf_link__destroy(source->threads[i].timer);
 	bpf_groups_unload(source);
+	close_v8(source);
 	free(source);
 }
 
@@ -188,6 +222,11 @@ static int bpf_open(void **state, const struct source_context *context)
 	source->context = *context;
 	source->cpus = libbpf_num_possible_cpus();
 	choose_settings(source);
+	err = open_v8(source);
+	if (err) {
+		free(source);
+		return err;
+	}
 	bpf_groups_load(source);
 	err = source->groups[PS_PROBE_POLL].state == PS_PROBE_STATE_ON ? 0 : -ENOSYS;
 	if (!err)

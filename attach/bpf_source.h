@@ -8,6 +8,7 @@
 
 #include "ps_probe.h"
 #include "source.h"
+#include "v8.h"
 
 #define BPF_GROUPS   3   /* POLL, SCHED, SAMPLING: the first of enum ps_probe_group */
 #define BPF_LINKS    14  /* most that a group attaches */
@@ -27,7 +28,7 @@ struct bpf_group {
 
 /* The shared maps, by the names they have in bpf/watch.h; -1 until the poll group is loaded. */
 struct bpf_maps {
-	int ring, processes, threads, filter, settings, counts;
+	int ring, processes, threads, filter, settings, counts, v8;
 };
 
 /* A loop thread that user space knows. */
@@ -47,6 +48,8 @@ struct bpf_source {
 	struct bpf_group groups[BPF_GROUPS];
 	struct bpf_maps maps;
 	struct ring_buffer *ring;
+	struct v8 **v8;         /* one per process; NULL: it runs none */
+	int with_v8;            /* some process runs it, and the programs walk its stacks */
 	struct ps_probe_settings settings;
 	struct bpf_thread threads[BPF_THREADS];
 	uint32_t thread_count, timer_count;

@@ -191,6 +191,7 @@ static void take_maps(struct bpf_source *source)
 		.filter = bpf_map__fd(skeleton->maps.filter),
 		.settings = bpf_map__fd(skeleton->maps.settings),
 		.counts = bpf_map__fd(skeleton->maps.counts),
+		.v8 = bpf_map__fd(skeleton->maps.v8),
 	};
 }
 
@@ -204,6 +205,7 @@ static int share_maps(const struct bpf_source *source, struct bpf_object *object
 		{ "ring", source->maps.ring },	     { "processes", source->maps.processes },
 		{ "threads", source->maps.threads }, { "filter", source->maps.filter },
 		{ "settings", source->maps.settings }, { "counts", source->maps.counts },
+		{ "v8", source->maps.v8 },
 	};
 
 	for (size_t i = 0; i < sizeof(shared) / sizeof(*shared); i++) {
@@ -223,6 +225,7 @@ static int load_sched(struct bpf_source *source)
 
 	if (!skeleton)
 		return -errno;
+	skeleton->rodata->cfg_v8 = source->with_v8;
 	group->destroy = destroy_sched;
 	group->skeleton = skeleton;
 	group->object = skeleton->obj;
@@ -248,6 +251,7 @@ static int load_sampling(struct bpf_source *source)
 
 	if (!skeleton)
 		return -errno;
+	skeleton->rodata->cfg_v8 = source->with_v8;
 	group->destroy = destroy_sample;
 	group->skeleton = skeleton;
 	group->object = skeleton->obj;
@@ -325,13 +329,26 @@ static void try_poll(struct bpf_source *source)
 	take_maps(source);
 }
 
+/* The walk over V8's stacks needs more of the kernel than the rest: without it names are lost, not the group. */
+static int load_with_or_without_v8(struct bpf_source *source, enum ps_probe_group which,
+				   int (*load)(struct bpf_source *source))
+{
+	int err = load(source);
+
+	if (!err || !source->with_v8)
+		return err;
+	unload(&source->groups[which]);
+	source->with_v8 = 0;
+	return load(source);
+}
+
 static void try_sched(struct bpf_source *source)
 {
 	struct bpf_group *group = &source->groups[PS_PROBE_SCHED];
 
 	if (!is_wanted(source, PS_PROBE_SCHED))
 		return;
-	int err = load_sched(source);
+	int err = load_with_or_without_v8(source, PS_PROBE_SCHED, load_sched);
 	if (!err)
 		err = attach_sched(source);
 	if (err)
@@ -346,7 +363,7 @@ static void try_sampling(struct bpf_source *source)
 
 	if (!is_wanted(source, PS_PROBE_SAMPLING))
 		return;
-	int err = load_sampling(source);
+	int err = load_with_or_without_v8(source, PS_PROBE_SAMPLING, load_sampling);
 	if (err)
 		set_missing(group, err);
 	else
@@ -356,7 +373,7 @@ static void try_sampling(struct bpf_source *source)
 
 void bpf_groups_load(struct bpf_source *source)
 {
-	source->maps = (struct bpf_maps){ -1, -1, -1, -1, -1, -1 };
+	source->maps = (struct bpf_maps){ -1, -1, -1, -1, -1, -1, -1 };
 	libbpf_set_print(NULL);
 	try_poll(source);
 	try_sched(source);

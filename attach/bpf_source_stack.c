@@ -8,12 +8,16 @@
 #include <stddef.h>
 #include <string.h>
 
-static struct symbols *symbols_of(const struct bpf_source *source, uint32_t pid)
+#define FRAMES_MAX (2 * PS_USER_FRAMES)  /* inlined functions are frames too */
+
+/* Index of a process; process_count = not one of ours. */
+static size_t process_of(const struct bpf_source *source, uint32_t pid)
 {
-	for (size_t i = 0; i < source->context.process_count; i++)
-		if (source->context.processes[i].pid == (pid_t)pid)
-			return source->context.symbols[i];
-	return NULL;
+	size_t i = 0;
+
+	while (i < source->context.process_count && source->context.processes[i].pid != (pid_t)pid)
+		i++;
+	return i;
 }
 
 /* On top of a stack taken at a switch lie the frames of the probe itself: those above the scheduler's. */
@@ -28,20 +32,32 @@ static uint32_t first_kernel_frame(const struct ps_raw *raw)
 }
 
 /* A chain of frame pointers that leaves the code is broken: what follows is chance. */
-static uint32_t put_stack(struct bpf_source *source, const struct ps_raw *raw)
+static size_t put_user_frames(struct stream *stream, struct symbols *symbols, const struct ps_raw *raw, uint32_t *frames)
 {
-	uint32_t frames[PS_KERNEL_FRAMES + PS_USER_FRAMES];
-	struct stream *stream = source->context.stream;
-	struct symbols *symbols = symbols_of(source, raw->tgid);
 	size_t count = 0;
 
-	for (uint32_t i = first_kernel_frame(raw); i < raw->kernel_frames && i < PS_KERNEL_FRAMES; i++)
-		frames[count++] = symbols_kernel_frame(stream, raw->kernel[i]);
-	for (uint32_t i = 0; symbols && i < raw->user_frames && i < PS_USER_FRAMES; i++) {
+	for (uint32_t i = 0; i < raw->user_frames && i < PS_USER_FRAMES; i++) {
 		if (i && !symbols_is_code(symbols, raw->user[i] - 1))
 			break;
 		frames[count++] = symbols_frame(symbols, stream, raw->user[i], i > 0);
 	}
+	return count;
+}
+
+static uint32_t put_stack(struct bpf_source *source, const struct ps_raw *raw)
+{
+	uint32_t frames[PS_KERNEL_FRAMES + FRAMES_MAX];
+	struct stream *stream = source->context.stream;
+	size_t process = process_of(source, raw->tgid), count = 0;
+
+	for (uint32_t i = first_kernel_frame(raw); i < raw->kernel_frames && i < PS_KERNEL_FRAMES; i++)
+		frames[count++] = symbols_kernel_frame(stream, raw->kernel[i]);
+	if (process == source->context.process_count)
+		return stream_stack(stream, frames, count);
+	if (source->with_v8 && source->v8[process])
+		count += v8_stack(source->v8[process], stream, raw, frames + count, FRAMES_MAX);
+	else
+		count += put_user_frames(stream, source->context.symbols[process], raw, frames + count);
 	return stream_stack(stream, frames, count);
 }
 

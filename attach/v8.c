@@ -29,7 +29,7 @@
 #define CACHE_SIZE   4096            /* power of two */
 #define CACHE_FRAMES 6               /* deeper inlining is not kept */
 
-enum pc_class { PC_UNSEEN, PC_NATIVE, PC_BUILTIN, PC_INTERPRETER, PC_GENERATED };
+enum pc_class { PC_UNSEEN, PC_NOWHERE, PC_NATIVE, PC_BUILTIN, PC_INTERPRETER, PC_GENERATED };
 
 struct known_pc {
 	uint64_t pc;
@@ -46,7 +46,7 @@ struct known_frame {
 struct v8 {
 	struct symbols *symbols;
 	struct v8_scripts *scripts;
-	struct v8_walk walk;
+	struct ps_v8_walk walk;
 	pid_t pid;
 	uint64_t credit_ns, credited_ns;
 	struct v8_reader reader;
@@ -59,6 +59,16 @@ struct out {
 	struct stream *stream;
 	uint32_t *ids;
 	size_t count, room;
+};
+
+/* One frame of a raw stack. */
+struct frame {
+	uint64_t pc;
+	int is_return;
+	uint64_t shared;          /* 0 = no function's */
+	uint64_t bytecode_array;
+	int32_t bytecode_offset;  /* from the tagged start of the array; -1 = not known */
+	int32_t live_offset;      /* the same, as the interpreter has it in a register */
 };
 
 static int read_process(void *arg, uint64_t address, void *out, size_t bytes)
@@ -109,7 +119,7 @@ int v8_open(struct v8 **out, pid_t pid, struct symbols *symbols)
 	v8->reader.arg = v8;
 	v8->credit_ns = CREDIT_NS;
 	v8->credited_ns = stream_now();
-	v8->walk = (struct v8_walk){
+	v8->walk = (struct ps_v8_walk){
 		.isolate_offset = v8->reader.layout.isolate_offset,
 		.c_entry_fp = v8->reader.layout.c_entry_fp,
 		.function_shared = v8->reader.layout.function_shared,
@@ -126,7 +136,7 @@ void v8_close(struct v8 *v8)
 	free(v8);
 }
 
-const struct v8_walk *v8_walk(const struct v8 *v8)
+const struct ps_v8_walk *v8_walk(const struct v8 *v8)
 {
 	return &v8->walk;
 }
@@ -162,7 +172,7 @@ static enum pc_class classify(struct v8 *v8, uint64_t pc)
 	if (place == SYMBOLS_GENERATED)
 		return PC_GENERATED;
 	if (place == SYMBOLS_NOWHERE)
-		return PC_NATIVE;
+		return PC_NOWHERE;
 	*known = (struct known_pc){ pc, class_of_name(name) };
 	return known->class;
 }
@@ -246,25 +256,24 @@ static uint64_t function_witness(struct v8 *v8, uint64_t shared)
 }
 
 /* The function of a frame of the interpreter, or one of which only the frame is known. */
-static void put_interpreted(struct v8 *v8, struct out *out, const struct v8_frame *frame)
+static void put_interpreted(struct v8 *v8, struct out *out, const struct frame *frame, int32_t offset)
 {
-	const uint64_t key[3] = { frame->shared, frame->bytecode_array, frame->bytecode_offset };
+	const uint64_t key[3] = { frame->shared, frame->bytecode_array, (uint64_t)(int64_t)offset };
 	struct known_frame *known = find_known(v8, key, function_witness(v8, frame->shared));
 	struct v8_place place = { frame->shared, -1 };
 
 	if (put_known(out, known))
 		return;
 	if (v8_function_bytecode(&v8->reader, frame->shared) == frame->bytecode_array)
-		place.position = v8_interpreted_position(&v8->reader, frame->bytecode_array, frame->bytecode_offset);
+		place.position = v8_interpreted_position(&v8->reader, frame->bytecode_array, offset);
 	put_places(v8, out, known, &place, 1);
 }
 
-static void put_code(struct v8 *v8, struct out *out, const struct v8_code *code, const struct v8_frame *frame,
-		     int is_return)
+static void put_code(struct v8 *v8, struct out *out, const struct v8_code *code, const struct frame *frame)
 {
 	const struct v8_layout *at = &v8->reader.layout;
 	uint64_t data = v8_field(&v8->reader, code->object, at->code_deoptimization);
-	const uint64_t key[3] = { code->object, (frame->pc - code->start) * 2 + !!is_return, frame->shared };
+	const uint64_t key[3] = { code->object, (frame->pc - code->start) * 2 + !!frame->is_return, frame->shared };
 	struct known_frame *known = find_known(v8, key, data * 31 + code->start);
 	struct v8_place places[V8_INLINED_MAX] = { { frame->shared, -1 } };
 	size_t count = 1;
@@ -272,7 +281,7 @@ static void put_code(struct v8 *v8, struct out *out, const struct v8_code *code,
 	if (put_known(out, known))
 		return;
 	if (code->kind > at->kind_baseline)
-		count = v8_optimized_places(&v8->reader, code, frame->pc, is_return, places);
+		count = v8_optimized_places(&v8->reader, code, frame->pc, frame->is_return, places);
 	else
 		places[0].position = v8_baseline_position(&v8->reader, code, frame->pc);
 	put_places(v8, out, known, places, count);
@@ -280,21 +289,21 @@ static void put_code(struct v8 *v8, struct out *out, const struct v8_code *code,
 
 /* ---- one frame ---- */
 
-static int is_function(struct v8 *v8, const struct v8_frame *frame)
+static int is_function(struct v8 *v8, const struct frame *frame)
 {
-	return !v8_is_smi(frame->context) && v8_type(&v8->reader, frame->shared) == v8->reader.layout.shared;
+	return frame->shared && v8_type(&v8->reader, frame->shared) == v8->reader.layout.shared;
 }
 
 static uint32_t regexp_frame(struct stream *stream)
 {
 	struct ps_ev_frame frame = { .kind = PS_FRAME_JIT };
 
-	frame.name = put_text(stream, "[regexp]");
+	frame.name = put_text(stream, "[RegExp]");
 	return stream_frame(stream, &frame);
 }
 
 /* Is the code at pc that of the function whose frame it is? Not at the very start of a function: it has no frame yet. */
-static int owns_frame(struct v8 *v8, const struct v8_code *code, const struct v8_frame *frame)
+static int owns_frame(struct v8 *v8, const struct v8_code *code, const struct frame *frame)
 {
 	const struct v8_layout *at = &v8->reader.layout;
 	uint64_t array = v8_field(&v8->reader, code->object, at->code_bytecode);
@@ -304,7 +313,7 @@ static int owns_frame(struct v8 *v8, const struct v8_code *code, const struct v8
 	return array && v8_function_bytecode(&v8->reader, frame->shared) == array;
 }
 
-static void put_generated(struct v8 *v8, struct out *out, const struct v8_frame *frame, int is_return)
+static void put_generated(struct v8 *v8, struct out *out, const struct frame *frame)
 {
 	size_t before = out->count;
 	int has_function = is_function(v8, frame);
@@ -317,54 +326,55 @@ static void put_generated(struct v8 *v8, struct out *out, const struct v8_frame 
 		put(out, regexp_frame(out->stream));
 	} else if (code.kind == V8_KIND_BUILTIN && has_function) {
 		/* each function may have a copy of the interpreter's entry, for the sake of profilers */
-		put_interpreted(v8, out, frame);
+		put_interpreted(v8, out, frame, frame->bytecode_offset);
 	} else if (code.kind > v8->reader.layout.kind_baseline || (has_function && owns_frame(v8, &code, frame))) {
-		put_code(v8, out, &code, frame, is_return);
+		put_code(v8, out, &code, frame);
 	}
 	if (out->count == before)
-		put(out, symbols_frame(v8->symbols, out->stream, frame->pc, is_return));
+		put(out, symbols_frame(v8->symbols, out->stream, frame->pc, frame->is_return));
 }
 
 /*
  * A leaf may be in a builtin or a native function that has no frame of its own
  * yet, or never has: the frame is that of the function that called it.
  */
-static void put_caller(struct v8 *v8, struct out *out, const struct v8_frame *frame)
+static void put_caller(struct v8 *v8, struct out *out, const struct frame *frame)
 {
 	struct v8_function function;
 
 	if (is_function(v8, frame) && !v8_function_read(&v8->reader, frame->shared, &function) && function.script)
-		put_interpreted(v8, out, frame);
+		put_interpreted(v8, out, frame, frame->bytecode_offset);
 }
 
-static void put_frame(struct v8 *v8, struct out *out, const struct v8_frame *frame, int is_return)
+static void put_frame(struct v8 *v8, struct out *out, const struct frame *frame)
 {
-	enum pc_class class = classify(v8, frame->pc - !!is_return);
+	enum pc_class class = classify(v8, frame->pc - !!frame->is_return);
 
 	/* to go on in the interpreter, V8 puts the first address of a builtin where that behind a call was */
-	if (is_return && class != PC_GENERATED && classify(v8, frame->pc) == PC_INTERPRETER)
+	if (frame->is_return && class != PC_GENERATED && classify(v8, frame->pc) == PC_INTERPRETER)
 		class = PC_INTERPRETER;
 	switch (class) {
 	case PC_GENERATED:
-		put_generated(v8, out, frame, is_return);
+		put_generated(v8, out, frame);
 		break;
 	case PC_INTERPRETER:
 		if (is_function(v8, frame)) {
-			put_interpreted(v8, out, frame);
+			put_interpreted(v8, out, frame, frame->live_offset >= 0 ? frame->live_offset : frame->bytecode_offset);
 			break;
 		}
 		/* fall through */
 	default:
-		put(out, symbols_frame(v8->symbols, out->stream, frame->pc, is_return));
-		if (!is_return)
+		/* where a chain of frame pointers is broken, what follows is chance */
+		if (class != PC_NOWHERE || !frame->is_return)
+			put(out, symbols_frame(v8->symbols, out->stream, frame->pc, frame->is_return));
+		if (!frame->is_return)
 			put_caller(v8, out, frame);
 	}
 }
 
-size_t v8_stack(struct v8 *v8, struct stream *stream, const struct v8_frame *frames, size_t count, uint32_t *ids,
-		size_t room)
+/* Starts the turn of a stack, which ends when its time is up; returns when it began. */
+static uint64_t begin_turn(struct v8 *v8)
 {
-	struct out out = { .stream = stream, .ids = ids, .room = room };
 	uint64_t now = stream_now();
 
 	v8->credit_ns += (now - v8->credited_ns) / CREDIT_SHARE;
@@ -372,10 +382,34 @@ size_t v8_stack(struct v8 *v8, struct stream *stream, const struct v8_frame *fra
 	if (v8->credit_ns > CREDIT_NS)
 		v8->credit_ns = CREDIT_NS;
 	v8_turn(&v8->reader, now + (v8->credit_ns < STACK_NS ? v8->credit_ns : STACK_NS));
-	for (size_t i = 0; i < count; i++)
-		if (frames[i].pc)
-			put_frame(v8, &out, &frames[i], i > 0);
-	uint64_t spent = stream_now() - now;
+	return now;
+}
+
+size_t v8_stack(struct v8 *v8, struct stream *stream, const struct ps_raw *raw, uint32_t *ids, size_t room)
+{
+	struct out out = { .stream = stream, .ids = ids, .room = room };
+	uint64_t began, spent;
+
+	/* what files are loaded for the first of many stacks is not this one's time */
+	for (uint32_t i = 0; i < raw->user_frames && i < PS_USER_FRAMES; i++)
+		classify(v8, raw->user[i] - !!i);
+	began = begin_turn(v8);
+	/* functions come in the order of their frames */
+	for (uint32_t i = 0, k = 0; i < raw->user_frames && i < PS_USER_FRAMES; i++) {
+		struct frame frame = { .pc = raw->user[i], .is_return = i > 0, .live_offset = -1 };
+		const struct ps_v8_function *function = &raw->function[k];
+
+		if (k < raw->functions && k < PS_V8_FUNCTIONS && function->frame == i) {
+			frame.shared = function->shared;
+			frame.bytecode_array = function->bytecode_array;
+			frame.bytecode_offset = function->bytecode_offset;
+			frame.live_offset = i ? -1 : raw->live_offset;
+			k++;
+		}
+		if (frame.pc)
+			put_frame(v8, &out, &frame);
+	}
+	spent = stream_now() - began;
 	v8->credit_ns -= spent < v8->credit_ns ? spent : v8->credit_ns;
 	return out.count;
 }

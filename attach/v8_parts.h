@@ -149,8 +149,8 @@ int v8_position_lookup(const uint8_t *table, size_t bytes, int32_t offset, uint6
 /* The bytecode that the machine code at `pc_offset` was made of. -ENOENT. */
 int v8_baseline_lookup(const struct v8_layout *layout, const uint8_t *table, size_t table_bytes,
 		       const uint8_t *bytecodes, size_t bytecode_bytes, uint32_t pc_offset, int32_t *offset);
-/* `word` is [fp-40]. Position of an interpreted function; -1 when there is none. */
-int32_t v8_interpreted_position(struct v8_reader *reader, uint64_t bytecode_array, uint64_t word);
+/* `offset` counts from the tagged start of the array. Position of an interpreted function; -1 when there is none. */
+int32_t v8_interpreted_position(struct v8_reader *reader, uint64_t bytecode_array, int32_t offset);
 int32_t v8_baseline_position(struct v8_reader *reader, const struct v8_code *code, uint64_t pc);
 /* The functions that optimised code is in, innermost first; at least one unless it returns 0. */
 size_t v8_optimized_places(struct v8_reader *reader, const struct v8_code *code, uint64_t pc, int is_return,

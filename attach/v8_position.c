@@ -147,15 +147,15 @@ static int32_t bytecode_position(struct v8_reader *reader, uint64_t bytecode_arr
 	return -1;
 }
 
-int32_t v8_interpreted_position(struct v8_reader *reader, uint64_t bytecode_array, uint64_t word)
+int32_t v8_interpreted_position(struct v8_reader *reader, uint64_t bytecode_array, int32_t offset)
 {
-	if (!v8_is_smi(word) || v8_type(reader, bytecode_array) != reader->layout.bytecode_array)
+	int32_t first = reader->layout.bytecode_data - 1, length;
+
+	if (offset < first || v8_type(reader, bytecode_array) != reader->layout.bytecode_array)
 		return -1;
-	/* counted from the tagged start of the array */
-	int32_t offset = v8_smi_value(reader, word) - (reader->layout.bytecode_data - 1), length;
-	if (v8_smi(reader, bytecode_array, reader->layout.array_length, &length) || offset < 0 || offset >= length)
+	if (v8_smi(reader, bytecode_array, reader->layout.array_length, &length) || offset - first >= length)
 		return -1;
-	return bytecode_position(reader, bytecode_array, offset);
+	return bytecode_position(reader, bytecode_array, offset - first);
 }
 
 int32_t v8_baseline_position(struct v8_reader *reader, const struct v8_code *code, uint64_t pc)

@@ -14,15 +14,21 @@
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
+struct thread_struct {
+	unsigned long fsbase;  /* x86: the thread pointer */
+};
+
 struct task_struct {
 	int pid;   /* what user space calls tid */
 	int tgid;
 	char comm[16];
+	struct thread_struct thread;
 };
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
 	unsigned long di, si, dx, r10, r8, orig_ax;
+	unsigned long ip, sp, bp, r9, r12;
 };
 #elif defined(__TARGET_ARCH_arm64)
 struct pt_regs {

@@ -56,7 +56,7 @@ static __always_inline void switch_out(void *ctx, struct ps_watch *watch, struct
 	off->off_ns = now;
 	off->wake_ns = is_ready ? now : 0;
 	off->cpu = bpf_get_smp_processor_id();
-	off->kernel_frames = off->user_frames = 0;
+	off->kernel_frames = off->user_frames = off->functions = 0;
 	take_syscall(off, prev);
 	off->state = is_ready ? PS_OFF_RUNNABLE : blocked_state(state, off->syscall);
 	__builtin_memset(off->other, 0, sizeof(off->other));

@@ -16,6 +16,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "ps_probe.h"
+#include "v8_walk.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -58,6 +59,16 @@ struct {
 	__type(key, __u32);
 	__type(value, struct ps_probe_counts);
 } counts SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, PS_V8_PROCESSES);
+	__type(key, __u32);    /* tgid */
+	__type(value, struct ps_v8_walk);
+} v8 SEC(".maps");
+
+/* Set by the loader when some process runs V8 (and the kernel has what its walk needs). */
+const volatile bool cfg_v8 = false;
 
 static const __u32 zero_key = 0;
 
@@ -106,23 +117,42 @@ static __always_inline void take_syscall(struct ps_raw *raw, struct task_struct 
 		raw->args[0] = raw->args[1] = raw->args[2] = 0;
 }
 
-/* Kernel and user stack of the current task, by frame pointers. */
+/* User stack of the current task by frame pointers; of V8's with what names its functions. */
+static __always_inline void take_user_stack(void *context, struct ps_raw *raw)
+{
+	const struct ps_v8_walk *walk = cfg_v8 ? bpf_map_lookup_elem(&v8, &raw->tgid) : NULL;
+	long bytes;
+
+	raw->functions = 0;
+	if (walk) {
+		v8_take_stack(raw, bpf_get_current_task_btf(), walk);
+		return;
+	}
+	bytes = bpf_get_stack(context, raw->user, sizeof(raw->user), BPF_F_USER_STACK);
+	raw->user_frames = bytes > 0 ? (__u64)bytes / 8 : 0;
+}
+
 static __always_inline void take_stacks(void *context, struct ps_raw *raw)
 {
 	long kernel = bpf_get_stack(context, raw->kernel, sizeof(raw->kernel), 0);
-	long user = bpf_get_stack(context, raw->user, sizeof(raw->user), BPF_F_USER_STACK);
 
 	raw->kernel_frames = kernel > 0 ? (__u64)kernel / 8 : 0;
-	raw->user_frames = user > 0 ? (__u64)user / 8 : 0;
+	take_user_stack(context, raw);
 }
 
 static __always_inline void send_raw(struct ps_raw *raw, __u16 event)
 {
-	__u32 frames = raw->user_frames;
+	__u32 frames = raw->user_frames, functions = raw->functions;
+	__u32 bytes;
 
 	if (frames > PS_USER_FRAMES)
 		frames = PS_USER_FRAMES;
-	__u32 bytes = __builtin_offsetof(struct ps_raw, user) + frames * 8;
+	if (functions > PS_V8_FUNCTIONS)
+		functions = PS_V8_FUNCTIONS;
+	if (functions)
+		bytes = __builtin_offsetof(struct ps_raw, function) + functions * sizeof(struct ps_v8_function);
+	else
+		bytes = __builtin_offsetof(struct ps_raw, user) + frames * 8;
 	raw->h.event = event;
 	raw->h.size = bytes;
 	if (bytes > sizeof(*raw))

@@ -18,10 +18,27 @@
 #define PS_PROCESSES_MAX    4096u
 #define PS_KERNEL_FRAMES    32u
 #define PS_USER_FRAMES      127u   /* the kernel's own bound (perf_event_max_stack) */
+#define PS_V8_FUNCTIONS     48u    /* of one stack */
+#define PS_V8_PROCESSES     256u
 #define PS_STACK_BURST      64u    /* stacks of blocked threads taken per thread and tenth of a second */
 
 /* event numbers of raw records, outside the vocabulary */
 enum ps_raw_event { PS_RAW_OFFCPU = 0xff01, PS_RAW_SAMPLE = 0xff02 };
+
+/* What the walk over the stacks of a process that runs V8 needs to know; key: tgid. */
+struct ps_v8_walk {
+	int64_t isolate_offset;  /* of the thread's Isolate from its thread pointer; 0 = not known */
+	int32_t c_entry_fp;      /* in the Isolate: frame pointer of the last call out of JavaScript; 0 = not known */
+	int32_t function_shared; /* in a JSFunction */
+};
+
+/* A JavaScript function on a stack, with the words at its frame pointer that tell where in it. */
+struct ps_v8_function {
+	uint64_t shared;         /* its SharedFunctionInfo: unlike the function, it stays where it is */
+	uint64_t bytecode_array; /* [fp-32], when it is interpreted */
+	int32_t bytecode_offset; /* [fp-40]; -1 = no small integer */
+	uint32_t frame;          /* index in `user` */
+};
 
 struct ps_raw {
 	struct ps_record h;     /* ts = back on the CPU (OFFCPU), or now (SAMPLE) */
@@ -35,7 +52,10 @@ struct ps_raw {
 	uint16_t user_frames;
 	char other[16];         /* who got the CPU */
 	uint64_t kernel[PS_KERNEL_FRAMES];
-	uint64_t user[PS_USER_FRAMES];  /* the record ends with the last one used */
+	uint64_t user[PS_USER_FRAMES];  /* 0 = not known: the stack was picked up again further out */
+	uint32_t functions;     /* V8 only; 0: the record ends with the last one of `user`, else of `function` */
+	int32_t live_offset;    /* what bytecode_offset of frame 0 will be when it is saved; -1 = not known */
+	struct ps_v8_function function[PS_V8_FUNCTIONS];
 };
 
 /* what a loop thread does, as the scheduler sees it; also the index into sum_ns */
@@ -86,7 +106,8 @@ struct ps_filter {
 	uint64_t words[PS_FILTER_BITS / 64];
 };
 
-_Static_assert(sizeof(struct ps_raw) == 16 + 16 + 24 + 8 + 8 + 16 + 8 * (PS_KERNEL_FRAMES + PS_USER_FRAMES),
+_Static_assert(sizeof(struct ps_raw) ==
+		       16 + 16 + 24 + 8 + 8 + 16 + 8 * (PS_KERNEL_FRAMES + PS_USER_FRAMES) + 8 + 24 * PS_V8_FUNCTIONS,
 	       "no holes in a raw record");
 
 #endif

@@ -572,12 +572,12 @@ TEST(an_interpreted_function_is_where_its_saved_offset_says)
 	put_word(array + 24, bytes_object(BYTE_ARRAY, 16, "\xff", 1)); /* handlers of exceptions */
 	put_word(array + 32, bytes_object(BYTE_ARRAY, 16, table, make_table(table, pairs, 2)));
 	v8_turn(&reader, 0);
-	assert_int_equal(v8_interpreted_position(&reader, array, smi(53)), 7);
-	assert_int_equal(v8_interpreted_position(&reader, array, smi(53 + 6)), 70);
-	assert_int_equal(v8_interpreted_position(&reader, array, smi(53 + 16)), -1);
-	assert_int_equal(v8_interpreted_position(&reader, array, smi(0)), -1);
-	assert_int_equal(v8_interpreted_position(&reader, array, array), -1);
-	assert_int_equal(v8_interpreted_position(&reader, table[0] | 1, smi(53)), -1);
+	assert_int_equal(v8_interpreted_position(&reader, array, 53), 7);
+	assert_int_equal(v8_interpreted_position(&reader, array, 53 + 6), 70);
+	assert_int_equal(v8_interpreted_position(&reader, array, 53 + 16), -1);
+	assert_int_equal(v8_interpreted_position(&reader, array, 0), -1);
+	assert_int_equal(v8_interpreted_position(&reader, array, INT32_MAX), -1);
+	assert_int_equal(v8_interpreted_position(&reader, table[0] | 1, 53), -1);
 }
 
 /* ---- hostile ---- */
@@ -600,7 +600,7 @@ static void ask_all(struct v8_scripts *scripts, uint64_t word)
 	v8_string(&reader, word, text, sizeof(text));
 	v8_script_name(&reader, word, text, sizeof(text));
 	v8_line(scripts, &reader, word, 20, &line, &column);
-	v8_interpreted_position(&reader, word, smi(60));
+	v8_interpreted_position(&reader, word, 60);
 	if (!v8_function_read(&reader, word, &function))
 		v8_line(scripts, &reader, function.script, function.start, &line, &column);
 	v8_function_bytecode(&reader, word);

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * The user stack of a thread that runs V8, with the words that tell which
+ * JavaScript function each frame is of and where in it.
+ *
+ * V8's own code and Node keep frame pointers. Where native code without them
+ * breaks the chain (OpenSSL's assembly), the walk goes on where JavaScript was
+ * left: the Isolate keeps that frame pointer as long as the call lasts.
+ *
+ * Everything that is read is the target's; it is only copied here.
+ */
+#ifndef V8_WALK_H
+#define V8_WALK_H
+
+#include "kernel.h"
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "ps_probe.h"
+
+#if defined(__TARGET_ARCH_x86)
+
+#define V8_STACK_BYTES (8ull << 20)
+
+/* The words of a frame, from the lowest address. */
+enum v8_word {
+	V8_BYTECODE_OFFSET, V8_BYTECODE_ARRAY, V8_ARGUMENTS, V8_FUNCTION, V8_CONTEXT, V8_CALLER_FP, V8_CALLER_PC, V8_WORDS
+};
+
+struct v8_step {
+	struct ps_raw *raw;
+	__u64 pc, fp;
+	__u64 low, high;       /* where the next frame pointer may be */
+	__u64 c_entry_fp;      /* 0 = none, or passed */
+	__s32 function_shared;
+};
+
+static __always_inline bool v8_is_object(__u64 word)
+{
+	return (word & 3) == 1;
+}
+
+static __always_inline __s32 v8_smi(__u64 word)
+{
+	return word & 0xffffffff ? -1 : (__s32)(word >> 32);
+}
+
+static __always_inline void v8_take_function(const struct v8_step *step, const __u64 words[V8_WORDS], __u32 frame)
+{
+	struct ps_raw *raw = step->raw;
+	__u64 count = raw->functions, shared;
+
+	/* a small integer in place of the context: a frame of another type, which has no function */
+	if (!v8_is_object(words[V8_CONTEXT]) || !v8_is_object(words[V8_FUNCTION]))
+		return;
+	if (bpf_probe_read_user(&shared, sizeof(shared), (void *)(words[V8_FUNCTION] - 1 + step->function_shared)))
+		return;
+	if (!v8_is_object(shared))
+		return;
+	/* the bound must be seen on the very register that is the index */
+	asm volatile("" : "+r"(count));
+	if (count >= PS_V8_FUNCTIONS)
+		return;
+	raw->function[count] = (struct ps_v8_function){
+		shared, words[V8_BYTECODE_ARRAY], v8_smi(words[V8_BYTECODE_OFFSET]), frame
+	};
+	raw->functions = count + 1;
+}
+
+/* The chain is broken: on where JavaScript was left, if that is further out. */
+static __always_inline long v8_resume(struct v8_step *step)
+{
+	if (step->c_entry_fp < step->low || step->c_entry_fp >= step->high)
+		return 1;
+	step->pc = 0;
+	step->fp = step->c_entry_fp;
+	step->c_entry_fp = 0;
+	return 0;
+}
+
+static long v8_step(__u32 index, struct v8_step *step)
+{
+	struct ps_raw *raw = step->raw;
+	__u64 words[V8_WORDS], fp = step->fp, frame = raw->user_frames;
+
+	asm volatile("" : "+r"(frame));
+	if (frame >= PS_USER_FRAMES)
+		return 1;
+	raw->user[frame] = step->pc;
+	raw->user_frames = frame + 1;
+	if (fp < step->low || fp >= step->high || fp & 7 ||
+	    bpf_probe_read_user(words, sizeof(words), (void *)(fp - 8 * V8_CALLER_FP)))
+		return v8_resume(step);
+	v8_take_function(step, words, frame);
+	step->low = fp + 8;
+	if (words[V8_CALLER_FP] <= fp)
+		return v8_resume(step);
+	step->fp = words[V8_CALLER_FP];
+	step->pc = words[V8_CALLER_PC];
+	return 0;
+}
+
+/* `task` is the current one. */
+static __always_inline void v8_take_stack(struct ps_raw *raw, struct task_struct *task, const struct ps_v8_walk *walk)
+{
+	const struct pt_regs *regs = (const struct pt_regs *)bpf_task_pt_regs(task);
+	struct v8_step step = {
+		.raw = raw,
+		.pc = regs->ip,
+		.fp = regs->bp,
+		.low = regs->sp,
+		.high = regs->sp + V8_STACK_BYTES,
+		.function_shared = walk->function_shared,
+	};
+	__u64 isolate = 0, array = regs->r12, offset = regs->r9;
+
+	raw->user_frames = raw->functions = 0;
+	raw->live_offset = -1;
+	if (walk->isolate_offset && walk->c_entry_fp &&
+	    !bpf_probe_read_user(&isolate, sizeof(isolate), (void *)(task->thread.fsbase + walk->isolate_offset)) &&
+	    isolate)
+		bpf_probe_read_user(&step.c_entry_fp, sizeof(step.c_entry_fp), (void *)(isolate + walk->c_entry_fp));
+	bpf_loop(PS_USER_FRAMES, v8_step, &step, 0);
+	/* the interpreter's registers: what they say is not on the stack before the next call */
+	if (raw->functions && !raw->function[0].frame && raw->function[0].bytecode_array == array && offset < 1u << 30)
+		raw->live_offset = offset;
+}
+
+#else
+
+static __always_inline void v8_take_stack(struct ps_raw *raw, struct task_struct *task, const struct ps_v8_walk *walk)
+{
+	raw->user_frames = 0;
+}
+
+#endif
+#endif
