@@ -73,6 +73,7 @@ struct stall_stack {
 	uint32_t count;         /* samples */
 	uint16_t kind;          /* enum ps_sample_kind */
 	const struct stack *stack;
+	uint64_t ns;            /* off the CPU with it; 0 = an instant, or not measured */
 };
 
 enum stall_cause {          /* text: stall_cause_name() */

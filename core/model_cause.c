@@ -131,18 +131,20 @@ void frame_classify(struct frame_own *frame)
 	frame->plumbing = (uint8_t)begins(name, plumbing);
 	if (frame->pub.kind == PS_FRAME_KERNEL)
 		return;
-	for (size_t row = 0; row < sizeof(rules) / sizeof(rules[0]); row++)
-		for (uint8_t i = 0; i < 24 && rules[row].parts[i]; i++)
+	for (size_t row = 0; row < sizeof(rules) / sizeof(rules[0]) && !frame->rule; row++)
+		for (uint8_t i = 0; i < 24 && rules[row].parts[i] && !frame->rule; i++)
 			if (strstr(name, rules[row].parts[i])) {
 				frame->rule = rules[row].rule;
 				frame->telling = (uint8_t)(i + 1);
-				return;
 			}
+	frame_classify_script(frame);
 }
 
 unsigned stack_rule(const struct stack *stack)
 {
-	for (uint32_t i = 0; i < stack->count; i++) {
+	/* what called the user's function did not make it slow */
+	uint32_t end = stack_user(stack);
+	for (uint32_t i = 0; i < end; i++) {
 		unsigned rule = ((const struct frame_own *)stack->frames[i])->rule;
 		if (rule)
 			return rule;
@@ -309,6 +311,11 @@ static enum stall_rule rule_of_frames(const struct gather *gather, enum stall_ca
 	return RULE_UNKNOWN;
 }
 
+static int is_cpu_row(const struct stall *stall, const struct stall_stack *row)
+{
+	return row->kind == PS_SAMPLE_CPU;
+}
+
 static enum stall_rule decide_rule(const struct gather *gather, const struct stall *stall)
 {
 	enum stall_rule told = rule_of_frames(gather, stall->cause);
@@ -318,7 +325,9 @@ static enum stall_rule decide_rule(const struct gather *gather, const struct sta
 	case CAUSE_CPU:
 		if (told != RULE_UNKNOWN)
 			return told;
-		return gather->tick_ns * 2 >= stall->duration_ns ? RULE_TICK_STARVATION : RULE_COMPUTATION;
+		if (gather->tick_ns * 2 >= stall->duration_ns || script_starves(stall, is_cpu_row))
+			return RULE_TICK_STARVATION;
+		return RULE_COMPUTATION;
 	case CAUSE_SYNC_IO:
 	case CAUSE_LOCK:
 		return RULE_SYNC_CALL;

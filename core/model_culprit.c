@@ -160,6 +160,11 @@ static int kind_counts(const struct stall *stall, unsigned kind)
 	return stall->cause == CAUSE_UNKNOWN || on_cpu == (kind == PS_SAMPLE_CPU);
 }
 
+static int row_counts(const struct stall *stall, const struct stall_stack *row)
+{
+	return kind_counts(stall, row->kind);
+}
+
 /* proposes a frame of a stack, or NULL */
 typedef const struct frame *pick_fn(const struct stack *stack, unsigned rule);
 
@@ -263,10 +268,28 @@ static void say_blame(struct line *line, const struct blame *blame)
 	say_place(line, outer && *outer->file ? outer : blame->inner);
 }
 
+/* "pbkdf2Sync <- hashPw auth.js:41", "PKCS5_PBKDF2_HMAC <- hashPw auth.js:41", "addUp sums.js:7" */
+static void say_script(struct line *line, const struct script_blame *script, const struct frame *telling_frame)
+{
+	if (*script->called)
+		say(line, "%s <- ", script->called);
+	else if (telling_frame) {
+		say_frame(line, telling_frame);
+		say(line, " <- ");
+	}
+	say_frame(line, script->user);
+	say_place(line, script->user);
+}
+
 static void say_work(struct line *line, const struct stall *stall)
 {
+	struct script_blame script;
 	struct blame blame = stall->rule != RULE_COMPUTATION && stall->rule != RULE_UNKNOWN ? blame_by_rule(stall) :
 											      (struct blame){ NULL, NULL };
+	if (script_blame(stall, row_counts, &script)) {
+		say_script(line, &script, blame.inner);
+		return;
+	}
 	if (!blame.inner)
 		blame = blame_by_count(stall);
 	if (blame.inner && (*blame.inner->name || !stall->callback_ns))
@@ -297,7 +320,12 @@ static void say_call(struct line *line, const struct stall *stall)
 
 static void say_blocked(struct line *line, const struct loop_own *loop, const struct stall *stall)
 {
-	if (stall->syscall >= 0)
+	struct script_blame script;
+	int has_script = script_blame(stall, row_counts, &script);
+	/* a wait on another poller is how a call is made to look synchronous */
+	if (has_script && *script.called && syscall_is(stall->syscall, "epoll_wait epoll_pwait epoll_pwait2 poll ppoll"))
+		say(line, "%s", script.called);
+	else if (stall->syscall >= 0)
 		say_call(line, stall);
 	else if (stall->cause == CAUSE_LOCK)
 		say(line, "waits for a lock");
@@ -307,6 +335,12 @@ static void say_blocked(struct line *line, const struct loop_own *loop, const st
 		say(line, "waits on another poller");
 	else
 		say(line, "blocked");
+	if (has_script) {
+		say(line, " <- ");
+		say_frame(line, script.user);
+		say_place(line, script.user);
+		return;
+	}
 	struct blame blame = blame_by_count(stall);
 	if (blame.inner && is_named(blame.inner) && !is_noise(blame.inner)) {
 		say(line, " <- ");
@@ -323,7 +357,10 @@ static void say_gc(struct line *line, const struct loop_own *loop, const struct 
 	static const char *const kinds[] = { "", " (minor)", " (major)" };
 	say(line, "garbage collection%s", loop->gather.gc_kind < 3 ? kinds[loop->gather.gc_kind] : "");
 	struct blame blame = blame_by_rule(stall);
+	struct script_blame script;
 	const struct frame *outer = blame.inner ? outer_of(blame.stack, blame.inner) : NULL;
+	if (script_blame(stall, row_counts, &script))
+		outer = script.user;
 	if (!outer)
 		return;
 	say(line, " <- ");

@@ -53,7 +53,7 @@ static uint64_t shape(const struct stack *stack)
 	return ((const struct stack_own *)stack)->shape;
 }
 
-static void add_stack(struct gather *gather, const struct stack *stack, unsigned kind)
+static void add_stack(struct gather *gather, const struct stack *stack, unsigned kind, uint64_t ns)
 {
 	if (!stack)
 		return;
@@ -63,17 +63,18 @@ static void add_stack(struct gather *gather, const struct stack *stack, unsigned
 		struct stall_stack *row = &gather->stacks[i];
 		if (row->kind == kind && shape(row->stack) == shape(stack)) {
 			row->count++;
+			row->ns += ns;
 			return;
 		}
 	}
 	if (gather->stack_count < MODEL_STALL_STACKS) {
-		gather->stacks[gather->stack_count++] = (struct stall_stack){ 1, (uint16_t)kind, stack };
+		gather->stacks[gather->stack_count++] = (struct stall_stack){ 1, (uint16_t)kind, stack, ns };
 		return;
 	}
 	/* full: a stack seen once makes room, so that what is frequent stays and what becomes frequent gets in */
 	for (uint32_t i = 0; i < MODEL_STALL_STACKS; i++)
 		if (gather->stacks[i].count == 1) {
-			gather->stacks[i] = (struct stall_stack){ 1, (uint16_t)kind, stack };
+			gather->stacks[i] = (struct stall_stack){ 1, (uint16_t)kind, stack, ns };
 			return;
 		}
 }
@@ -115,7 +116,7 @@ void on_offcpu(struct model_own *model, const void *record)
 		gather->other_cpu = told->cpu;
 	}
 	if (state == PS_OFF_RUNNABLE || state == PS_OFF_STOPPED || state == PS_OFF_FAULT) {
-		add_stack(gather, names_stack(model->names, told->stack), PS_SAMPLE_OFF);
+		add_stack(gather, names_stack(model->names, told->stack), PS_SAMPLE_OFF, minus(on, off));
 		return;
 	}
 	int row = call_row(gather, told->syscall, path);
@@ -132,7 +133,7 @@ void on_offcpu(struct model_own *model, const void *record)
 			memcpy(call->args, told->args, sizeof(call->args));
 		}
 	}
-	add_stack(gather, names_stack(model->names, told->stack), PS_SAMPLE_OFF);
+	add_stack(gather, names_stack(model->names, told->stack), PS_SAMPLE_OFF, minus(on, off));
 }
 
 /* ---- samples ---- */
@@ -190,7 +191,7 @@ void on_sample(struct model_own *model, const void *record)
 			memcpy(gather->calls[row].args, told->args, sizeof(told->args));
 	}
 	gather->nested += kind == PS_SAMPLE_NESTED;
-	add_stack(gather, names_stack(model->names, told->stack), kind);
+	add_stack(gather, names_stack(model->names, told->stack), kind, 0);
 	stall_watch(model, loop, told->h.ts);
 }
 

@@ -70,7 +70,9 @@ struct frame_own {
 	uint8_t telling;      /* row of the rule table, 0 = none; a smaller row is a better name */
 	uint8_t noise;        /* allocator, libc, loop machinery: never a culprit */
 	uint8_t plumbing;     /* of the runtime: never the outer half of a culprit */
+	uint8_t script;       /* enum frame_script */
 };
+enum frame_script { SCRIPT_NONE, SCRIPT_USER, SCRIPT_RUNTIME };
 
 struct stack_own {
 	struct stack pub;
@@ -95,7 +97,8 @@ const struct stack *names_stack(const struct names *names, uint32_t id);
 
 /* What the name of a frame tells; fills the private part. */
 void frame_classify(struct frame_own *frame);
-unsigned stack_rule(const struct stack *stack); /* enum stall_rule of its innermost frame that tells one */
+void frame_classify_script(struct frame_own *frame); /* what its file tells; after the name */
+unsigned stack_rule(const struct stack *stack); /* enum stall_rule of its innermost frame that tells one, within the user's own function */
 
 /* ---- who ---- */
 
@@ -292,6 +295,24 @@ void stall_shares(const struct model_own *model, struct loop_own *loop, struct s
 void stall_judge(const struct model_own *model, struct loop_own *loop, struct stall *stall);
 void stall_blame(const struct model_own *model, struct loop_own *loop, struct stall *stall);
 const struct blocked_call *gather_longest_call(const struct gather *gather);
+
+/* ---- whose script (model_script.c) ---- */
+
+/* Index of the innermost frame of the user's own script; count = there is none. */
+uint32_t stack_user(const struct stack *stack);
+/* What that frame called, as its author knows it; 0 = nothing that has such a name. */
+int stack_called(const struct stack *stack, char *out, size_t room);
+
+typedef int script_row_fn(const struct stall *stall, const struct stall_stack *row); /* does it count? */
+struct script_blame {
+	const struct frame *user;
+	uint64_t weight;   /* of its samples: ns or how many */
+	char called[128];  /* "" = nothing in particular */
+};
+/* The user's function that most samples are in; 0 = none. */
+int script_blame(const struct stall *stall, script_row_fn *counts, struct script_blame *blame);
+int script_starves(const struct stall *stall, script_row_fn *counts);
+
 int syscall_is(int number, const char *names); /* one of the names, separated by spaces */
 
 /* ---- handlers: one per event ---- */

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Whose script a frame is of, and what of a stack a programmer would recognise.
+ *
+ * In a stack of a JavaScript program the innermost frame of the user's own code
+ * is the one that can be changed: it is the culprit. What it called, a function
+ * of the runtime's own scripts ("pbkdf2Sync") or a builtin ("JSON.parse"), says
+ * what it did; everything further in is how the runtime does it.
+ */
+#include "model_own.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Scripts of the runtime whose functions break a rule, whatever native code they reach. */
+static const struct {
+	const char *file;    /* begins with */
+	const char *name;    /* ends with */
+	uint8_t rule;
+} scripts[] = {
+	{ "node:internal/crypto/", "", RULE_CRYPTO },
+	{ "node:zlib", "Sync", RULE_COMPRESSION },
+	{ "node:fs", "Sync", RULE_SYNC_CALL },
+	{ "node:internal/fs/", "Sync", RULE_SYNC_CALL },
+	{ "node:child_process", "Sync", RULE_SYNC_CALL },
+	{ "node:internal/child_process", "Sync", RULE_SYNC_CALL },
+	{ "node:internal/modules/", "", RULE_MODULE_LOAD },
+};
+
+static const char runtime_prefix[] = "node:";
+
+static int begins_with(const char *text, const char *prefix)
+{
+	return !strncmp(text, prefix, strlen(prefix));
+}
+
+static int ends_with(const char *text, const char *end)
+{
+	size_t length = strlen(text), part = strlen(end);
+	return length >= part && !strcmp(text + length - part, end);
+}
+
+void frame_classify_script(struct frame_own *frame)
+{
+	const struct frame *pub = &frame->pub;
+	if (pub->kind != PS_FRAME_JS || !*pub->file)
+		return;
+	frame->script = begins_with(pub->file, runtime_prefix) ? SCRIPT_RUNTIME : SCRIPT_USER;
+	/* the user's names are the user's: a function called "inflate" tells nothing */
+	if (frame->script == SCRIPT_USER)
+		frame->rule = frame->telling = 0;
+	for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]) && frame->script == SCRIPT_RUNTIME && !frame->rule; i++)
+		if (begins_with(pub->file, scripts[i].file) && ends_with(pub->name, scripts[i].name)) {
+			frame->rule = scripts[i].rule;
+			frame->telling = UINT8_MAX;
+		}
+}
+
+static const struct frame_own *own(const struct frame *frame)
+{
+	return (const struct frame_own *)frame;
+}
+
+uint32_t stack_user(const struct stack *stack)
+{
+	uint32_t at = 0;
+	while (at < stack->count && own(stack->frames[at])->script != SCRIPT_USER)
+		at++;
+	return at;
+}
+
+/* "JSON.parse" of v8::internal::Builtin_JsonParse, "RegExp.test" of Builtins_RegExpPrototypeTest; 0 = no name of the language. */
+static int language_name(const char *symbol, char *out, size_t room)
+{
+	static const char *const prefixes[] = { "Builtins_", "v8::internal::Builtin_" };
+	static const char middle[] = "Prototype", json[] = "Json";
+	const char *name = NULL;
+	for (size_t i = 0; i < 2; i++)
+		if (begins_with(symbol, prefixes[i]))
+			name = symbol + strlen(prefixes[i]);
+	if (!name)
+		return 0;
+	const char *method = strstr(name, middle), *class = name;
+	size_t length = method ? (size_t)(method - name) : 0;
+	if (method)
+		method += sizeof(middle) - 1;
+	if (begins_with(name, json)) {
+		class = "JSON";
+		length = 4;
+		method = name + sizeof(json) - 1;
+	}
+	if (!length || !method || !isupper((unsigned char)*method) || length + strlen(method) + 2 > room)
+		return 0;
+	/* V8 has two of some: one for the usual case */
+	size_t rest = strlen(method + 1);
+	rest -= ends_with(method, "Fast") ? 4 : 0;
+	snprintf(out, room, "%.*s.%c%.*s", (int)length, class, tolower((unsigned char)*method), (int)rest, method + 1);
+	return 1;
+}
+
+/* Names of the runtime that say less than what they wrap. */
+static int is_wrapper(const char *name)
+{
+	return !*name || *name == '(' || ends_with(name, "Wrapper");
+}
+
+int stack_called(const struct stack *stack, char *out, size_t room)
+{
+	uint32_t user = stack_user(stack);
+	int found = 0;
+	if (user == stack->count)
+		return 0;
+	/* outermost first */
+	for (uint32_t at = user; at-- && !found;) {
+		const struct frame *frame = stack->frames[at];
+		if (own(frame)->script == SCRIPT_RUNTIME && !is_wrapper(frame->name))
+			found = snprintf(out, room, "%s", frame->name) > 0;
+		else if (frame->kind == PS_FRAME_BUILTIN || frame->kind == PS_FRAME_NATIVE)
+			found = language_name(frame->name, out, room);
+	}
+	return found;
+}
+
+/* ---- over all samples of a stall ---- */
+
+static int same_function(const struct frame *a, const struct frame *b)
+{
+	return !strcmp(a->name, b->name) && !strcmp(a->file, b->file);
+}
+
+/* The user's frame of a row that counts; NULL = there is none. Of a next tick it is the tick itself, not what it calls. */
+static const struct frame *user_of(const struct stall *stall, const struct stall_stack *row, script_row_fn *counts)
+{
+	uint32_t at = counts(stall, row) ? stack_user(row->stack) : row->stack->count;
+	const struct frame *user = at < row->stack->count ? row->stack->frames[at] : NULL;
+	for (; at < row->stack->count && stall->rule == RULE_TICK_STARVATION; at++)
+		if (own(row->stack->frames[at])->script == SCRIPT_USER)
+			user = row->stack->frames[at];
+	return user;
+}
+
+/* What a row stands for: time where it was measured, else how often it was seen. */
+static uint64_t weight(const struct stall_stack *row)
+{
+	return row->ns ? row->ns : row->count;
+}
+
+static uint64_t weight_of(const struct stall *stall, const struct frame *user, script_row_fn *counts)
+{
+	uint64_t sum = 0;
+	for (uint32_t i = 0; i < stall->stack_count; i++) {
+		const struct frame *other = user_of(stall, &stall->stacks[i], counts);
+		sum += other && same_function(user, other) ? weight(&stall->stacks[i]) : 0;
+	}
+	return sum;
+}
+
+/* What the function called in more than half of its samples. */
+static void find_called(const struct stall *stall, struct script_blame *blame, script_row_fn *counts)
+{
+	char called[sizeof(blame->called)], other[sizeof(blame->called)];
+	for (uint32_t i = 0; i < stall->stack_count; i++) {
+		const struct frame *user = user_of(stall, &stall->stacks[i], counts);
+		uint64_t sum = 0;
+		if (!user || !same_function(user, blame->user) ||
+		    !stack_called(stall->stacks[i].stack, called, sizeof(called)))
+			continue;
+		for (uint32_t k = i; k < stall->stack_count; k++) {
+			const struct stall_stack *row = &stall->stacks[k];
+			user = user_of(stall, row, counts);
+			if (user && same_function(user, blame->user) && stack_called(row->stack, other, sizeof(other)) &&
+			    !strcmp(called, other))
+				sum += weight(row);
+		}
+		if (sum * 2 > blame->weight) {
+			memcpy(blame->called, called, sizeof(called));
+			return;
+		}
+	}
+}
+
+static int has_script(const struct stack *stack)
+{
+	for (uint32_t k = 0; k < stack->count; k++)
+		if (stack->frames[k]->kind == PS_FRAME_JS)
+			return 1;
+	return 0;
+}
+
+int script_blame(const struct stall *stall, script_row_fn *counts, struct script_blame *blame)
+{
+	uint64_t all = 0;
+	*blame = (struct script_blame){ .user = NULL };
+	for (uint32_t i = 0; i < stall->stack_count; i++) {
+		const struct stall_stack *row = &stall->stacks[i];
+		const struct frame *user = user_of(stall, row, counts);
+		uint64_t sum = user ? weight_of(stall, user, counts) : 0;
+		all += counts(stall, row) && has_script(row->stack) ? weight(row) : 0;
+		if (sum <= blame->weight)
+			continue;
+		blame->user = user;
+		blame->weight = sum;
+	}
+	/* a function seen now and then did not do it */
+	if (!blame->user || blame->weight * 4 < all)
+		return 0;
+	if (stall->rule == RULE_TICK_STARVATION)
+		snprintf(blame->called, sizeof(blame->called), "next ticks");
+	else
+		find_called(stall, blame, counts);
+	return 1;
+}
+
+/*
+ * Next ticks that set further ticks keep the loop from turning, though each is
+ * short: nearly all samples are within the drain, and enough of them in the
+ * queue's own scripts. One long tick is only a computation.
+ */
+int script_starves(const struct stall *stall, script_row_fn *counts)
+{
+	uint32_t all = 0, draining = 0, queueing = 0;
+	for (uint32_t i = 0; i < stall->stack_count; i++) {
+		const struct stall_stack *row = &stall->stacks[i];
+		const struct frame *inner = NULL;
+		int drains = 0;
+		if (!counts(stall, row))
+			continue;
+		for (uint32_t k = 0; k < row->stack->count; k++) {
+			const struct frame *frame = row->stack->frames[k];
+			inner = inner || !own(frame)->script ? inner : frame;
+			drains |= own(frame)->script == SCRIPT_RUNTIME && !strcmp(frame->name, "processTicksAndRejections");
+		}
+		all += row->count;
+		draining += drains ? row->count : 0;
+		queueing += drains && (begins_with(inner->file, "node:internal/process/task_queues") ||
+				       begins_with(inner->file, "node:internal/fixed_queue") ||
+				       begins_with(inner->file, "node:internal/async_hooks")) ? row->count : 0;
+	}
+	return draining && draining * 5 >= all * 4 && queueing * 10 >= all;
+}

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# A node program that prints new Error().stack before it blocks: each frame that
+# has a position has the same function, file, line and column seen from outside,
+# in the interpreter, in baseline and in optimised code, and with lazy compilation.
+# limit: 60
+. tests/lib.sh
+need_root
+node=$(program node) || skip "node is not installed"
+"$node" -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)' || skip "this node is older than 20"
+
+cat >"$T/judge.py" <<'EOF'
+import itertools, json, sys
+wanted = [tuple(f) for f in json.load(open(sys.argv[1])) if f[2]]
+seen = bad = 0
+for loop in json.load(open(sys.argv[2]))['loops']:
+    for stack in (k for s in loop['stalls'] for k in s['stacks']):
+        frames = [(f['name'], f['file'], f['line'], f['column']) for f in stack['frames'] if f['kind'] == 'js']
+        names = [f[0] for f in frames]
+        if 'stop' not in names:
+            continue
+        seen += 1
+        got = frames[names.index('stop') + 1:]
+        if got != wanted and not bad:
+            bad = 1
+            for a, b in itertools.zip_longest(wanted, got):
+                if a != b:
+                    print('wanted', a, 'got', b)
+print(f'{seen} stacks, {len(wanted)} frames each')
+sys.exit(bad or seen < 1 or len(wanted) < 25)
+EOF
+
+# flags, then how long to warm up
+while read -r ms flags; do
+	# shellcheck disable=SC2086
+	"$node" $flags tests/data/chain.js "$ms" "$T/stack" >"$T/ready" 2>"$T/node.err" & pids+=($!)
+	pid=$!
+	until_ok 10 grep -q ready "$T/ready" || fail "node did not start: $(head -c 2000 "$T/node.err")"
+	$PS stat -d 3s --json "$pid" >"$T/stat.json" 2>"$T/err" || fail "stat: exit $?: $(cat "$T/err")"
+	kill "$pid"
+	python3 "$T/judge.py" "$T/stack" "$T/stat.json" || fail "node $flags, warmed up for $ms ms"
+	rm -f "$T/stack" "$T/ready"
+done <<'EOF'
+0
+0 --max-lazy
+300 --always-sparkplug --no-opt
+1500
+500 --always-turbofan
+EOF

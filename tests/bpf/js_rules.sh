@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Fourteen ways to block a node loop, in the main thread and in a worker: each is
+# told with its cause, its rule and the user's own function, file and line.
+# limit: 90
+. tests/lib.sh
+need_root
+node=$(program node) || skip "node is not installed"
+"$node" -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)' || skip "this node is older than 20"
+# before everything else on this machine: a stall that waits for a CPU has another cause
+first=(); chrt -f 1 true 2>/dev/null && first=(chrt -f 1)
+
+mkfifo "$T/fifo"
+(while exec 3>"$T/fifo"; do sleep 0.2; exec 3>&-; sleep 0.05; done) & pids+=($!)
+
+# function, cause, rule, what it called; the line is where the program says "sin: function"
+cat >"$T/expected" <<'EOF'
+parseRows cpu json JSON.parse
+printRows cpu json JSON.stringify
+matchName cpu regex RegExp.test
+hashSecret cpu crypto pbkdf2Sync
+readCached cpu sync-call readFileSync
+readSlowly sync-io sync-call read
+addUp cpu computation -
+collectAll gc gc garbage
+pack cpu compression zlibBufferSync
+shellOut sync-io sync-call execSync
+sortAll cpu computation Array.sort
+loadAll cpu module-load require
+chainTicks cpu tick-starvation next
+waitForever lock sync-call futex
+EOF
+cat >"$T/judge.py" <<'EOF'
+import json, re, sys
+lines = {m[1]: n for n, text in enumerate(open('tests/data/sins.js'), 1) if (m := re.search(r'// sin: (\w+)', text))}
+stalls = [s for loop in json.load(open(sys.argv[1]))['loops'] for s in loop['stalls'] if s['duration_ns'] > 150e6]
+bad = 0
+for function, cause, rule, called in (row.split() for row in open(sys.argv[2])):
+    called = '' if called == '-' else re.escape(called) + r'.* <- '
+    place = rf'{called}{function} sins\.js:{lines[function]}$'
+    found = [s for s in stalls if re.search(rf'(^| ){function} ', s['culprit'])]
+    # while the machine is busy with others, a few are rightly said to wait for a CPU
+    right = [s for s in found if s['cause'] == cause and s['rule'] == rule and re.match(place, s['culprit'])]
+    if not right or any(s['cause'] == cause and s not in right for s in found):
+        bad += 1
+        print(f'{function}: wanted {cause} {rule} "{place}", got', [(s['cause'], s['rule'], s['culprit']) for s in found])
+if bad:
+    print('all:', *[(s['cause'], s['rule'], s['culprit']) for s in stalls], sep='\n  ')
+sys.exit(bad > 0)
+EOF
+
+for where in main worker; do
+	"${first[@]}" "$node" tests/data/sins.js "$T" $where >"$T/ready" 2>"$T/node.err" & pids+=($!)
+	pid=$!
+	until_ok 10 test -s "$T/ready" || fail "node did not start: $(head -c 2000 "$T/node.err")"
+	$PS stat -d 9s --json "$pid" >"$T/$where.json" 2>"$T/err" || fail "stat: exit $?: $(cat "$T/err")"
+	kill -0 "$pid" || fail "the target died: $(head -c 2000 "$T/node.err")"
+	kill "$pid"
+	: >"$T/ready"
+	python3 "$T/judge.py" "$T/$where.json" "$T/expected" || fail "$where thread"
+done

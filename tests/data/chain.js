@@ -1,0 +1,66 @@
+// Calls through every kind of function; the last prints where each of them is, and blocks. argv[2]: ms to warm up.
+'use strict';
+Error.stackTraceLimit = 100;
+Error.prepareStackTrace = (error, calls) => calls.map((call) =>
+  [call.getFunctionName() || '(anonymous)', call.getFileName() || '', call.getLineNumber(), call.getColumnNumber()]);
+
+function stop() {
+  if (Date.now() < warm) return 0;
+  const stack = new Error().stack;
+  require('fs').writeFileSync(process.argv[3], JSON.stringify(stack.slice(1)));
+  const end = Date.now() + 400;
+  let sum = 0;
+  while (Date.now() < end) sum += Math.sqrt(sum + 1);
+  return sum;
+}
+
+class Base {
+  constructor(next) { this.made = next(); }
+  static make(next) { return new this(next); }
+}
+class Derived extends Base {
+  #secret(next) { return next(); }
+  get value() { return this.#secret(() => stop()); }
+  open() {
+    const self = this;
+    return self.value;
+  }
+  static #hidden(object) { return object.open() + 1; }
+  static show(object) { return Derived.#hidden(object); }
+  field = () => Derived.show(this);
+}
+const table = {
+  method(object) { return object.field(); },
+  arrow: (object) => table.method(object),
+  named: function inner(object) { return table.arrow(object); },
+};
+function small(a) { return table.named(a); }
+function middle(a) {
+  return small(a) +
+    1;
+}
+const curry = (a) => (b) => (c) => middle(a) + b + c;
+function* numbers(a) { yield curry(a)(1)(2); }
+function sorted(a) {
+  return [3, 1].sort((x, y) => x - y + [...numbers(a)][0])[0];
+}
+function mapped(a) { return [1].map(() => sorted(a))[0]; }
+function replaced(a) { return 'x'.replace(/x/, () => String(mapped(a))); }
+function caught(a) {
+  try { return replaced(a); } finally { a.done = true; }
+}
+const bound = caught.bind(null);
+function applied(a) { return Reflect.apply(bound, null, [a]); }
+const proxy = new Proxy(applied, { apply(target, self, list) { return target(...list); } });
+function deep(a, n) { return n ? deep(a, n - 1) : proxy(a); }
+function round() { deep(object, 3); }
+
+// quiet while warming up: stop() returns at once, and what is hot gets compiled
+let warm = Infinity;
+const object = Base.make.call(Derived, () => 1);
+const cold = Date.now() + Number(process.argv[2] || 0);
+while (Date.now() < cold) round();
+setTimeout(() => {
+  console.log('ready');
+  setTimeout(function timer() { warm = 0; round(); setInterval(() => {}, 1000); }, 1500);
+}, 1);
