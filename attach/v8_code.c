@@ -7,15 +7,15 @@
  * backwards, and a find proves itself: the Code says that its instructions
  * begin behind this very header and reach past the address.
  *
- * Where a Code keeps entry, flags and size is not among V8's own constants. The
- * entry is the field that has that address; the two others lie behind it.
+ * Where a Code keeps entry, flags and size is among V8's own constants since
+ * V8 12 only. Else the entry is the field that has that address; the two others
+ * lie behind it.
  */
 #include "v8_parts.h"
 
 #include <errno.h>
 
 #define SEARCH_BYTES (512u << 10)
-#define HEADER_BYTES 16
 #define CODE_WORDS   12
 #define CODE_MAX     (64u << 20)
 
@@ -100,16 +100,18 @@ int v8_code_find(struct v8_reader *reader, uint64_t pc, struct v8_code *code)
 	uint64_t words[2];
 
 	if (reader->layout.instruction_stream == V8_NONE || reader->layout.code == V8_NONE ||
-	    reader->layout.kind_mask == V8_NONE || reader->layout.kind_baseline == V8_NONE)
+	    reader->layout.kind_mask == V8_NONE || reader->layout.kind_baseline == V8_NONE ||
+	    reader->layout.stream_header < (int32_t)sizeof(words))
 		return -ENOENT;
-	if (pc < HEADER_BYTES)
+	uint64_t header = reader->layout.stream_header;
+	if (pc < header)
 		return -ENOENT;
-	for (uint64_t at = (pc & ~7ull) - HEADER_BYTES; at >= low; at -= 8) {
+	for (uint64_t at = (pc & ~7ull) - header; at >= low; at -= 8) {
 		if (v8_read(reader, at, words, sizeof(words)))
 			return -ENOENT;
 		if (v8_is_smi(words[0]) || v8_is_smi(words[1]) || !is_stream_map(reader, words[0]))
 			continue;
-		int err = check_code(reader, code, words[1], at + HEADER_BYTES, pc);
+		int err = check_code(reader, code, words[1], at + header, pc);
 		if (err == -EINVAL)
 			continue;
 		if (!err)

@@ -27,7 +27,7 @@
 enum need { MAY, MUST };
 
 struct constant {
-	const char *name;  /* behind the prefix */
+	const char *name;  /* behind the prefix; NULL: the value is `more`, if no row before gave one */
 	size_t field;      /* in struct v8_layout */
 	enum need need;
 	int32_t more;      /* added to the value */
@@ -41,15 +41,21 @@ static const struct constant constants[] = {
 	ROW("class_Map__instance_type__uint16_t", map_type, MUST),
 	ROW("class_JSFunction__shared__SharedFunctionInfo", function_shared, MUST),
 	ROW("class_SharedFunctionInfo__function_data__Object", shared_data, MUST),
+	/* since V8 12 these two lie in a space that has no names for debuggers; before 13 they are one */
+	ROW(NULL, shared_data, MUST, 8),
+	ROW(NULL, shared_lazy_data, MUST, 16),
 	ROW("class_SharedFunctionInfo__name_or_scope_info__Object", shared_name, MUST),
+	ROW("class_SharedFunctionInfo__name_or_scope_info__Tagged_Object_", shared_name, MUST),
+	ROW("class_SharedFunctionInfo__name_or_scope_info__Tagged_NameOrScopeInfoT_", shared_name, MUST),
 	ROW("class_SharedFunctionInfo__script_or_debug_info__HeapObject", shared_script, MUST),
-	ROW("class_SharedFunctionInfo__script__HeapObject", shared_script, MUST),
+	ROW("class_SharedFunctionInfo__script__Tagged_HeapObject_", shared_script, MUST),
 	ROW("class_UncompiledData__start_position__int32_t", uncompiled_start, MAY),
 	ROW("class_UncompiledData__inferred_name__String", uncompiled_name, MAY),
 	ROW("class_Script__source__Object", script_source, MAY),
 	ROW("class_Script__name__Object", script_name, MUST),
 	ROW("class_Script__line_ends__Object", script_line_ends, MAY),
 	ROW("class_Script__eval_from_shared_or_wrapped_arguments__Object", script_eval_from, MAY),
+	ROW("class_Script__eval_from_shared_or_wrapped_arguments__Tagged_Object_", script_eval_from, MAY),
 	ROW("class_String__length__int32_t", string_length, MUST),
 	ROW("class_SeqOneByteString__chars__char", one_byte_chars, MUST),
 	ROW("class_SeqTwoByteString__chars__char", two_byte_chars, MUST),
@@ -67,9 +73,19 @@ static const struct constant constants[] = {
 	ROW("class_Code__bytecode_or_interpreter_data__HeapObject", code_bytecode, MAY),
 	ROW("class_Code__source_position_table__ByteArray", code_positions, MAY),
 	ROW("class_Code__bytecode_offset_table__ByteArray", code_offset_table, MAY),
+	/* since V8 12: the same two fields, moved up, for all kinds of code */
+	ROW(NULL, code_deoptimization, MAY, 8),
+	ROW(NULL, code_bytecode, MAY, 8),
+	ROW(NULL, code_positions, MAY, 16),
+	ROW(NULL, code_offset_table, MAY, 16),
+	ROW("class_Code__instruction_start__Address", code_entry, MAY),
+	ROW("class_Code__flags__uint32_t", code_flags, MAY),
+	ROW("class_Code__instruction_size__int", code_bytes, MAY),
+	ROW("class_InstructionStream__instruction_start__uintptr_t", stream_header, MAY),
 	ROW("type_Map__MAP_TYPE", map_of_maps, MUST),
 	ROW("type_BytecodeArray__BYTECODE_ARRAY_TYPE", bytecode_array, MUST),
 	ROW("type_ByteArray__BYTE_ARRAY_TYPE", byte_array, MUST),
+	ROW("type_TrustedByteArray__TRUSTED_BYTE_ARRAY_TYPE", trusted_byte_array, MAY),
 	ROW("type_FixedArray__FIXED_ARRAY_TYPE", fixed_array, MUST),
 	ROW("type_ScopeInfo__SCOPE_INFO_TYPE", scope_info, MUST),
 	ROW("type_Script__SCRIPT_TYPE", script, MUST),
@@ -78,6 +94,7 @@ static const struct constant constants[] = {
 	ROW("type_InstructionStream__INSTRUCTION_STREAM_TYPE", instruction_stream, MAY),
 	ROW("type_InterpreterData__INTERPRETER_DATA_TYPE", interpreter_data, MAY),
 	ROW("type_DebugInfo__DEBUG_INFO_TYPE", debug_info, MAY),
+	ROW("type_SharedFunctionInfoWrapper__SHARED_FUNCTION_INFO_WRAPPER_TYPE", shared_wrapper, MAY),
 	ROW("FirstNonstringType", first_non_string, MUST),
 	ROW("type_UncompiledDataWithPreparseData__UNCOMPILED_DATA_WITH_PREPARSE_DATA_TYPE", first_uncompiled, MAY),
 	ROW("type_UncompiledDataWithoutPreparseDataWithJob__UNCOMPILED_DATA_WITHOUT_PREPARSE_DATA_WITH_JOB_TYPE",
@@ -95,6 +112,7 @@ static const struct constant constants[] = {
 	ROW("frametype_IrregexpFrame", frame_irregexp, MAY),
 	ROW("DeoptimizationDataLiteralArrayIndex", deoptimization_literals, MAY),
 	ROW("DeoptimizationDataSharedFunctionInfoIndex", deoptimization_shared, MAY),
+	ROW("DeoptimizationDataWrappedSharedFunctionInfoIndex", deoptimization_shared, MAY),
 	ROW("DeoptimizationDataInliningPositionsIndex", deoptimization_positions, MAY),
 	ROW("scopeinfo_idx_ncontextlocals", scope_locals, MUST),
 	ROW("scopeinfo_idx_first_vars", scope_first, MUST),
@@ -128,15 +146,20 @@ static size_t read_symbol(const struct elf *elf, const GElf_Sym *symbol, void *o
 	return got > 0 ? got : 0;
 }
 
+static int32_t *field_of(struct v8_layout *layout, size_t row)
+{
+	return (int32_t *)((char *)layout + constants[row].field);
+}
+
 static void take_constant(struct elf *elf, const char *name, const GElf_Sym *symbol)
 {
 	int32_t value;
 
 	elf->seen++;
 	for (size_t i = 0; i < CONSTANTS; i++) {
-		int32_t *field = (int32_t *)((char *)elf->layout + constants[i].field);
+		int32_t *field = field_of(elf->layout, i);
 
-		if (*field != V8_NONE || strcmp(constants[i].name, name))
+		if (*field != V8_NONE || !constants[i].name || strcmp(constants[i].name, name))
 			continue;
 		if (read_symbol(elf, symbol, &value, sizeof(value)) == sizeof(value) && value >= 0 && value < 1 << 14)
 			*field = value + constants[i].more;
@@ -221,14 +244,14 @@ static void read_table(struct elf *elf, Elf_Scn *section, const GElf_Shdr *heade
 	}
 }
 
-static int check(const struct v8_layout *layout)
+static int check(struct v8_layout *layout)
 {
-	for (size_t i = 0; i < CONSTANTS; i++) {
-		const int32_t *field = (const int32_t *)((const char *)layout + constants[i].field);
-
-		if (constants[i].need == MUST && *field == V8_NONE)
+	for (size_t i = 0; i < CONSTANTS; i++)
+		if (!constants[i].name && *field_of(layout, i) == V8_NONE)
+			*field_of(layout, i) = constants[i].more;
+	for (size_t i = 0; i < CONSTANTS; i++)
+		if (constants[i].need == MUST && *field_of(layout, i) == V8_NONE)
 			return -ENOTSUP;
-	}
 	/* compressed pointers are another heap altogether */
 	return layout->tagged_bytes == 8 && layout->smi_shift_bits == 32 ? 0 : -ENOTSUP;
 }
@@ -242,8 +265,7 @@ int v8_layout_read(struct v8_layout *layout, int fd)
 
 	memset(layout, 0, sizeof(*layout));
 	for (size_t i = 0; i < CONSTANTS; i++)
-		*(int32_t *)((char *)layout + constants[i].field) = V8_NONE;
-	layout->code_entry = layout->code_flags = layout->code_bytes = V8_NONE;
+		*field_of(layout, i) = V8_NONE;
 	if (elf_version(EV_CURRENT) == EV_NONE || fstat(fd, &status) || !S_ISREG(status.st_mode))
 		return -ENOENT;
 	elf.elf = elf_begin(fd, ELF_C_READ, NULL);

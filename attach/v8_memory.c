@@ -110,6 +110,15 @@ int v8_smi(struct v8_reader *reader, uint64_t object, int32_t offset, int32_t *v
 	return 0;
 }
 
+int v8_bytes_length(struct v8_reader *reader, uint64_t array, int32_t *length)
+{
+	int type = v8_type(reader, array);
+
+	if (type < 0 || (type != reader->layout.byte_array && type != reader->layout.trusted_byte_array))
+		return -EINVAL;
+	return v8_smi(reader, array, reader->layout.array_length, length);
+}
+
 int v8_type(struct v8_reader *reader, uint64_t object)
 {
 	uint64_t map = v8_field(reader, object, 0);

@@ -190,6 +190,7 @@ enum scope_flags {
 	SCOPE_INFERRED_NAME = 1 << 14,
 };
 enum scope_kind { SCOPE_EVAL = 1, SCOPE_MODULE = 3, SCOPE_SCRIPT = 4 };
+#define SCOPE_COUNTS        3   /* flags and two counts begin a ScopeInfo */
 #define SCOPE_INLINE_LOCALS 75  /* more names than that are in a table of their own */
 
 static int read_name(struct v8_reader *reader, uint64_t string, struct v8_function *function)
@@ -210,6 +211,9 @@ static void read_scope(struct v8_reader *reader, uint64_t scope, struct v8_funct
 		return;
 	if (locals < 0 || locals > 1 << 16)
 		return;
+	/* since V8 13 the place comes first */
+	if (at->scope_first > SCOPE_COUNTS && !v8_smi(reader, scope, slot + SCOPE_COUNTS * at->tagged_bytes, &start) && start >= 0)
+		function->start = start;
 	slot += at->scope_first * at->tagged_bytes;
 	slot += (flags & SCOPE_KIND) == SCOPE_MODULE ? at->tagged_bytes : 0;
 	slot += (locals < SCOPE_INLINE_LOCALS ? locals : 1) * at->tagged_bytes;
@@ -225,7 +229,7 @@ static void read_scope(struct v8_reader *reader, uint64_t scope, struct v8_funct
 		slot += at->tagged_bytes;
 	}
 	int kind = flags & SCOPE_KIND;
-	if (kind >= SCOPE_EVAL && kind <= SCOPE_SCRIPT && !v8_smi(reader, scope, slot, &start) && start >= 0)
+	if (at->scope_first == SCOPE_COUNTS && kind >= SCOPE_EVAL && kind <= SCOPE_SCRIPT && !v8_smi(reader, scope, slot, &start) && start >= 0)
 		function->start = start;
 }
 
@@ -265,6 +269,10 @@ int v8_function_read(struct v8_reader *reader, uint64_t shared, struct v8_functi
 		read_scope(reader, name, function);
 	else if (name_type >= 0 && name_type < at->first_non_string)
 		read_name(reader, name, function);
+	if (data_type < 0) {
+		data = v8_field(reader, shared, at->shared_lazy_data);
+		data_type = v8_type(reader, data);
+	}
 	if (data_type < at->first_uncompiled || data_type > at->last_uncompiled)
 		return 0;
 	if (!function->name[0])

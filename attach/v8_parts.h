@@ -21,7 +21,7 @@
 struct v8_layout {
 	/* byte offsets in objects */
 	int32_t map_type, function_shared;
-	int32_t shared_data, shared_name, shared_script;
+	int32_t shared_data, shared_lazy_data, shared_name, shared_script;
 	int32_t uncompiled_start, uncompiled_name;
 	int32_t script_source, script_name, script_line_ends, script_eval_from;
 	int32_t string_length, one_byte_chars, two_byte_chars, external_data;
@@ -29,8 +29,8 @@ struct v8_layout {
 	int32_t array_length, array_data, bytecode_data;
 	int32_t code_deoptimization, code_bytecode, code_positions, code_offset_table;
 	/* instance types */
-	int32_t map_of_maps, bytecode_array, byte_array, fixed_array, scope_info, script, shared, code;
-	int32_t instruction_stream, interpreter_data, debug_info, first_non_string, first_uncompiled, last_uncompiled;
+	int32_t map_of_maps, bytecode_array, byte_array, trusted_byte_array, fixed_array, scope_info, script, shared, code;
+	int32_t instruction_stream, interpreter_data, debug_info, shared_wrapper, first_non_string, first_uncompiled, last_uncompiled;
 	/* strings, tags and kinds */
 	int32_t representation_mask, encoding_mask, one_byte, cons, external, sliced, thin;
 	int32_t kind_mask, kind_baseline, tagged_bytes, smi_shift_bits;
@@ -38,8 +38,9 @@ struct v8_layout {
 	/* indices */
 	int32_t deoptimization_literals, deoptimization_shared, deoptimization_positions;
 	int32_t scope_locals, scope_first;
-	/* not in v8dbg_: found when first met (v8_code.c) */
+	/* not in v8dbg_ before V8 12: found when first met (v8_code.c) */
 	int32_t code_entry, code_flags, code_bytes;
+	int32_t stream_header;  /* bytes before the instructions of an InstructionStream */
 	/* length of each bytecode by scale of its operands, itself included; 0 = there is none */
 	uint8_t bytecode_bytes[V8_SCALES][V8_BYTECODES];
 	/* for the walk; 0 = not known */
@@ -87,6 +88,8 @@ int v8_is_smi(uint64_t word);
 int32_t v8_smi_value(const struct v8_reader *reader, uint64_t word);
 /* The instance type of an object; -1 when it is none. */
 int v8_type(struct v8_reader *reader, uint64_t object);
+/* Length of an array of bytes, of either kind. -EINVAL when it is none. */
+int v8_bytes_length(struct v8_reader *reader, uint64_t array, int32_t *length);
 
 /* ---- strings and functions (v8_names.c) ---- */
 
@@ -146,6 +149,8 @@ struct v8_place {
 
 /* The last entry of a source position table that is not behind `offset`. -ENOENT. */
 int v8_position_lookup(const uint8_t *table, size_t bytes, int32_t offset, uint64_t *position);
+/* 1 when the bytes can be the position table of bytecodes: it rises, ends where it ends, and inlines nothing. */
+int v8_position_table(const uint8_t *table, size_t bytes);
 /* The bytecode that the machine code at `pc_offset` was made of. -ENOENT. */
 int v8_baseline_lookup(const struct v8_layout *layout, const uint8_t *table, size_t table_bytes,
 		       const uint8_t *bytecodes, size_t bytecode_bytes, uint32_t pc_offset, int32_t *offset);

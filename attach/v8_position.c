@@ -94,13 +94,10 @@ int v8_baseline_lookup(const struct v8_layout *layout, const uint8_t *table, siz
 	return 0;
 }
 
-/* Copies what an array of bytes holds; malloc'ed. NULL: it is none. `data` is where the bytes begin in it. */
-static uint8_t *copy_bytes(struct v8_reader *reader, uint64_t array, int type, int32_t data, size_t *bytes)
+/* Copies `length` bytes from `data` on in an object; malloc'ed. */
+static uint8_t *copy_bytes(struct v8_reader *reader, uint64_t array, int32_t data, int32_t length, size_t *bytes)
 {
-	int32_t length;
-
-	if (data < 0 || v8_type(reader, array) != type ||
-	    v8_smi(reader, array, reader->layout.array_length, &length) || length <= 0 || length > (int32_t)TABLE_MAX)
+	if (data < 0 || length <= 0 || length > (int32_t)TABLE_MAX)
 		return NULL;
 	uint8_t *copy = malloc(length);
 	if (copy && v8_read(reader, (array & ~3ull) + data, copy, length)) {
@@ -111,10 +108,29 @@ static uint8_t *copy_bytes(struct v8_reader *reader, uint64_t array, int type, i
 	return copy;
 }
 
+static uint8_t *copy_table(struct v8_reader *reader, uint64_t array, size_t *bytes)
+{
+	int32_t length;
+
+	if (v8_bytes_length(reader, array, &length))
+		return NULL;
+	return copy_bytes(reader, array, reader->layout.array_data, length, bytes);
+}
+
+static uint8_t *copy_bytecodes(struct v8_reader *reader, uint64_t array, size_t *bytes)
+{
+	int32_t length;
+
+	if (v8_type(reader, array) != reader->layout.bytecode_array ||
+	    v8_smi(reader, array, reader->layout.array_length, &length))
+		return NULL;
+	return copy_bytes(reader, array, reader->layout.bytecode_data, length, bytes);
+}
+
 static int lookup_in(struct v8_reader *reader, uint64_t array, int32_t offset, uint64_t *position)
 {
 	size_t bytes;
-	uint8_t *table = copy_bytes(reader, array, reader->layout.byte_array, reader->layout.array_data, &bytes);
+	uint8_t *table = copy_table(reader, array, &bytes);
 	int err = table ? v8_position_lookup(table, bytes, offset, position) : -ENOENT;
 
 	free(table);
@@ -132,19 +148,42 @@ static int32_t inlined_call(uint64_t position)
 	return (int32_t)(position >> 31 & 0xffff) - 1;
 }
 
-/* The table of a BytecodeArray is the last array of bytes among its fields. */
+int v8_position_table(const uint8_t *table, size_t bytes)
+{
+	uint64_t place = 0;
+	int64_t step, move;
+	size_t at = 0;
+	int first = 1;
+
+	while (at < bytes) {
+		if (next_signed(table, bytes, &at, &step) || next_signed(table, bytes, &at, &move))
+			return 0;
+		uint64_t more = step < 0 ? -((uint64_t)step + 1) : (uint64_t)step;
+		place += (uint64_t)move;
+		/* the first may be that of the function's entry, which is at -1 */
+		if ((!more && !first) || more > TABLE_MAX || script_position(place) < 0 || place >> 31)
+			return 0;
+		first = 0;
+	}
+	return bytes > 0;
+}
+
+/* Two fields of a BytecodeArray are arrays of bytes: the position table, and that of exception handlers, made of ints. */
 static int32_t bytecode_position(struct v8_reader *reader, uint64_t bytecode_array, int32_t offset)
 {
 	uint64_t position;
+	int32_t found = -1;
 
-	for (int32_t at = (reader->layout.bytecode_data - 8) & ~7; at >= 16; at -= 8) {
-		uint64_t table = v8_field(reader, bytecode_array, at);
+	for (int32_t at = 16; at <= reader->layout.bytecode_data - 8 && found < 0; at += 8) {
+		size_t bytes;
+		uint8_t *table = copy_table(reader, v8_field(reader, bytecode_array, at), &bytes);
 
-		if (v8_type(reader, table) != reader->layout.byte_array)
-			continue;
-		return lookup_in(reader, table, offset < 0 ? 0 : offset, &position) ? -1 : script_position(position);
+		if (table && v8_position_table(table, bytes) &&
+		    !v8_position_lookup(table, bytes, offset < 0 ? 0 : offset, &position))
+			found = script_position(position);
+		free(table);
 	}
-	return -1;
+	return found;
 }
 
 int32_t v8_interpreted_position(struct v8_reader *reader, uint64_t bytecode_array, int32_t offset)
@@ -167,9 +206,8 @@ int32_t v8_baseline_position(struct v8_reader *reader, const struct v8_code *cod
 
 	if (v8_type(reader, array) == at->interpreter_data)
 		array = v8_field(reader, array, at->tagged_bytes);
-	uint8_t *table = copy_bytes(reader, v8_field(reader, code->object, at->code_offset_table), at->byte_array,
-				    at->array_data, &table_bytes);
-	uint8_t *bytecodes = copy_bytes(reader, array, at->bytecode_array, at->bytecode_data, &bytecode_bytes);
+	uint8_t *table = copy_table(reader, v8_field(reader, code->object, at->code_offset_table), &table_bytes);
+	uint8_t *bytecodes = copy_bytecodes(reader, array, &bytecode_bytes);
 
 	if (table && bytecodes &&
 	    !v8_baseline_lookup(at, table, table_bytes, bytecodes, bytecode_bytes, pc - code->start, &offset))
@@ -190,6 +228,16 @@ static uint64_t element(struct v8_reader *reader, uint64_t array, int32_t index)
 	return v8_field(reader, array, at->array_data + index * at->tagged_bytes);
 }
 
+/* A SharedFunctionInfo may be referred to weakly, or through a wrapper. */
+static uint64_t function_of(struct v8_reader *reader, uint64_t object)
+{
+	int type = v8_type(reader, object);
+
+	if (type >= 0 && type == reader->layout.shared_wrapper)
+		object = v8_field(reader, object, reader->layout.tagged_bytes);
+	return object & ~2ull;
+}
+
 struct inlined {
 	uint64_t position;  /* of the call */
 	int32_t function;   /* which literal; -1 = the outermost function */
@@ -201,8 +249,7 @@ static int read_inlined(struct v8_reader *reader, uint64_t list, int32_t index, 
 	const struct v8_layout *at = &reader->layout;
 	int32_t bytes;
 
-	if (v8_type(reader, list) != at->byte_array || v8_smi(reader, list, at->array_length, &bytes) ||
-	    (uint64_t)index >= bytes / sizeof(*inlined))
+	if (v8_bytes_length(reader, list, &bytes) || bytes < 0 || (uint64_t)index >= bytes / sizeof(*inlined))
 		return -ENOENT;
 	return v8_read(reader, (list & ~3ull) + at->array_data + index * sizeof(*inlined), inlined, sizeof(*inlined));
 }
@@ -212,7 +259,7 @@ size_t v8_optimized_places(struct v8_reader *reader, const struct v8_code *code,
 {
 	const struct v8_layout *at = &reader->layout;
 	uint64_t data = v8_field(reader, code->object, at->code_deoptimization), position = 0;
-	uint64_t outer = element(reader, data, at->deoptimization_shared) & ~2ull;
+	uint64_t outer = function_of(reader, element(reader, data, at->deoptimization_shared));
 	uint64_t literals = element(reader, data, at->deoptimization_literals);
 	uint64_t list = element(reader, data, at->deoptimization_positions);
 	struct inlined inlined;
@@ -225,7 +272,7 @@ size_t v8_optimized_places(struct v8_reader *reader, const struct v8_code *code,
 	for (int32_t call = known ? inlined_call(position) : -1; call >= 0; call = inlined_call(position)) {
 		if (count == V8_INLINED_MAX - 1 || read_inlined(reader, list, call, &inlined))
 			break;
-		uint64_t shared = inlined.function < 0 ? outer : element(reader, literals, inlined.function) & ~2ull;
+		uint64_t shared = inlined.function < 0 ? outer : function_of(reader, element(reader, literals, inlined.function));
 		if (v8_type(reader, shared) != at->shared)
 			break;
 		places[count++] = (struct v8_place){ shared, script_position(position) };

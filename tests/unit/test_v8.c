@@ -137,7 +137,7 @@ static void set_up(void)
 	top = BASE + 4096;
 	reader.read = read_heap;
 	reader.layout = (struct v8_layout){
-		.map_type = 12, .function_shared = 24, .shared_data = 8, .shared_name = 16, .shared_script = 32,
+		.map_type = 12, .function_shared = 24, .shared_data = 8, .shared_lazy_data = 40, .shared_name = 16, .shared_script = 32,
 		.uncompiled_start = 16, .uncompiled_name = 8, .script_source = 8, .script_name = 16,
 		.script_line_ends = 56, .script_eval_from = 72, .string_length = 12, .one_byte_chars = 16,
 		.two_byte_chars = 16, .external_data = 24, .cons_first = 16, .cons_second = 24, .sliced_parent = 16,
@@ -150,7 +150,8 @@ static void set_up(void)
 		.one_byte = 8, .cons = 1, .external = 2, .sliced = 3, .thin = 5, .kind_mask = 15, .kind_baseline = 11,
 		.tagged_bytes = 8, .smi_shift_bits = 32, .frame_irregexp = 27, .deoptimization_literals = 2,
 		.deoptimization_shared = 6, .deoptimization_positions = 7, .scope_locals = 2, .scope_first = 3,
-		.code_entry = V8_NONE, .code_flags = V8_NONE, .code_bytes = V8_NONE,
+		.code_entry = V8_NONE, .code_flags = V8_NONE, .code_bytes = V8_NONE, .stream_header = 16,
+		.trusted_byte_array = 196, .shared_wrapper = 195,
 	};
 	for (int i = 0; i < V8_BYTECODES; i++) {
 		reader.layout.bytecode_bytes[0][i] = i < 4 ? 1 : 2;
