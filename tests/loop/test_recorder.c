@@ -83,6 +83,44 @@ TEST(what_is_read_and_what_is_lost_is_what_four_writers_wrote)
 	}
 }
 
+static void write_for_ever(int ready)
+{
+	struct recorder_memory memory;
+	struct recorder_options options = { .name = "writer", .slots = 4096, .role = PS_ROLE_LOOP, .poller_fd = -1 };
+	struct clock clock = { 0 };
+
+	if (recorder_open(&memory, &options) || write(ready, &memory.fd, sizeof(memory.fd)) != sizeof(memory.fd))
+		_exit(1);
+	for (uint64_t i = 0;; i++)
+		RECORD(memory.recorder, ITERATION, ps_ev_iteration, clock_now(&clock), .number = i);
+}
+
+/* The writer is killed wherever it happens to be: what was published is whole. */
+TEST(a_ring_whose_writer_was_killed_is_readable_to_the_last_published_record)
+{
+	for (int i = 0; i < 30; i++) {
+		uint64_t good = 0, last_ts = 0;
+		int pair[2], number, status;
+		char path[64];
+		ok(pipe(pair));
+		pid_t child = fork();
+		if (!child)
+			write_for_ever(pair[1]);
+		assert_int_equal(read(pair[0], &number, sizeof(number)), sizeof(number));
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", child, number);
+		int fd = open(path, O_RDONLY);
+		assert_true(fd >= 0);
+		usleep((useconds_t)(500 + i * 37));
+		ok(kill(child, SIGKILL));
+		assert_int_equal(waitpid(child, &status, 0), child);
+		uint64_t head = read_once(fd, 0, &good, &last_ts);
+		assert_true(head > 0 && good >= (head < 4095 ? head : 4095));
+		close(fd);
+		close(pair[0]);
+		close(pair[1]);
+	}
+}
+
 TEST(the_ring_is_sealed_named_and_complete_before_it_can_be_found)
 {
 	struct ps_loop *loop = loop_new(NULL);
