@@ -17,7 +17,7 @@
 /* Set by the loader when some loop waits in poll() or select(). */
 const volatile bool cfg_poll_select = false;
 
-static __always_inline struct ps_watch *add_thread(__u64 id, __u32 flags, __s32 fd, __u64 now)
+static __always_inline struct ps_watch *add_thread(__u64 id, __u32 flags, __s32 fd)
 {
 	/* too big for the stack: a map's own zeroes are copied */
 	static const struct ps_watch fresh = { .off = { .syscall = -1 } };
@@ -34,7 +34,7 @@ static __always_inline struct ps_watch *add_thread(__u64 id, __u32 flags, __s32 
 	watch->poller_fd = fd;
 	watch->backend = PS_BACKEND_EPOLL;
 	watch->flags = flags;
-	watch->mark_ns = now;
+	watch->mark_ns = bpf_ktime_get_ns();
 	__sync_fetch_and_or(&bits->words[tid / 64 % (PS_FILTER_BITS / 64)], 1ull << (tid % 64));
 	return watch;
 }
@@ -43,7 +43,7 @@ static __always_inline struct ps_watch *add_thread(__u64 id, __u32 flags, __s32 
  * The state of the current thread if its process is watched and `fd` is the
  * poller of its loop; the first one it waits on becomes that.
  */
-static __always_inline struct ps_watch *find_loop(__s32 fd, __u32 backend, __u64 now)
+static __always_inline struct ps_watch *find_loop(__s32 fd, __u32 backend)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	__u32 tgid = id >> 32, tid = id;
@@ -54,7 +54,7 @@ static __always_inline struct ps_watch *find_loop(__s32 fd, __u32 backend, __u64
 		return NULL;
 	watch = bpf_map_lookup_elem(&threads, &tid);
 	if (!watch && backend == PS_BACKEND_EPOLL && fd >= 0) {
-		watch = add_thread(id, *flags, fd, now);
+		watch = add_thread(id, *flags, fd);
 		if (!watch)
 			count_record(false);
 	}
@@ -107,11 +107,11 @@ static __always_inline void send_return(struct ps_watch *watch, __s64 result, __
 
 static __always_inline int enter(__s32 fd, __u32 backend, __s64 timeout_ns)
 {
-	__u64 now = bpf_ktime_get_ns();
-	struct ps_watch *watch = find_loop(fd, backend, now);
+	struct ps_watch *watch = find_loop(fd, backend);
 
 	if (!watch)
 		return 0;
+	__u64 now = bpf_ktime_get_ns();
 	count_hit(PS_PROBE_POLL);
 	account(watch, now, PS_SCHED_RUNNING);
 	watch->sched = PS_SCHED_RUNNING;
@@ -124,11 +124,11 @@ static __always_inline int enter(__s32 fd, __u32 backend, __s64 timeout_ns)
 
 static __always_inline int leave(__s32 fd, __u32 backend, __s64 result)
 {
-	__u64 now = bpf_ktime_get_ns();
-	struct ps_watch *watch = find_loop(fd, backend, now);
+	struct ps_watch *watch = find_loop(fd, backend);
 
 	if (!watch)
 		return 0;
+	__u64 now = bpf_ktime_get_ns();
 	count_hit(PS_PROBE_POLL);
 	if (!(watch->flags & PS_WATCH_QUIET))
 		send_return(watch, result, now);
