@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# bpftrace finds the loop's USDT points and counts phases by name.
+# limit: 60
+. tests/lib.sh
+need_root
+bpftrace=$(program bpftrace) || skip "bpftrace is not installed"
+hello=$PWD/$B/tests/programs/hello
+readelf -n "$hello" | grep -q 'Provider: pollscope' || skip "built without sys/sdt.h"
+
+"$hello" >"$T/port" &
+pids+=($!)
+until_ok 5 grep -q . "$T/port" || fail "hello does not listen"
+timeout -s INT 20 "$bpftrace" -p "${pids[0]}" -e "
+usdt:$hello:pollscope:phase_begin { @phases[str(arg1)] = count(); }
+usdt:$hello:pollscope:callback_begin { @callbacks = count(); }
+BEGIN { printf(\"ready\\n\"); }" >"$T/out" 2>"$T/err" &
+tracer=$!
+pids+=("$tracer")
+until_ok 15 grep -q ready "$T/out" || { kill -0 "$tracer" 2>/dev/null || skip "bpftrace does not attach: $(tail -n 1 "$T/err")"; fail "not attached"; }
+for _ in 1 2 3 4 5; do curl -s "http://127.0.0.1:$(cat "$T/port")/" >/dev/null || fail "no answer"; done
+kill -INT "$(pgrep -P "$tracer" | head -n 1)"
+wait "$tracer"
+polls=$(sed -n 's/^@phases\[poll\]: \([0-9]*\)$/\1/p' "$T/out")
+[ "${polls:-0}" -ge 5 ] || fail "phases: $(cat "$T/out" "$T/err")"
+[ "$(sed -n 's/^@callbacks: \([0-9]*\)$/\1/p' "$T/out")" -ge 10 ] || fail "callbacks: $(cat "$T/out")"
