@@ -203,14 +203,16 @@ static int read_name(struct v8_reader *reader, uint64_t string, struct v8_functi
 static void read_scope(struct v8_reader *reader, uint64_t scope, struct v8_function *function)
 {
 	const struct v8_layout *at = &reader->layout;
-	int32_t flags, locals, start;
+	int32_t locals, start;
+	uint64_t word;
+	uint32_t flags;
 	int32_t slot = at->tagged_bytes;  /* behind the map */
 
-	if (v8_smi(reader, scope, slot, &flags) ||
-	    v8_smi(reader, scope, slot + at->scope_locals * at->tagged_bytes, &locals))
+	if (v8_smi(reader, scope, slot + at->scope_locals * at->tagged_bytes, &locals) || locals < 0 || locals > 1 << 16)
 		return;
-	if (locals < 0 || locals > 1 << 16)
-		return;
+	/* a small integer before V8 13, the bare number since */
+	word = v8_field(reader, scope, slot);
+	flags = (uint32_t)word ? (uint32_t)word : word >> 32;
 	/* since V8 13 the place comes first */
 	if (at->scope_first > SCOPE_COUNTS && !v8_smi(reader, scope, slot + SCOPE_COUNTS * at->tagged_bytes, &start) && start >= 0)
 		function->start = start;
