@@ -218,6 +218,12 @@ static int share_maps(const struct bpf_source *source, struct bpf_object *object
 	return 0;
 }
 
+static void set_path_arguments(uint8_t arguments[PS_SYSCALLS])
+{
+	for (uint32_t number = 0; number < PS_SYSCALLS; number++)
+		arguments[number] = proc_syscall_path_argument(number) + 1;
+}
+
 static int load_sched(struct bpf_source *source)
 {
 	struct bpf_group *group = &source->groups[PS_PROBE_SCHED];
@@ -226,6 +232,7 @@ static int load_sched(struct bpf_source *source)
 	if (!skeleton)
 		return -errno;
 	skeleton->rodata->cfg_v8 = source->with_v8;
+	set_path_arguments((uint8_t *)skeleton->rodata->cfg_path_argument);
 	group->destroy = destroy_sched;
 	group->skeleton = skeleton;
 	group->object = skeleton->obj;
@@ -252,6 +259,7 @@ static int load_sampling(struct bpf_source *source)
 	if (!skeleton)
 		return -errno;
 	skeleton->rodata->cfg_v8 = source->with_v8;
+	set_path_arguments((uint8_t *)skeleton->rodata->cfg_path_argument);
 	group->destroy = destroy_sample;
 	group->skeleton = skeleton;
 	group->object = skeleton->obj;

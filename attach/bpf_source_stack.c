@@ -65,6 +65,11 @@ static uint32_t put_path(struct bpf_source *source, const struct ps_raw *raw)
 {
 	if (raw->syscall < 0)
 		return 0;
+	if (raw->path[0])
+		return stream_string(source->context.stream, raw->path, strnlen(raw->path, sizeof(raw->path)));
+	/* a path that could not be read while the call lasted is another by now */
+	if (raw->syscall < (int)PS_SYSCALLS && proc_syscall_path_argument(raw->syscall) >= 0)
+		return 0;
 	return proc_syscall_path(raw->tgid, raw->syscall, raw->args, source->context.stream);
 }
 

@@ -130,6 +130,16 @@ static uint32_t name_path(pid_t pid, uint64_t address, struct stream *stream)
 	return length > 0 ? stream_string(stream, path, (size_t)length) : 0;
 }
 
+int proc_syscall_path_argument(int number)
+{
+	for (size_t i = 0; i < sizeof(named_calls) / sizeof(*named_calls); i++) {
+		const struct named_call *call = &named_calls[i];
+		if (call->number == number && call->names != NAMES_FD)
+			return call->names == NAMES_PATH ? call->arg : call->arg + 1;
+	}
+	return -1;
+}
+
 uint32_t proc_syscall_path(pid_t pid, int number, const uint64_t args[3], struct stream *stream)
 {
 	for (size_t i = 0; i < sizeof(named_calls) / sizeof(*named_calls); i++) {

@@ -72,6 +72,8 @@ void proc_close(struct proc_id *id);
 int proc_describe(const struct proc_id *id, struct stream *stream);
 /* What the descriptor of a process stands for: kind, and name as "10.0.1.5:5432", "/var/log/app.log", "pipe:[1]". */
 int proc_fd_name(pid_t pid, int fd, char *out, size_t room);  /* returns enum ps_kind or -errno */
+/* Which argument of a syscall is a path, from 0; -1 = none. */
+int proc_syscall_path_argument(int syscall);
 /* The path or descriptor that a blocking syscall works on, from its arguments (reads target memory); 0 = none. */
 uint32_t proc_syscall_path(pid_t pid, int syscall, const uint64_t args[3], struct stream *stream);
 

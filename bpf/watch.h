@@ -70,6 +70,9 @@ struct {
 /* Set by the loader when some process runs V8 (and the kernel has what its walk needs). */
 const volatile bool cfg_v8 = false;
 
+/* Which argument of a call is a path: 1 for the first; 0 = none. Filled by the loader. */
+const volatile __u8 cfg_path_argument[PS_SYSCALLS] = { 0 };
+
 static const __u32 zero_key = 0;
 
 static __always_inline void count_hit(enum ps_probe_group group)
@@ -105,6 +108,23 @@ static __always_inline void account(struct ps_watch *watch, __u64 now, __u32 was
 	watch->mark_ns = now;
 }
 
+/* The path is copied while the call lasts: later its memory is used for something else. `raw` is of the current task. */
+static __always_inline void take_path(struct ps_raw *raw)
+{
+	__u64 number = (__u32)raw->syscall, address;
+	__u8 argument;
+
+	raw->path[0] = '\0';
+	/* the bound must be seen on the very register that is the index */
+	asm volatile("" : "+r"(number));
+	if (number >= PS_SYSCALLS)
+		return;
+	argument = cfg_path_argument[number];
+	address = argument == 1 ? raw->args[0] : argument == 2 ? raw->args[1] : argument == 3 ? raw->args[2] : 0;
+	if (address)
+		bpf_probe_read_user_str(raw->path, sizeof(raw->path), (const void *)address);
+}
+
 /* The syscall that a task is in, with its arguments. */
 static __always_inline void take_syscall(struct ps_raw *raw, struct task_struct *task)
 {
@@ -115,6 +135,7 @@ static __always_inline void take_syscall(struct ps_raw *raw, struct task_struct 
 		regs_args(regs, raw->args);
 	else
 		raw->args[0] = raw->args[1] = raw->args[2] = 0;
+	take_path(raw);
 }
 
 /* User stack of the current task by frame pointers; of V8's with what names its functions. */

@@ -18,6 +18,8 @@
 #define PS_PROCESSES_MAX    4096u
 #define PS_KERNEL_FRAMES    32u
 #define PS_USER_FRAMES      127u   /* the kernel's own bound (perf_event_max_stack) */
+#define PS_PATH_BYTES       128u
+#define PS_SYSCALLS         512u   /* numbers below it are told apart */
 #define PS_V8_FUNCTIONS     48u    /* of one stack */
 #define PS_V8_PROCESSES     256u
 #define PS_STACK_BURST      64u    /* stacks of blocked threads taken per thread and tenth of a second */
@@ -51,6 +53,7 @@ struct ps_raw {
 	uint16_t kernel_frames;
 	uint16_t user_frames;
 	char other[16];         /* who got the CPU */
+	char path[PS_PATH_BYTES]; /* that the call works on, cut; terminated; "" = none, or in `args` */
 	uint64_t kernel[PS_KERNEL_FRAMES];
 	uint64_t user[PS_USER_FRAMES];  /* 0 = not known: the stack was picked up again further out */
 	uint32_t functions;     /* V8 only; 0: the record ends with the last one of `user`, else of `function` */
@@ -107,7 +110,7 @@ struct ps_filter {
 };
 
 _Static_assert(sizeof(struct ps_raw) ==
-		       16 + 16 + 24 + 8 + 8 + 16 + 8 * (PS_KERNEL_FRAMES + PS_USER_FRAMES) + 8 + 24 * PS_V8_FUNCTIONS,
+		       16 + 16 + 24 + 8 + 8 + 16 + PS_PATH_BYTES + 8 * (PS_KERNEL_FRAMES + PS_USER_FRAMES) + 8 + 24 * PS_V8_FUNCTIONS,
 	       "no holes in a raw record");
 
 #endif

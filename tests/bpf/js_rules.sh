@@ -58,3 +58,14 @@ for where in main worker; do
 	: >"$T/ready"
 	python3 "$T/judge.py" "$T/$where.json" "$T/expected" || fail "$where thread"
 done
+
+# a call that blocks in the kernel has the path that was given to it, though its memory is long used for something else
+mkfifo "$T/slow file"
+"$node" -e 'console.log("ready"); setInterval(() => {}, 50);
+setTimeout(function readNamed() { require("fs").readFileSync(process.argv[1]); }, 1000)' "$T/slow file" >"$T/ready" & pids+=($!)
+pid=$!
+until_ok 10 test -s "$T/ready" || fail "node did not start"
+(sleep 1.5; echo >"$T/slow file") & pids+=($!)
+$PS stat -d 2s --json "$pid" >"$T/path.json" 2>"$T/err" || fail "stat: exit $?: $(cat "$T/err")"
+holds "$T/path.json" "any(s['culprit'] == 'openat $T/slow file <- readNamed [eval]:2' and s['rule'] == 'sync-call'
+	for s in d['loops'][0]['stalls'])"

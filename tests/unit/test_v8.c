@@ -225,6 +225,23 @@ TEST(a_position_is_that_of_the_last_entry_not_behind_the_offset)
 	assert_int_equal(v8_position_lookup(table, 0, 5, &position), -ENOENT);
 }
 
+TEST(a_table_of_exception_handlers_is_no_position_table)
+{
+	static const struct pair rising[] = { { -1, 20 }, { 0, 40 }, { 7, 30 }, { 90, 800 } };
+	static const int32_t handlers[] = { 50, 198, 24 << 3, 9, 0, 3, 16, 1 };
+	uint8_t table[64];
+	size_t bytes = make_table(table, rising, 4);
+
+	assert_true(v8_position_table(table, bytes));
+	assert_false(v8_position_table(table, bytes - 1));
+	assert_false(v8_position_table(table, 0));
+	assert_false(v8_position_table((const uint8_t *)handlers, sizeof(handlers)));
+	assert_false(v8_position_table((const uint8_t *)(handlers + 4), 16));
+	/* an inlined call has no place in a table of bytecodes */
+	bytes = make_table(table, four, 4);
+	assert_false(v8_position_table(table, bytes));
+}
+
 TEST(a_position_table_that_is_cut_keeps_its_whole_entries)
 {
 	uint8_t table[64];
@@ -419,6 +436,26 @@ TEST(a_function_has_the_name_and_start_that_its_scope_tells)
 	assert_true(function.script == 0);
 	assert_int_equal(read_function(script, &function), -EINVAL);
 	assert_int_equal(read_function(0, &function), -EINVAL);
+}
+
+TEST(since_v8_13_a_scope_begins_with_bare_flags_and_the_place)
+{
+	set_up();
+	reader.layout.scope_first = 5;
+	const uint64_t slots[] = { smi(17), smi(99), one_byte("hashPw"), smi(0) };
+	uint64_t scope = scope_of(0, 0, slots, 4), script = script_of("/srv/app.js", one_byte(""));
+	put_word(scope + 8, 2 | 1 << 12);
+	assert_int_equal(read_function(shared_of(scope, smi(3), script), &function), 0);
+	assert_string_equal(function.name, "hashPw");
+	assert_int_equal(function.start, 17);
+	/* what is not compiled lies in a field of its own */
+	uint64_t data = object(UNCOMPILED, 24), shared = shared_of(smi(0), smi(0), script);
+	put_int(data + 16, 41);
+	put_word(data + 8, one_byte("guess"));
+	put_word(shared + 40, data);
+	assert_int_equal(read_function(shared, &function), 0);
+	assert_string_equal(function.name, "guess");
+	assert_int_equal(function.start, 41);
 }
 
 static void expect_line(struct v8_scripts *scripts, uint64_t script, int32_t position, uint32_t line, uint32_t column)
