@@ -32,7 +32,7 @@ struct worker {
 };
 
 static struct {
-	pthread_mutex_t lock;
+	pthread_mutex_t lock;           /* held for tens of ns: adaptive, it spins before it sleeps */
 	pthread_cond_t more;
 	struct queue queues[PS_WORK_KIND_COUNT];
 	unsigned target, threads, idle;
@@ -42,7 +42,7 @@ static struct {
 	/* written under the lock, read without it by the gauges */
 	atomic_uint queued, queued_by_kind[PS_WORK_KIND_COUNT], busy_by_kind[PS_WORK_KIND_COUNT], shown_threads;
 	atomic_ullong oldest_ns;
-} pool = { .lock = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER };
+} pool = { .lock = PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP, .more = PTHREAD_COND_INITIALIZER };
 
 static pthread_once_t pool_once = PTHREAD_ONCE_INIT;
 
