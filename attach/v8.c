@@ -223,7 +223,7 @@ static struct known_frame *find_known(struct v8 *v8, const uint64_t key[3], uint
 static void put_places(struct v8 *v8, struct out *out, struct known_frame *known, const struct v8_place *places,
 		       size_t count)
 {
-	uint32_t ids[V8_INLINED_MAX];
+	uint32_t ids[V8_INLINED_MAX] = { 0 };
 	size_t filled = 0;
 
 	for (size_t i = 0; i < count; i++) {

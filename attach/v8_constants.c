@@ -109,7 +109,6 @@ static const struct constant constants[] = {
 	ROW("ThinStringTag", thin, MUST),
 	ROW("CodeKindFieldMask", kind_mask, MAY),
 	ROW("CodeKindBaseline", kind_baseline, MAY),
-	ROW("frametype_IrregexpFrame", frame_irregexp, MAY),
 	ROW("DeoptimizationDataLiteralArrayIndex", deoptimization_literals, MAY),
 	ROW("DeoptimizationDataSharedFunctionInfoIndex", deoptimization_shared, MAY),
 	ROW("DeoptimizationDataWrappedSharedFunctionInfoIndex", deoptimization_shared, MAY),

@@ -34,7 +34,6 @@ struct v8_layout {
 	/* strings, tags and kinds */
 	int32_t representation_mask, encoding_mask, one_byte, cons, external, sliced, thin;
 	int32_t kind_mask, kind_baseline, tagged_bytes, smi_shift_bits;
-	int32_t frame_irregexp;
 	/* indices */
 	int32_t deoptimization_literals, deoptimization_shared, deoptimization_positions;
 	int32_t scope_locals, scope_first;

@@ -148,7 +148,7 @@ static void set_up(void)
 		.instruction_stream = STREAM, .interpreter_data = 159, .debug_info = 153, .first_non_string = 128,
 		.first_uncompiled = 220, .last_uncompiled = 223, .representation_mask = 7, .encoding_mask = 8,
 		.one_byte = 8, .cons = 1, .external = 2, .sliced = 3, .thin = 5, .kind_mask = 15, .kind_baseline = 11,
-		.tagged_bytes = 8, .smi_shift_bits = 32, .frame_irregexp = 27, .deoptimization_literals = 2,
+		.tagged_bytes = 8, .smi_shift_bits = 32, .deoptimization_literals = 2,
 		.deoptimization_shared = 6, .deoptimization_positions = 7, .scope_locals = 2, .scope_first = 3,
 		.code_entry = V8_NONE, .code_flags = V8_NONE, .code_bytes = V8_NONE, .stream_header = 16,
 		.trusted_byte_array = 196, .shared_wrapper = 195,
