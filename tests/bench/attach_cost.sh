@@ -41,23 +41,32 @@ BT
 	exec unshare -m sh -c 'mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null; exec "$@"' sh bpftrace -q "$T/equal.bt"
 }
 
+# with TOOL: measures while it watches
+with() {
+	local tool
+	"watch_$1" >"$T/$1.out" 2>&1 & tool=$!
+	pids+=("$tool")
+	sleep 1.5 # until it has attached
+	kill -0 "$tool" 2>/dev/null || fail "$1 ended: $(head -c 300 "$T/$1.out")"
+	measure >"$T/with"
+	kill -INT "$tool"
+	wait "$tool" 2>/dev/null
+}
+
+# every other pair the other way round, so that a drift of the machine cancels out
 bench() {
-	local i tool
+	local i
 	: >"$T/$1"
 	for i in $(seq "$pairs"); do
-		set -- "$1" $(measure)
-		"watch_$1" >"$T/$1.out" 2>&1 & tool=$!
-		pids+=("$tool")
-		sleep 1.5 # until it has attached
-		kill -0 "$tool" 2>/dev/null || fail "$1 ended: $(head -c 300 "$T/$1.out")"
-		echo "$2 $3 $(measure)" >>"$T/$1"
-		kill -INT "$tool"
-		wait "$tool" 2>/dev/null
+		[ $((i % 2)) = 1 ] && measure >"$T/without"
+		with "$1"
+		[ $((i % 2)) = 0 ] && measure >"$T/without"
+		echo "$(cat "$T/without") $(cat "$T/with")" >>"$T/$1"
 	done
 }
 
 tools=(pollscope)
-for tool in bpftrace strace; do program "$tool" >/dev/null && tools+=("$tool"); done
+for tool in ${PEERS-bpftrace strace}; do program "$tool" >/dev/null && tools+=("$tool"); done
 for tool in "${tools[@]}"; do bench "$tool"; done
 python3 - "$T" "${tools[@]}" <<'PY'
 import json, statistics, sys
