@@ -148,13 +148,18 @@ TEST(nginx_has_a_loop_in_each_of_its_workers_and_none_in_its_master)
 {
 	need("nginx");
 	char folder[] = "/tmp/ps-find-XXXXXX", conf[64], command[128];
+	static const char *const temporary[] = { "client_body", "proxy", "fastcgi", "uwsgi", "scgi" };
 	assert_non_null(mkdtemp(folder));
 	chmod(folder, 0755);
 	snprintf(conf, sizeof(conf), "%s/conf", folder);
 	FILE *file = fopen(conf, "w");
-	fprintf(file, "daemon off; worker_processes 2; pid %s/pid; error_log /dev/null;\n"
+	fprintf(file, "daemon off; worker_processes 2; user root; pid %s/pid; error_log /dev/null;\n"
 		      "events { worker_connections 64; }\n"
-		      "http { access_log off; server { listen 127.0.0.1:%d; } }\n", folder, child_free_port());
+		      "http { access_log off; server { listen 127.0.0.1:%d; }\n", folder, child_free_port());
+	/* where nginx was only unpacked its own folders are not there */
+	for (size_t i = 0; i < sizeof(temporary) / sizeof(*temporary); i++)
+		fprintf(file, "%s_temp_path %s/%s;\n", temporary[i], folder, temporary[i]);
+	fprintf(file, "}\n");
 	fclose(file);
 	pid_t pid = child_start((char *[]){ "nginx", "-p", folder, "-c", conf, NULL }, folder);
 	int workers = child_await(is_found_by_name, &(struct wanted){ pid, 2 });
