@@ -149,7 +149,8 @@ static int may_tell(unsigned event)
 {
 	if (event == PS_EV_LOOP_GAUGES || event == PS_EV_POOL_GAUGES)
 		return 0; /* they stand on their own page */
-	return (event >= PS_EV_POLL_ENTER && event <= PS_EV_WORK_CANCELLED) || event == PS_EV_GC;
+	return (event >= PS_EV_POLL_ENTER && event <= PS_EV_WORK_CANCELLED) || event == PS_EV_GC ||
+	       event == PS_EV_BLOCKED || event == PS_EV_UNBLOCKED;
 }
 
 static uint64_t tsc_to_ns(const struct ps_ring_header *header, uint64_t tsc)

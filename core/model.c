@@ -61,6 +61,8 @@ static handler_fn *const handlers[PS_EVENT_MAX] = {
 	[PS_EV_SAMPLE] = on_sample,
 	[PS_EV_CPU_TIME] = on_cpu_time,
 	[PS_EV_GC] = on_gc,
+	[PS_EV_BLOCKED] = on_blocked,
+	[PS_EV_UNBLOCKED] = on_unblocked,
 };
 
 int array_room(struct model_own *model, void *array, size_t *room, size_t count, size_t size)

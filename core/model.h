@@ -67,6 +67,12 @@ struct thread {
 	uint32_t work_kind;
 	const char *work_name;  /* "" */
 	uint64_t work_fn;
+	/* the connection of a thread that serves one with blocking calls (PS_ROLE_CONNECTION) */
+	int32_t blocked_fd;     /* -1 = not told */
+	uint32_t blocked_op;    /* enum ps_blocked_op, of the call it is in; 0 = in none */
+	uint64_t blocked_since_ns; /* of that call; 0 = in none */
+	uint64_t blocked_ns;    /* in calls that have ended */
+	uint64_t blocked_calls;
 };
 
 struct stall_stack {

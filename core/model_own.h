@@ -11,6 +11,7 @@
  *   model_handle.c   callbacks, descriptors
  *   model_timer.c    timers, drains of ticks and immediates, gauges
  *   model_pool.c     the thread pool
+ *   model_blocked.c  threads that serve one connection each
  *   model_gather.c   evidence of the busy slice that goes on
  *   model_stall.c    slices that became stalls
  *   model_cause.c    what a stall was made of, and which habit it breaks
@@ -324,6 +325,7 @@ handler_fn on_string, on_frame, on_stack, on_symbol,
 	on_callback_begin, on_callback_end, on_fd_ready, on_fd_interest, on_fd_life, on_fd_io, on_backpressure,
 	on_timer_set, on_timer_stopped, on_timer_fired, on_ticks, on_immediates, on_loop_gauges,
 	on_work_submitted, on_work_started, on_work_finished, on_work_delivered, on_work_cancelled, on_pool_gauges,
-	on_offcpu, on_sample, on_cpu_time, on_gc;
+	on_offcpu, on_sample, on_cpu_time, on_gc,
+	on_blocked, on_unblocked;
 
 #endif

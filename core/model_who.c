@@ -83,6 +83,8 @@ static void leave_thread(struct model_own *model, struct thread_own *thread, uin
 {
 	thread->pub.exited = 1;
 	thread->pub.work = 0;
+	thread->pub.blocked_op = 0;
+	thread->pub.blocked_since_ns = 0;
 	for (struct loop_own *loop = thread->loops; loop; loop = loop->next_of_thread)
 		loop_gone(model, loop, ts);
 }
@@ -142,6 +144,7 @@ struct thread_own *thread_add(struct model_own *model, uint32_t tid, uint32_t pi
 			return NULL;
 		thread->pub.tid = tid;
 		thread->pub.name = thread->pub.work_name = "";
+		thread->pub.blocked_fd = -1;
 		know(model, &model->threads, tid, thread);
 	}
 	if (thread && pid)

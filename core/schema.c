@@ -94,6 +94,9 @@ PAYLOAD(sample, 64, F(sample, period_ns, NS), F(sample, args[0], NUMBER), F(samp
 	F(sample, kind, ENUM), F(sample, state, ENUM));
 PAYLOAD(cpu_time, 40, F(cpu_time, on_cpu_ns, NS), F(cpu_time, runnable_ns, NS), F(cpu_time, slices, NUMBER));
 PAYLOAD(gc, 32, F(gc, since_ns, TIME), F(gc, kind, ENUM), F(gc, zero, PADDING));
+PAYLOAD(blocked, 24, F(blocked, fd, FD), F(blocked, op, ENUM));
+PAYLOAD(unblocked, 40, T(unblocked, since_ns, BLOCKED), F(unblocked, result, NUMBER), F(unblocked, fd, FD),
+	F(unblocked, op, ENUM));
 
 /* where the tail's length stands: the second u32 of STRING and STACK */
 #define TAIL_OF(event) ((event) == PS_EV_STRING ? 1 : (event) == PS_EV_STACK ? 4 : 0)

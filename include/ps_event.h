@@ -90,7 +90,10 @@ struct ps_record {
 	X(80, OFFCPU,          ps_ev_offcpu,         "offcpu")                \
 	X(81, SAMPLE,          ps_ev_sample,         "sample")                \
 	X(82, CPU_TIME,        ps_ev_cpu_time,       "cpu_time")              \
-	X(83, GC,              ps_ev_gc,             "gc")
+	X(83, GC,              ps_ev_gc,             "gc")                    \
+	/* threads that serve one connection each */                          \
+	X(91, BLOCKED,         ps_ev_blocked,        "blocked")               \
+	X(92, UNBLOCKED,       ps_ev_unblocked,      "unblocked")
 
 enum ps_event {
 #define PS_X(value, name, type, text) PS_EV_##name = value,
@@ -154,7 +157,8 @@ enum ps_kind {
 	PS_KIND_COUNT
 };
 
-enum ps_thread_role { PS_ROLE_OTHER, PS_ROLE_LOOP, PS_ROLE_WORKER, PS_ROLE_COUNT };
+/* CONNECTION: a thread that serves one connection with blocking calls */
+enum ps_thread_role { PS_ROLE_OTHER, PS_ROLE_LOOP, PS_ROLE_WORKER, PS_ROLE_CONNECTION, PS_ROLE_COUNT };
 
 #define PS_FRAME_KINDS(X)                                                     \
 	X(0, UNKNOWN, "unknown") X(1, KERNEL, "kernel") X(2, NATIVE, "native") \
@@ -532,6 +536,24 @@ struct ps_ev_cpu_time {
 	uint64_t on_cpu_ns;
 	uint64_t runnable_ns;
 	uint64_t slices;
+};
+
+enum ps_blocked_op { PS_BLOCKED_READ = 1, PS_BLOCKED_WRITE };
+
+/* A thread gives itself into a blocking call on its connection … */
+struct ps_ev_blocked {
+	struct ps_record h;
+	int32_t fd;
+	uint32_t op;        /* enum ps_blocked_op */
+};
+
+/* … and is back. */
+struct ps_ev_unblocked {
+	struct ps_record h;
+	uint64_t since_ns;  /* when it went in */
+	int64_t result;     /* bytes, or -errno */
+	int32_t fd;
+	uint32_t op;
 };
 
 struct ps_ev_gc {

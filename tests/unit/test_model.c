@@ -395,6 +395,30 @@ TEST(drains_and_gauges_are_kept)
 	model_close(model);
 }
 
+/* ---- threads that serve one connection each ---- */
+
+TEST(a_connections_thread_tells_when_it_waits_and_for_how_long)
+{
+	struct model *model = a_model();
+	APPLY(model, THREAD, ps_ev_thread, 1000, 301, .pid = PID, .role = PS_ROLE_CONNECTION);
+	const struct thread *thread = model_thread(model, 301);
+	assert_int_equal(thread->blocked_fd, -1);
+	APPLY(model, BLOCKED, ps_ev_blocked, 1010, 301, .fd = 7, .op = PS_BLOCKED_READ);
+	assert_int_equal(thread->role, PS_ROLE_CONNECTION);
+	assert_int_equal(thread->blocked_fd, 7);
+	assert_int_equal(thread->blocked_op, PS_BLOCKED_READ);
+	assert_int_equal(thread->blocked_since_ns, 1010 * MS);
+	APPLY(model, UNBLOCKED, ps_ev_unblocked, 1050, 301, .since_ns = 1010 * MS, .result = 30, .fd = 7,
+	      .op = PS_BLOCKED_READ);
+	assert_int_equal(thread->blocked_since_ns, 0);
+	assert_int_equal(thread->blocked_ns, 40 * MS);
+	APPLY(model, BLOCKED, ps_ev_blocked, 1060, 301, .fd = 7, .op = PS_BLOCKED_WRITE);
+	APPLY(model, THREAD_EXIT, ps_ev_thread_exit, 1070, 301, .pid = PID);
+	assert_int_equal(thread->blocked_op, 0);
+	assert_int_equal(thread->blocked_calls, 1);
+	model_close(model);
+}
+
 /* ---- pool ---- */
 
 #define WORK(model_, event_, ms_, tid_, since_)                                                                \
