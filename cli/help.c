@@ -40,7 +40,7 @@ static void put_wrapped(FILE *out, int column, int indent, const char *text)
 	fputc('\n', out);
 }
 
-static uint32_t options_of(const struct command *command)
+static uint64_t options_of(const struct command *command)
 {
 	return command->options | OPT_COMMON;
 }
@@ -92,7 +92,7 @@ void help_command(const struct command *command, FILE *out)
 	put_wrapped(out, 0, 0, command->more);
 	fprintf(out, "\nOptions:\n");
 	for (int i = 0; i < OPTION_COUNT_OF; i++)
-		if (options_of(command) & 1u << i)
+		if (options_of(command) & 1ull << i)
 			put_option(&option_rows[i], out);
 	if (command->words_title)
 		put_words_line(out, command->words_title, command->words);
@@ -197,7 +197,7 @@ static void put_roff_command(const struct command *command, FILE *out)
 		put_roff_words(out, "Formats:", option_rows[OPTION_TO].words);
 	fputs(".Pp\nOptions:\n", out);
 	for (int i = 0; i < OPTION_COUNT_OF; i++)
-		if (options_of(command) & 1u << i)
+		if (options_of(command) & 1ull << i)
 			fprintf(out, ".Fl \\-%s\n", option_rows[i].name);
 }
 
@@ -257,10 +257,10 @@ static int run_man(const struct options *options)
 
 /* ---- bash completion ---- */
 
-static void put_option_words(uint32_t options)
+static void put_option_words(uint64_t options)
 {
 	for (int i = 0; i < OPTION_COUNT_OF; i++)
-		if (options & 1u << i)
+		if (options & 1ull << i)
 			printf(" --%s", option_rows[i].name);
 }
 

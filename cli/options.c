@@ -172,12 +172,12 @@ const struct option_row option_rows[OPTION_COUNT_OF] = {
 };
 
 /* getopt's two forms of the rows in `allowed`; val is the letter, or 256 + id without one */
-static void fill_getopt(uint32_t allowed, char *letters, struct option *longs)
+static void fill_getopt(uint64_t allowed, char *letters, struct option *longs)
 {
 	*letters++ = ':';
 	for (int i = 0; i < OPTION_COUNT_OF; i++) {
 		const struct option_row *row = &option_rows[i];
-		if (!(allowed & 1u << i))
+		if (!(allowed & 1ull << i))
 			continue;
 		int argument = !row->argument ? no_argument : *row->argument == '[' ? optional_argument : required_argument;
 		*longs++ = (struct option){ row->name, argument, NULL, 256 + i };
@@ -201,12 +201,12 @@ static const struct option_row *row_of(int value)
 	return NULL;
 }
 
-static int refuse_unknown(uint32_t allowed, const char *command, const char *word, int letter)
+static int refuse_unknown(uint64_t allowed, const char *command, const char *word, int letter)
 {
 	const char *names[OPTION_COUNT_OF + 1] = { NULL };
 	size_t count = 0;
 	for (int i = 0; i < OPTION_COUNT_OF; i++)
-		if (allowed & 1u << i)
+		if (allowed & 1ull << i)
 			names[count++] = option_rows[i].name;
 	char given[64];
 	if (letter)
@@ -231,7 +231,7 @@ static int cut_launch(struct options *options, int argc, char **argv)
 	return argc;
 }
 
-int options_read(struct options *options, uint32_t allowed, const char *command, int argc, char **argv)
+int options_read(struct options *options, uint64_t allowed, const char *command, int argc, char **argv)
 {
 	char letters[2 * OPTION_COUNT_OF + 2];
 	struct option longs[OPTION_COUNT_OF + 1];

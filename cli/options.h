@@ -15,7 +15,7 @@ enum option_id {
 	OPTION_NO_BPF, OPTION_WITHOUT, OPTION_COLOR, OPTION_ASCII, OPTION_READY_FD, OPTION_QUIET,
 	OPTION_HELP, OPTION_VERSION, OPTION_COUNT_OF
 };
-#define OPT(id) (1u << OPTION_##id)
+#define OPT(id) (1ull << OPTION_##id)
 #define OPT_COMMON (OPT(QUIET) | OPT(HELP) | OPT(VERSION))
 /* what every command that attaches takes */
 #define OPT_TARGET (OPT(ALL) | OPT(FOLLOW) | OPT(STALL) | OPT(NO_BPF) | OPT(WITHOUT) | OPT(READY_FD) | OPT(DURATION))
@@ -54,6 +54,6 @@ extern const struct option_row option_rows[OPTION_COUNT_OF];
  * Reads argv[1..] of a command that takes the options of `allowed`. On a wrong
  * one says so and returns CLI_USAGE; otherwise 0. argv is permuted.
  */
-int options_read(struct options *options, uint32_t allowed, const char *command, int argc, char **argv);
+int options_read(struct options *options, uint64_t allowed, const char *command, int argc, char **argv);
 
 #endif
