@@ -18,7 +18,7 @@ struct command {
 	const char *usage;          /* operands: "TARGET", "FILE…" */
 	const char *note;           /* one line */
 	const char *more;           /* what help and the man page add: paragraphs, "\n" between */
-	uint32_t options;           /* OPT() bits besides OPT_COMMON */
+	uint64_t options;           /* OPT() bits besides OPT_COMMON */
 	int fewest, most;           /* operands */
 	int launches;               /* "-- COMMAND ARGS…" may stand for a target */
 	int (*run)(const struct options *options); /* an exit code */
