@@ -33,6 +33,9 @@ uint32_t stream_stack(struct stream *stream, const uint32_t *frames, size_t coun
 int stream_symbol(struct stream *stream, uint32_t pid, uint64_t address, uint32_t frame); /* once per (pid, address) */
 int stream_probe(struct stream *stream, enum ps_probe_group group, enum ps_probe_state state, const char *reason,
 		 uint64_t hits, uint64_t cost_ns);
+/* The same for a group that a governor (governor.h) watches: `budget_ns` of CPU time per second. */
+int stream_probe_governed(struct stream *stream, enum ps_probe_group group, enum ps_probe_state state, const char *reason,
+			  uint64_t hits, uint64_t cost_ns, uint64_t budget_ns);
 int stream_lost(struct stream *stream, enum ps_lost_source source, uint64_t count);
 /* LOOP of what was found, unless its own recorder tells it; said once, by source_bpf where it works, else by the session. */
 int stream_loop(struct stream *stream, const struct attach_options *options, const struct loop_found *found);

@@ -204,6 +204,12 @@ int stream_symbol(struct stream *stream, uint32_t pid, uint64_t address, uint32_
 int stream_probe(struct stream *stream, enum ps_probe_group group, enum ps_probe_state state, const char *reason,
 		 uint64_t hits, uint64_t cost_ns)
 {
+	return stream_probe_governed(stream, group, state, reason, hits, cost_ns, PS_UNKNOWN);
+}
+
+int stream_probe_governed(struct stream *stream, enum ps_probe_group group, enum ps_probe_state state, const char *reason,
+			  uint64_t hits, uint64_t cost_ns, uint64_t budget_ns)
+{
 	struct ps_ev_probe probe = {
 		.h = { .ts = stream_now(), .event = PS_EV_PROBE, .size = sizeof(probe) },
 		.group = group,
@@ -211,6 +217,7 @@ int stream_probe(struct stream *stream, enum ps_probe_group group, enum ps_probe
 		.reason = reason ? stream_string(stream, reason, strlen(reason)) : 0,
 		.hits = hits,
 		.cost_ns = cost_ns,
+		.budget_ns = budget_ns,
 	};
 
 	return stream_put(stream, &probe.h);

@@ -51,6 +51,10 @@ static handler_fn *const handlers[PS_EVENT_MAX] = {
 	[PS_EV_TICKS] = on_ticks,
 	[PS_EV_IMMEDIATES] = on_immediates,
 	[PS_EV_LOOP_GAUGES] = on_loop_gauges,
+	[PS_EV_POLLER] = on_poller,
+	[PS_EV_FD_STATE] = on_fd_state,
+	[PS_EV_FD_TURN] = on_fd_turn,
+	[PS_EV_FD_COUNTS] = on_fd_counts,
 	[PS_EV_WORK_SUBMITTED] = on_work_submitted,
 	[PS_EV_WORK_STARTED] = on_work_started,
 	[PS_EV_WORK_FINISHED] = on_work_finished,
@@ -125,6 +129,14 @@ void on_lost(struct model_own *model, const void *record)
 	}
 }
 
+/* Growth per second of a counter between two tellings `since` ns apart. */
+static uint64_t per_second(uint64_t now, uint64_t before, uint64_t since)
+{
+	if (now == PS_UNKNOWN || before == PS_UNKNOWN || !since || now < before)
+		return PS_UNKNOWN;
+	return (uint64_t)((double)(now - before) * NS_PER_SECOND / (double)since);
+}
+
 void on_probe(struct model_own *model, const void *record)
 {
 	const struct ps_ev_probe *probe = record;
@@ -132,12 +144,18 @@ void on_probe(struct model_own *model, const void *record)
 		model->pub.malformed++;
 		return;
 	}
-	model->pub.probes[probe->group] = (struct probe){
+	struct probe *known = &model->pub.probes[probe->group];
+	uint64_t since = known->told_ns && probe->h.ts > known->told_ns ? probe->h.ts - known->told_ns : 0;
+	*known = (struct probe){
 		.group = probe->group,
 		.state = probe->state,
 		.reason = names_string(model->names, probe->reason),
+		.hits_per_s = per_second(probe->hits, known->hits, since),
+		.cost_per_s = per_second(probe->cost_ns, known->cost_ns, since),
+		.budget = probe->budget_ns,
 		.hits = probe->hits,
 		.cost_ns = probe->cost_ns,
+		.told_ns = probe->h.ts,
 	};
 }
 
@@ -164,7 +182,8 @@ int model_open(struct model **out, const struct model_config *config)
 	set->max_fds = set->max_fds ? set->max_fds : MAX_FDS_DEFAULT;
 	model->pub.own_cpu_ns = model->pub.own_rss_bytes = PS_UNKNOWN;
 	for (unsigned i = 0; i < PS_PROBE_GROUP_COUNT; i++)
-		model->pub.probes[i] = (struct probe){ .group = i, .reason = "", .hits = PS_UNKNOWN, .cost_ns = PS_UNKNOWN };
+		model->pub.probes[i] = (struct probe){ .group = i, .reason = "", .hits = PS_UNKNOWN, .cost_ns = PS_UNKNOWN,
+						       .hits_per_s = PS_UNKNOWN, .cost_per_s = PS_UNKNOWN, .budget = PS_UNKNOWN };
 	int err = names_open(&model->names);
 	if (err) {
 		free(model);
@@ -176,8 +195,11 @@ int model_open(struct model **out, const struct model_config *config)
 
 static void free_loop(struct loop_own *loop)
 {
-	for (size_t i = 0; i < loop->pub.fd_count; i++)
+	for (size_t i = 0; i < loop->pub.fd_count; i++) {
 		free(loop->pub.fds[i].lag);
+		free(loop->pub.fds[i].lag_kernel);
+		free(loop->pub.fds[i].lag_turn);
+	}
 	free(loop->pub.fds);
 	free(loop->pub.callbacks);
 	free(loop->pub.timers);

@@ -158,12 +158,27 @@ struct fd_stat {
 	const char *name;
 	uint32_t interest;      /* EPOLL bits now */
 	int closed;
+	/* PS_UNKNOWN = not measured, from here to backlog_max */
 	uint64_t ready, dispatched;
-	uint64_t read_bytes, written_bytes; /* PS_UNKNOWN = not measured */
+	uint64_t read_bytes, written_bytes;
 	uint64_t callback_ns;
+	uint64_t empty_wakeups; /* it was returned, and there was nothing to read or accept */
+	uint64_t eagain;        /* calls that had nothing to do */
+	uint64_t unread_bytes;  /* in the kernel, at the last look */
+	uint64_t backlog, backlog_max; /* of a listening socket */
+	int is_ready;           /* on the ready list at the last look; -1 = not seen */
 	uint64_t buffered_bytes;
 	uint64_t last_ns;
 	struct hist *lag;       /* NULL = none measured */
+	struct hist *lag_kernel; /* ready -> returned by the poll: the loop was busy; NULL */
+	struct hist *lag_turn;  /* returned -> used: it waited for its turn; NULL */
+};
+
+/* The kernel's poller at the last look; ns 0 = never read, PS_UNKNOWN = not seen. */
+struct poller_card {
+	uint64_t ns;
+	uint64_t items, depth, ready, waiters, unread_bytes;
+	uint32_t flags;         /* enum ps_poller_flags */
 };
 
 struct timer_stat {         /* by callback */
@@ -194,6 +209,9 @@ struct loop {
 	struct hist iteration;         /* busy part of an iteration */
 	struct hist poll_wait;
 	struct hist lag;               /* ready -> callback; count 0 = not measured */
+	struct hist lag_kernel;        /* its parts, of descriptors seen from outside: ready -> returned by the poll */
+	struct hist lag_turn;          /* … and returned -> used */
+	struct poller_card poller;
 	int lag_from_return;           /* some of it counts from the poll's return: the wait in the kernel is not in it */
 	struct phase_stat phases[PS_PHASE_COUNT]; /* only with PS_LOOP_PHASES */
 	uint64_t stalls;               /* all so far, kept or not */
@@ -237,6 +255,9 @@ struct probe {
 	uint32_t group, state;            /* state 0 and reason "" = never spoken of */
 	const char *reason;
 	uint64_t hits, cost_ns;
+	uint64_t hits_per_s, cost_per_s;  /* of late, ns per second; PS_UNKNOWN */
+	uint64_t budget;                  /* ns per second that it may cost; PS_UNKNOWN = none */
+	uint64_t told_ns;                 /* when hits and cost were told */
 };
 
 enum severity { SEVERITY_NOTE, SEVERITY_WARN, SEVERITY_CRIT };

@@ -66,8 +66,12 @@ static void own_loop(struct loop_own *loop, int *err)
 	loop->armed = copy_bytes(loop->armed, loop->armed_room * sizeof(*loop->armed), err);
 	if (!pub->fds)
 		pub->fd_count = 0;
-	for (size_t i = 0; i < pub->fd_count; i++)
-		pub->fds[i].lag = copy_bytes(pub->fds[i].lag, sizeof(*pub->fds[i].lag), err);
+	for (size_t i = 0; i < pub->fd_count; i++) {
+		struct fd_stat *row = &pub->fds[i];
+		row->lag = copy_bytes(row->lag, sizeof(*row->lag), err);
+		row->lag_kernel = copy_bytes(row->lag_kernel, sizeof(*row->lag_kernel), err);
+		row->lag_turn = copy_bytes(row->lag_turn, sizeof(*row->lag_turn), err);
+	}
 	copy_table(&loop->callback_index, err);
 	copy_table(&loop->fd_index, err);
 	copy_table(&loop->timer_index, err);

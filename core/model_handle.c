@@ -56,7 +56,7 @@ void callbacks_name(struct model_own *model, uint32_t pid, uint64_t address, con
 	}
 }
 
-static struct fd_stat *fd_find(struct loop_own *loop, int32_t fd, uint32_t generation)
+struct fd_stat *fd_find(struct loop_own *loop, int32_t fd, uint32_t generation)
 {
 	uint64_t at = table_get(&loop->fd_index, (uint32_t)fd);
 	struct fd_stat *row = at ? &loop->pub.fds[at - 1] : NULL;
@@ -78,7 +78,7 @@ void callback_end(struct model_own *model, struct loop_own *loop, uint64_t ts)
 	}
 	struct fd_stat *fd = callback.fd >= 0 ? fd_find(loop, callback.fd, callback.generation) : NULL;
 	if (fd)
-		fd->callback_ns += ns;
+		add_known(&fd->callback_ns, ns);
 	struct slot *slot = loop_slot(loop, ts);
 	if (slot)
 		slot->callbacks++;
@@ -99,7 +99,7 @@ static void fd_close(struct loop_own *loop, size_t at, uint64_t ts)
 }
 
 /* The row of (fd, generation), made when missing; NULL when there is no room. */
-static struct fd_stat *fd_row(struct model_own *model, struct loop_own *loop, int32_t fd, uint32_t generation, uint64_t ts)
+struct fd_stat *fd_row(struct model_own *model, struct loop_own *loop, int32_t fd, uint32_t generation, uint64_t ts)
 {
 	struct fd_stat *row = fd_find(loop, fd, generation);
 	if (row || fd < 0)
@@ -122,8 +122,12 @@ static struct fd_stat *fd_row(struct model_own *model, struct loop_own *loop, in
 	model->fds++;
 	loop->fd_waits[loop->pub.fd_count] = (struct fd_wait){ 0 };
 	row = &loop->pub.fds[loop->pub.fd_count++];
-	*row = (struct fd_stat){ .fd = fd, .generation = generation, .name = "", .read_bytes = PS_UNKNOWN,
-				 .written_bytes = PS_UNKNOWN };
+	/* a loop that tells its callbacks tells all of them */
+	uint64_t none = loop->pub.flags & (PS_LOOP_CALLBACKS | PS_LOOP_RING) ? 0 : PS_UNKNOWN;
+	*row = (struct fd_stat){ .fd = fd, .generation = generation, .name = "", .ready = none, .dispatched = none,
+				 .read_bytes = PS_UNKNOWN, .written_bytes = PS_UNKNOWN, .callback_ns = none,
+				 .empty_wakeups = PS_UNKNOWN, .eagain = PS_UNKNOWN, .unread_bytes = PS_UNKNOWN,
+				 .backlog = PS_UNKNOWN, .backlog_max = PS_UNKNOWN, .is_ready = -1 };
 	return row;
 }
 
@@ -137,8 +141,10 @@ void fds_sweep(struct model_own *model, struct loop_own *loop, uint64_t now_ns)
 		}
 		if (table_get(&loop->fd_index, (uint32_t)row->fd) == i + 1)
 			table_remove(&loop->fd_index, (uint32_t)row->fd);
-		model->lag_hists -= row->lag != NULL;
+		model->lag_hists -= (row->lag != NULL) + (row->lag_kernel != NULL) + (row->lag_turn != NULL);
 		free(row->lag);
+		free(row->lag_kernel);
+		free(row->lag_turn);
 		size_t last = --loop->pub.fd_count;
 		model->fds--;
 		loop->closed_fds--;
@@ -151,13 +157,13 @@ void fds_sweep(struct model_own *model, struct loop_own *loop, uint64_t now_ns)
 	}
 }
 
-static struct loop_own *loop_of_fd(struct model_own *model, const struct ps_record *record, int32_t poller_fd)
+struct loop_own *loop_of_fd(struct model_own *model, const struct ps_record *record, int32_t poller_fd)
 {
 	struct loop_own *loop = loop_find(model, record->tid, poller_fd);
 	return loop ? loop : loop_of(model, record);
 }
 
-static void fd_describe(struct model_own *model, struct fd_stat *row, uint32_t kind, uint32_t name)
+void fd_describe(struct model_own *model, struct fd_stat *row, uint32_t kind, uint32_t name)
 {
 	if (kind && kind < PS_KIND_COUNT)
 		row->kind = kind;
@@ -165,15 +171,14 @@ static void fd_describe(struct model_own *model, struct fd_stat *row, uint32_t k
 		row->name = names_string(model->names, name);
 }
 
-static void add_lag(struct model_own *model, struct loop_own *loop, struct fd_stat *row, uint64_t ns)
+void fd_add_lag(struct model_own *model, struct hist **lag, uint64_t ns)
 {
-	hist_add(&loop->pub.lag, ns);
-	if (!row->lag && model->lag_hists < MAX_LAG_HISTS) {
-		row->lag = calloc(1, sizeof(*row->lag));
-		model->lag_hists += row->lag != NULL;
+	if (!*lag && model->lag_hists < MAX_LAG_HISTS) {
+		*lag = calloc(1, sizeof(**lag));
+		model->lag_hists += *lag != NULL;
 	}
-	if (row->lag)
-		hist_add(row->lag, ns);
+	if (*lag)
+		hist_add(*lag, ns);
 }
 
 static uint64_t known(uint64_t value)
@@ -221,7 +226,7 @@ void on_fd_ready(struct model_own *model, const void *record)
 	if (!row)
 		return;
 	uint64_t ready_ns = told->ready_ns && told->ready_ns <= told->h.ts ? told->ready_ns : 0;
-	row->ready++;
+	add_known(&row->ready, 1);
 	row->last_ns = told->h.ts;
 	/* what the kernel did not time was ready when the poll returned at the latest */
 	loop->fd_waits[row - loop->pub.fds].ready_ns = ready_ns ? ready_ns : told->h.ts;
@@ -243,10 +248,11 @@ void on_callback_begin(struct model_own *model, const void *record)
 	if (!row)
 		return;
 	struct fd_wait *wait = &loop->fd_waits[row - loop->pub.fds];
-	row->dispatched++;
+	add_known(&row->dispatched, 1);
 	row->last_ns = told->h.ts;
 	if (wait->ready_ns) {
-		add_lag(model, loop, row, minus(told->h.ts, wait->ready_ns));
+		hist_add(&loop->pub.lag, minus(told->h.ts, wait->ready_ns));
+		fd_add_lag(model, &row->lag, minus(told->h.ts, wait->ready_ns));
 		held_in_slice(loop, wait->ready_ns, told->h.ts, &loop->gather.held_fds);
 	}
 	wait->ready_ns = 0;

@@ -9,6 +9,7 @@
  *   model_who.c      processes, threads, loops
  *   model_poll.c     waits, busy slices, iterations, phases, seconds
  *   model_handle.c   callbacks, descriptors
+ *   model_descriptor.c  the kernel's poller and what is registered with it
  *   model_timer.c    timers, drains of ticks and immediates, gauges
  *   model_pool.c     the thread pool
  *   model_blocked.c  threads that serve one connection each
@@ -267,6 +268,12 @@ struct slot *loop_slot(struct loop_own *loop, uint64_t ts); /* NULL = too old to
 /* model_handle.c */
 void callback_end(struct model_own *model, struct loop_own *loop, uint64_t ts);
 void callbacks_name(struct model_own *model, uint32_t pid, uint64_t address, const struct frame *frame);
+/* The row of (fd, generation); NULL = there is none, or no room to make it. */
+struct fd_stat *fd_find(struct loop_own *loop, int32_t fd, uint32_t generation);
+struct fd_stat *fd_row(struct model_own *model, struct loop_own *loop, int32_t fd, uint32_t generation, uint64_t ts);
+struct loop_own *loop_of_fd(struct model_own *model, const struct ps_record *record, int32_t poller_fd);
+void fd_describe(struct model_own *model, struct fd_stat *row, uint32_t kind, uint32_t name);
+void fd_add_lag(struct model_own *model, struct hist **lag, uint64_t ns); /* makes the histogram while there is room */
 void fds_sweep(struct model_own *model, struct loop_own *loop, uint64_t now_ns);
 void fds_held_up(struct model_own *model, struct loop_own *loop, uint64_t wait_ns, int32_t ready);
 /* Something was to be served at `since_ns` and is served now: counts it when this slice, or the last stall, held it up. */
@@ -323,6 +330,7 @@ handler_fn on_string, on_frame, on_stack, on_symbol,
 	on_process, on_process_exit, on_thread, on_thread_exit, on_loop,
 	on_poll_enter, on_poll_return, on_iteration, on_phase,
 	on_callback_begin, on_callback_end, on_fd_ready, on_fd_interest, on_fd_life, on_fd_io, on_backpressure,
+	on_poller, on_fd_state, on_fd_turn, on_fd_counts,
 	on_timer_set, on_timer_stopped, on_timer_fired, on_ticks, on_immediates, on_loop_gauges,
 	on_work_submitted, on_work_started, on_work_finished, on_work_delivered, on_work_cancelled, on_pool_gauges,
 	on_offcpu, on_sample, on_cpu_time, on_gc,

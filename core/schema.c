@@ -33,8 +33,8 @@ PAYLOAD(symbol, 32, F(symbol, pid, PID), F(symbol, frame, ID_FRAME), F(symbol, a
 
 PAYLOAD(clock, 32, F(clock, realtime_ns, NS), F(clock, boottime_ns, NS));
 PAYLOAD(lost, 32, F(lost, count, NUMBER), F(lost, source, ENUM), F(lost, zero, PADDING));
-PAYLOAD(probe, 40, F(probe, group, ENUM), F(probe, state, ENUM), F(probe, reason, ID_STRING), F(probe, hits, NUMBER),
-	F(probe, cost_ns, NS));
+PAYLOAD(probe, 48, F(probe, group, ENUM), F(probe, state, ENUM), F(probe, reason, ID_STRING), F(probe, hits, NUMBER),
+	F(probe, cost_ns, NS), F(probe, budget_ns, NS));
 PAYLOAD(own_cost, 32, F(own_cost, cpu_ns, NS), F(own_cost, rss_bytes, BYTES));
 
 PAYLOAD(process, 56, F(process, pid, PID), F(process, ppid, PID), F(process, start_ns, NS), F(process, comm, ID_STRING),
@@ -74,6 +74,19 @@ PAYLOAD(drain, 32, F(drain, since_ns, TIME), F(drain, count, NUMBER), F(drain, l
 PAYLOAD(loop_gauges, 56, F(loop_gauges, next_due_ns, TIME), F(loop_gauges, buffered_bytes, BYTES),
 	F(loop_gauges, timers, NUMBER), F(loop_gauges, handles, NUMBER), F(loop_gauges, ticks, NUMBER),
 	F(loop_gauges, immediates, NUMBER), F(loop_gauges, fds, NUMBER), F(loop_gauges, overdue, NUMBER));
+
+PAYLOAD(poller, 80, F(poller, poller_fd, FD), F(poller, pid, PID), F(poller, items, NUMBER), F(poller, depth, NUMBER),
+	F(poller, ready, NUMBER), F(poller, waiters, NUMBER), F(poller, unread_bytes, BYTES), F(poller, cost_ns, NS),
+	F(poller, flags, FLAGS), F(poller, zero, PADDING));
+PAYLOAD(fd_state, 64, F(fd_state, poller_fd, FD), F(fd_state, fd, FD), F(fd_state, generation, NUMBER),
+	F(fd_state, events, FLAGS), F(fd_state, kind, ENUM), F(fd_state, flags, FLAGS), F(fd_state, name, ID_STRING),
+	F(fd_state, unread_bytes, BYTES), F(fd_state, backlog, NUMBER), F(fd_state, backlog_max, NUMBER));
+PAYLOAD(fd_turn, 48, F(fd_turn, poller_fd, FD), F(fd_turn, fd, FD), F(fd_turn, generation, NUMBER),
+	F(fd_turn, events, FLAGS), F(fd_turn, ready_ns, TIME), T(fd_turn, returned_ns, POLL_RETURN));
+PAYLOAD(fd_counts, 64, F(fd_counts, poller_fd, FD), F(fd_counts, fd, FD), F(fd_counts, generation, NUMBER),
+	F(fd_counts, ready, NUMBER), F(fd_counts, dispatched, NUMBER), F(fd_counts, empty_wakeups, NUMBER),
+	F(fd_counts, eagain, NUMBER), F(fd_counts, zero, PADDING), F(fd_counts, read_bytes, BYTES),
+	F(fd_counts, written_bytes, BYTES));
 
 PAYLOAD(work, 56, F(work, work, NUMBER), T(work, since_ns, WORK_STARTED), F(work, fn, ADDRESS), F(work, pid, PID),
 	F(work, name, ID_STRING), F(work, kind, ENUM), F(work, op, ENUM), F(work, zero, PADDING));

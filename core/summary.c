@@ -117,10 +117,13 @@ static json_t *probes(struct summary_run *run)
 			json_object_set_new(run->not_measured, "probes.*.hits", json_string("this probe does not count its hits"));
 		if (probe->cost_ns == PS_UNKNOWN)
 			json_object_set_new(run->not_measured, "probes.*.cost_ns", json_string("this probe does not measure its cost"));
-		json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:o, s:o}", "group", probe_group_name(i), "state",
+		json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "group", probe_group_name(i), "state",
 						      probe_state_name(probe->state), "reason", summary_text(probe->reason),
 						      "hits", summary_number(probe->hits), "cost_ns",
-						      summary_number(probe->cost_ns)));
+						      summary_number(probe->cost_ns), "hits_per_s",
+						      summary_number(probe->hits_per_s), "cost_ns_per_s",
+						      summary_number(probe->cost_per_s), "budget_ns_per_s",
+						      summary_number(probe->budget)));
 	}
 	return list;
 }

@@ -139,12 +139,66 @@ static int by_number(const void *a, const void *b)
 
 static json_t *fd_of(const struct fd_stat *fd)
 {
-	return json_pack("{s:I, s:I, s:s, s:o, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "fd", (json_int_t)fd->fd, "generation",
+	json_t *row = json_pack("{s:I, s:I, s:s, s:o, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "fd", (json_int_t)fd->fd, "generation",
 			 (json_int_t)fd->generation, "kind", kind_name(fd->kind), "name", summary_text(fd->name), "interest",
 			 (json_int_t)fd->interest, "closed", fd->closed, "ready", summary_number(fd->ready), "dispatched",
 			 summary_number(fd->dispatched), "lag_ns", fd->lag ? summary_hist(fd->lag) : json_null(), "callback_ns",
 			 summary_number(fd->callback_ns), "read_bytes", summary_number(fd->read_bytes), "written_bytes",
 			 summary_number(fd->written_bytes));
+	summary_put(row, "lag_kernel_ns", fd->lag_kernel ? summary_hist(fd->lag_kernel) : NULL);
+	summary_put(row, "lag_turn_ns", fd->lag_turn ? summary_hist(fd->lag_turn) : NULL);
+	summary_put(row, "empty_wakeups", summary_number(fd->empty_wakeups));
+	summary_put(row, "eagain", summary_number(fd->eagain));
+	summary_put(row, "unread_bytes", summary_number(fd->unread_bytes));
+	summary_put(row, "backlog", summary_number(fd->backlog));
+	summary_put(row, "backlog_max", summary_number(fd->backlog_max));
+	summary_put(row, "on_ready_list", fd->is_ready < 0 ? NULL : json_boolean(fd->is_ready));
+	return row;
+}
+
+/* One reason for all rows that lack the same. */
+static void fd_missing(struct summary_run *run, const struct fd_stat *fd, const char *path)
+{
+	const struct {
+		const char *key;
+		int is_missing;
+		enum ps_probe_group group;
+	} parts[] = {
+		{ "fds.*.lag_ns", !fd->lag, PS_PROBE_READY },
+		{ "fds.*.lag_kernel_ns", !fd->lag_kernel, PS_PROBE_READY },
+		{ "fds.*.lag_turn_ns", !fd->lag_turn, PS_PROBE_READY },
+		{ "fds.*.ready", fd->ready == PS_UNKNOWN, PS_PROBE_READY },
+		{ "fds.*.dispatched", fd->dispatched == PS_UNKNOWN, PS_PROBE_READY },
+		{ "fds.*.read_bytes", fd->read_bytes == PS_UNKNOWN, PS_PROBE_READY },
+		{ "fds.*.written_bytes", fd->written_bytes == PS_UNKNOWN, PS_PROBE_READY },
+		{ "fds.*.empty_wakeups", fd->empty_wakeups == PS_UNKNOWN, PS_PROBE_READY },
+		{ "fds.*.eagain", fd->eagain == PS_UNKNOWN, PS_PROBE_READY },
+		{ "fds.*.callback_ns", fd->callback_ns == PS_UNKNOWN, PS_PROBE_RUNTIME },
+		{ "fds.*.on_ready_list", fd->is_ready < 0, PS_PROBE_POLLER },
+	};
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
+		if (parts[i].is_missing)
+			summary_missing(run, path, parts[i].key, parts[i].group);
+}
+
+static json_t *poller(struct summary_run *run, const struct loop *loop, const char *path)
+{
+	const struct poller_card *card = &loop->poller;
+	if (!card->ns) {
+		summary_missing(run, path, "poller", PS_PROBE_POLLER);
+		return NULL;
+	}
+	char own[64];
+	snprintf(own, sizeof(own), "%spoller.", path);
+	json_t *object = json_object();
+	summary_put(object, "read_ns", summary_number(card->ns));
+	summary_put(object, "items", summary_number(card->items));
+	summary_told(run, object, own, "depth", summary_number(card->depth), PS_PROBE_POLLER);
+	summary_told(run, object, own, "ready", summary_number(card->ready), PS_PROBE_POLLER);
+	summary_told(run, object, own, "waiters", summary_number(card->waiters), PS_PROBE_POLLER);
+	summary_told(run, object, own, "unread_bytes", summary_number(card->unread_bytes), PS_PROBE_POLLER);
+	summary_put(object, "complete", json_boolean(!(card->flags & PS_POLLER_CUT)));
+	return object;
 }
 
 static json_t *fds(struct summary_run *run, const struct loop *loop, const char *path)
@@ -155,8 +209,7 @@ static json_t *fds(struct summary_run *run, const struct loop *loop, const char 
 		return list;
 	for (size_t i = 0; i < loop->fd_count; i++) {
 		sorted[i] = &loop->fds[i];
-		if (!loop->fds[i].lag) /* one reason for all of them */
-			summary_missing(run, path, "fds.*.lag_ns", PS_PROBE_READY);
+		fd_missing(run, sorted[i], path);
 	}
 	qsort(sorted, loop->fd_count, sizeof(*sorted), by_number);
 	for (size_t i = 0; i < loop->fd_count && i < SUMMARY_ROWS; i++)
@@ -260,6 +313,8 @@ json_t *summary_loop(struct summary_run *run, const struct loop *loop, size_t in
 	summary_told(run, object, path, "iteration_ns", summary_hist(&loop->iteration), PS_PROBE_POLL);
 	summary_told(run, object, path, "poll_wait_ns", summary_hist(&loop->poll_wait), PS_PROBE_POLL);
 	summary_told(run, object, path, "lag_ns", summary_hist(&loop->lag), PS_PROBE_READY);
+	summary_told(run, object, path, "lag_kernel_ns", summary_hist(&loop->lag_kernel), PS_PROBE_READY);
+	summary_told(run, object, path, "lag_turn_ns", summary_hist(&loop->lag_turn), PS_PROBE_READY);
 	summary_put(object, "lag_from", !loop->lag.count ? json_null() :
 					 json_string(loop->lag_from_return ? "return" : "ready"));
 	summary_put(object, "phases", phases(run, loop, path));
@@ -270,7 +325,8 @@ json_t *summary_loop(struct summary_run *run, const struct loop *loop, size_t in
 	summary_put(object, "stalls", stalls(run, loop, path));
 	summary_put(object, "fds", fds(run, loop, path));
 	if (!loop->fd_count)
-		summary_missing(run, path, "fds", PS_PROBE_READY);
+		summary_missing(run, path, "fds", PS_PROBE_POLLER);
+	summary_put(object, "poller", poller(run, loop, path));
 	summary_put(object, "timers", timers(run, loop, path));
 	put_drain(run, object, path, "ticks", loop, &loop->ticks, loop->tick_backlog);
 	put_drain(run, object, path, "immediates", loop, &loop->immediates, loop->immediate_backlog);

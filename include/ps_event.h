@@ -79,6 +79,11 @@ struct ps_record {
 	X(46, TICKS,           ps_ev_drain,          "ticks")                 \
 	X(47, IMMEDIATES,      ps_ev_drain,          "immediates")            \
 	X(48, LOOP_GAUGES,     ps_ev_loop_gauges,    "loop_gauges")           \
+	/* the kernel's poller and what is registered with it, seen from outside */ \
+	X(56, POLLER,          ps_ev_poller,         "poller")                \
+	X(57, FD_STATE,        ps_ev_fd_state,       "fd_state")              \
+	X(58, FD_TURN,         ps_ev_fd_turn,        "fd_turn")               \
+	X(59, FD_COUNTS,       ps_ev_fd_counts,      "fd_counts")             \
 	/* the pool */                                                        \
 	X(64, WORK_SUBMITTED,  ps_ev_work,           "work_submitted")        \
 	X(65, WORK_STARTED,    ps_ev_work,           "work_started")          \
@@ -186,7 +191,8 @@ enum ps_lost_source {
 #define PS_PROBE_GROUPS(X)                                                    \
 	X(0, POLL, "poll") X(1, SCHED, "sched") X(2, SAMPLING, "sampling")    \
 	X(3, RUNTIME, "runtime") X(4, READY, "ready") X(5, RING, "ring")      \
-	X(6, SNAPSHOT, "snapshot") X(7, PROC, "proc")
+	X(6, SNAPSHOT, "snapshot") X(7, PROC, "proc")                         \
+	X(8, POLLER, "poller")
 enum ps_probe_group {
 #define PS_X(value, name, text) PS_PROBE_##name = value,
 	PS_PROBE_GROUPS(PS_X)
@@ -263,6 +269,7 @@ struct ps_ev_probe {
 	uint32_t reason;    /* string: how, or why not and what mends it */
 	uint64_t hits;      /* cumulative; PS_UNKNOWN if not counted */
 	uint64_t cost_ns;   /* cumulative cost on the target; PS_UNKNOWN if not measured */
+	uint64_t budget_ns; /* of CPU time per second that it may cost before it is detached; PS_UNKNOWN = no budget */
 };
 
 struct ps_ev_own_cost {
@@ -419,6 +426,72 @@ struct ps_ev_fd_io {
 	uint32_t generation;
 	uint32_t read_bytes;
 	uint32_t written_bytes;
+};
+
+enum ps_poller_flags {
+	PS_POLLER_FDINFO = 1, /* read of /proc: depth, ready list and waiters are not known */
+	PS_POLLER_CUT = 2,    /* there are more items than were read: figures are lower bounds */
+};
+
+/* A picture of a poller, taken between h.ts - cost_ns and h.ts. */
+struct ps_ev_poller {
+	struct ps_record h;
+	int32_t poller_fd;
+	uint32_t pid;
+	uint64_t items;        /* registered */
+	uint64_t depth;        /* of the kernel's tree of them; PS_UNKNOWN = not seen */
+	uint64_t ready;        /* length of the ready list; PS_UNKNOWN */
+	uint64_t waiters;      /* threads that wait on it; PS_UNKNOWN */
+	uint64_t unread_bytes; /* in sockets and pipes of all items; PS_UNKNOWN */
+	uint64_t cost_ns;
+	uint32_t flags;        /* enum ps_poller_flags */
+	uint32_t zero;
+};
+
+enum ps_fd_state_flags {
+	PS_FD_IS_READY = 1, /* on the ready list */
+	PS_FD_SEEN = 2,     /* whether it is on the ready list was seen */
+};
+
+/* One item of that picture: all of them at first, then those that changed. REMOVE of FD_INTEREST tells who went. */
+struct ps_ev_fd_state {
+	struct ps_record h;
+	int32_t poller_fd;
+	int32_t fd;
+	uint32_t generation;
+	uint32_t events;       /* EPOLL* bits waited for */
+	uint16_t kind;         /* enum ps_kind */
+	uint16_t flags;        /* enum ps_fd_state_flags */
+	uint32_t name;         /* string: peer, path */
+	uint64_t unread_bytes; /* PS_UNKNOWN = it has no such thing, or not seen */
+	uint64_t backlog;      /* of a listening socket: connections not accepted yet; PS_UNKNOWN */
+	uint64_t backlog_max;
+};
+
+/* A descriptor got its turn at h.ts: ready in the kernel, returned by a wait, first used by its thread. */
+struct ps_ev_fd_turn {
+	struct ps_record h;
+	int32_t poller_fd;
+	int32_t fd;
+	uint32_t generation;
+	uint32_t events;       /* EPOLL* bits that the wait returned */
+	uint64_t ready_ns;     /* 0 = not known */
+	uint64_t returned_ns;
+};
+
+/* What happened to a descriptor since the last FD_COUNTS of it. */
+struct ps_ev_fd_counts {
+	struct ps_record h;
+	int32_t poller_fd;
+	int32_t fd;
+	uint32_t generation;
+	uint32_t ready;         /* waits that returned it */
+	uint32_t dispatched;    /* of them, how often it was used before the next wait returned it */
+	uint32_t empty_wakeups; /* of them, how often there was nothing to read or accept */
+	uint32_t eagain;        /* calls that had nothing to do */
+	uint32_t zero;
+	uint64_t read_bytes;
+	uint64_t written_bytes;
 };
 
 struct ps_ev_backpressure {
