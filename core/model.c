@@ -67,6 +67,8 @@ static handler_fn *const handlers[PS_EVENT_MAX] = {
 	[PS_EV_GC] = on_gc,
 	[PS_EV_BLOCKED] = on_blocked,
 	[PS_EV_UNBLOCKED] = on_unblocked,
+	[PS_EV_THROTTLED] = on_throttled,
+	[PS_EV_HELD_UP] = on_held_up,
 };
 
 int array_room(struct model_own *model, void *array, size_t *room, size_t count, size_t size)
@@ -203,6 +205,8 @@ static void free_loop(struct loop_own *loop)
 	free(loop->pub.fds);
 	free(loop->pub.callbacks);
 	free(loop->pub.timers);
+	free(loop->pub.profile);
+	table_free(&loop->profile_index);
 	free(loop->fd_waits);
 	free(loop->armed);
 	table_free(&loop->callback_index);
@@ -233,6 +237,10 @@ void model_close(struct model *pub)
 	free(pub->threads);
 	free(pub->loops);
 	free(pub->pools);
+	for (size_t i = 0; i < pub->culprit_count; i++)
+		free(pub->culprits[i].hist);
+	free(pub->culprits);
+	table_free(&model->culprits);
 	free(model->stall_base);
 	table_free(&model->processes);
 	table_free(&model->threads);

@@ -107,6 +107,12 @@ struct stall {
 	enum stall_rule rule;
 	uint64_t on_cpu_ns, runnable_ns, blocked_ns, gc_ns; /* PS_UNKNOWN = not measured */
 	int estimated;          /* the four above are from sampling ("~") */
+	/* parts of the three: of the runnable time; of the blocked time, whose rest was spent in calls; PS_UNKNOWN */
+	uint64_t throttled_ns;
+	uint64_t lock_ns, fault_ns, stopped_ns;
+	/* the evidence for the rule: percent of the samples that show how the time was spent; [RULE_UNKNOWN] tell of none */
+	uint8_t rule_percent[RULE_COUNT];
+	uint32_t rule_samples;  /* how many those are; 0 = no evidence of this kind */
 	/* the longest blocking call; syscall -1 = none */
 	int32_t syscall;
 	uint64_t syscall_args[3];
@@ -121,11 +127,34 @@ struct stall {
 	const struct frame *callback; /* NULL = not resolved */
 	/* who is to blame, for people: "pbkdf2Sync <- hashPw auth.js:41"; never NULL */
 	char culprit[160];
+	const struct frame *blamed; /* the function of that; NULL = not known */
+	char regexp[96];        /* source of the pattern that ran, cut; "" = none, or not read */
 	struct stall_stack stacks[MODEL_STALL_STACKS]; /* most frequent first */
 	uint32_t stack_count;
 	uint32_t samples;       /* all, also of stacks that found no room */
 	/* who waited; PS_UNKNOWN = not measured */
 	uint64_t held_fds, held_timers, held_longest_ns;
+};
+
+/* Stalls of one function for one reason, all since the beginning; `key` names it across runs. */
+struct culprit_stat {
+	const char *key;        /* "js regex /srv/app/check.js:validate" */
+	const char *name, *file; /* "" */
+	uint32_t line;          /* of the longest; 0 = unknown */
+	uint32_t pid, tid;      /* of the latest */
+	enum stall_rule rule;
+	enum stall_cause cause;
+	uint64_t count, total_ns, max_ns;
+	uint64_t first_ns, last_ns; /* begin of the first, end of the last */
+	uint64_t worst_id;      /* the longest stall */
+	struct hist *hist;      /* of durations; NULL = no room */
+};
+
+/* A function that busy samples were taken in: the user's own innermost one, else the innermost that has a name. */
+struct profile_row {
+	const struct frame *frame; /* NULL = all others */
+	int phase;              /* enum ps_phase; -1 = not known */
+	uint64_t samples, ns;   /* ns: what the samples stand for */
 };
 
 struct phase_stat {
@@ -213,7 +242,12 @@ struct loop {
 	struct hist lag_turn;          /* … and returned -> used */
 	struct poller_card poller;
 	int lag_from_return;           /* some of it counts from the poll's return: the wait in the kernel is not in it */
-	struct phase_stat phases[PS_PHASE_COUNT]; /* only with PS_LOOP_PHASES */
+	struct phase_stat phases[PS_PHASE_COUNT]; /* with PS_LOOP_PHASES, or when phases_sampled */
+	int phases_sampled;            /* "~": of each phase only total_ns is an estimate, and count says how many samples */
+	/* where the busy time went, by sampling; unsorted */
+	struct profile_row *profile;
+	size_t profile_count;
+	uint64_t profile_samples, profile_ns; /* all, also of rows that found no room */
 	uint64_t stalls;               /* all so far, kept or not */
 	uint64_t stall_total_ns, stall_max_ns;
 	const struct stall *open_stall;  /* NULL */
@@ -290,6 +324,7 @@ struct model {
 	struct pool **pools;        size_t pool_count;
 	struct stall **stalls;      size_t stall_count; /* oldest first */
 	struct probe probes[PS_PROBE_GROUP_COUNT];
+	struct culprit_stat *culprits; size_t culprit_count; /* unsorted */
 };
 
 int model_open(struct model **model, const struct model_config *config); /* config may be NULL */

@@ -117,10 +117,21 @@ static int is_noise(const struct frame *frame)
 		"strcpy", "usleep", "sleep", "nanosleep", "clock_nanosleep", "uv_run", "uv__io_poll", "main", "aeMain",
 		"aeProcessEvents", "event_base_loop", "event_base_dispatch", "ps_loop_run", "ps_loop_once",
 		"ngx_process_events_and_timers", "ngx_epoll_process_events", "ngx_worker_process_cycle",
-		"ngx_spawn_process", "ngx_master_process_cycle", NULL };
+		"ngx_spawn_process", "ngx_master_process_cycle", "connSocketEventHandler", "callHandler",
+		"readQueryFromClient", "processInputBuffer", "processCommandAndResetClient", "processCommand", "call",
+		NULL };
 	static const char *const modules[] = { "libc.so", "libc-", "ld-linux", "libpthread", "[vdso]", NULL };
 	return frame->kind == PS_FRAME_KERNEL || begins(frame->name, prefixes) || contains(frame->name, parts) ||
 	       equals(frame->name, names) || begins(base_name(frame->module), modules);
+}
+
+/* redis names the functions that run its commands so: keysCommand, evalShaCommand */
+static int is_command(const struct frame *frame)
+{
+	static const char ending[] = "Command";
+	size_t length = strlen(frame->name), end = sizeof(ending) - 1;
+	return frame->kind == PS_FRAME_NATIVE && length > end && !strcmp(frame->name + length - end, ending) &&
+	       strcmp(frame->name, "processCommand") && strstr(frame->module, "redis");
 }
 
 void frame_classify(struct frame_own *frame)
@@ -129,6 +140,8 @@ void frame_classify(struct frame_own *frame)
 	const char *name = frame->pub.name;
 	frame->noise = (uint8_t)is_noise(&frame->pub);
 	frame->plumbing = (uint8_t)begins(name, plumbing);
+	frame->command = (uint8_t)is_command(&frame->pub);
+	frame->phase = (int8_t)(frame->pub.kind == PS_FRAME_NATIVE ? frame_phase(name) : -1);
 	if (frame->pub.kind == PS_FRAME_KERNEL)
 		return;
 	for (size_t row = 0; row < sizeof(rules) / sizeof(rules[0]) && !frame->rule; row++)
@@ -153,6 +166,11 @@ unsigned stack_rule(const struct stack *stack)
 }
 
 /* ---- how the time was spent ---- */
+
+static uint64_t known(uint64_t value)
+{
+	return value == PS_UNKNOWN ? 0 : value;
+}
 
 static void set_shares(struct stall *stall, uint64_t on_cpu, uint64_t runnable, uint64_t blocked, int estimated)
 {
@@ -232,16 +250,27 @@ static int shares_from_samples(const struct loop_own *loop, struct stall *stall)
 	return 1;
 }
 
+/* What the three are made of, as far as intervals off the CPU tell: the short ones are not sent. */
+static void set_parts(const struct model_own *model, const struct loop_own *loop, struct stall *stall)
+{
+	const struct gather *gather = &loop->gather;
+	int told = gather->off_intervals || model->pub.probes[PS_PROBE_SCHED].state == PS_PROBE_STATE_ON;
+	uint64_t blocked = known(stall->blocked_ns);
+	stall->lock_ns = told ? least(gather->lock_ns, blocked) : PS_UNKNOWN;
+	stall->fault_ns = told ? least(gather->off_ns[PS_OFF_FAULT], blocked) : PS_UNKNOWN;
+	stall->stopped_ns = told ? least(gather->off_ns[PS_OFF_STOPPED], blocked) : PS_UNKNOWN;
+	stall->throttled_ns = throttled_in_slice(model, loop, stall);
+}
+
 void stall_shares(const struct model_own *model, struct loop_own *loop, struct stall *stall, const struct slice_sums *sums)
 {
 	if (sums->on_cpu_ns != PS_UNKNOWN) {
 		set_shares(stall, sums->on_cpu_ns, sums->runnable_ns, sums->blocked_ns, 0);
-		return;
+	} else if (!shares_from_intervals(model, loop, stall) && !shares_from_cpu_time(loop, stall) &&
+		   !shares_from_samples(loop, stall)) {
+		set_shares(stall, PS_UNKNOWN, PS_UNKNOWN, PS_UNKNOWN, 0);
 	}
-	if (shares_from_intervals(model, loop, stall) || shares_from_cpu_time(loop, stall) ||
-	    shares_from_samples(loop, stall))
-		return;
-	set_shares(stall, PS_UNKNOWN, PS_UNKNOWN, PS_UNKNOWN, 0);
+	set_parts(model, loop, stall);
 }
 
 /* ---- cause ---- */
@@ -276,11 +305,6 @@ static enum stall_cause blocked_cause(const struct gather *gather)
 	return syscall_is(call->syscall, "futex") ? CAUSE_LOCK : CAUSE_SYNC_IO;
 }
 
-static uint64_t known(uint64_t value)
-{
-	return value == PS_UNKNOWN ? 0 : value;
-}
-
 static enum stall_cause decide_cause(const struct gather *gather, const struct stall *stall)
 {
 	uint64_t on_cpu = known(stall->on_cpu_ns), runnable = known(stall->runnable_ns), blocked = known(stall->blocked_ns);
@@ -293,18 +317,23 @@ static enum stall_cause decide_cause(const struct gather *gather, const struct s
 		return CAUSE_UNKNOWN;
 	if (largest == on_cpu)
 		return on_cpu >= half ? CAUSE_CPU : CAUSE_UNKNOWN;
-	return largest == runnable ? CAUSE_RUN_QUEUE : blocked_cause(gather);
+	if (largest == runnable)
+		return known(stall->throttled_ns) * 2 >= runnable ? CAUSE_THROTTLED : CAUSE_RUN_QUEUE;
+	return blocked_cause(gather);
 }
 
 /* ---- rule ---- */
 
 /* The rule that at least half of the samples tell of that show how the time was spent. */
-static enum stall_rule rule_of_frames(const struct gather *gather, enum stall_cause cause)
+static enum stall_rule rule_of_frames(const struct gather *gather, struct stall *stall)
 {
-	const uint32_t *votes = cause == CAUSE_CPU || cause == CAUSE_GC ? gather->cpu_votes : gather->off_votes;
+	const uint32_t *votes = stall->cause == CAUSE_CPU || stall->cause == CAUSE_GC ? gather->cpu_votes : gather->off_votes;
 	uint32_t all = 0;
 	for (unsigned rule = RULE_UNKNOWN; rule < RULE_COUNT; rule++)
 		all += votes[rule];
+	stall->rule_samples = all;
+	for (unsigned rule = RULE_UNKNOWN; rule < RULE_COUNT; rule++)
+		stall->rule_percent[rule] = all ? (uint8_t)((votes[rule] * 100 + all / 2) / all) : 0;
 	for (unsigned rule = RULE_UNKNOWN + 1; rule < RULE_COUNT; rule++)
 		if (votes[rule] && votes[rule] * 2 >= all)
 			return rule;
@@ -316,9 +345,9 @@ static int is_cpu_row(const struct stall *stall, const struct stall_stack *row)
 	return row->kind == PS_SAMPLE_CPU;
 }
 
-static enum stall_rule decide_rule(const struct gather *gather, const struct stall *stall)
+static enum stall_rule decide_rule(const struct gather *gather, struct stall *stall)
 {
-	enum stall_rule told = rule_of_frames(gather, stall->cause);
+	enum stall_rule told = rule_of_frames(gather, stall);
 	switch (stall->cause) {
 	case CAUSE_GC:
 		return RULE_GC;

@@ -72,10 +72,23 @@ static void own_loop(struct loop_own *loop, int *err)
 		row->lag_kernel = copy_bytes(row->lag_kernel, sizeof(*row->lag_kernel), err);
 		row->lag_turn = copy_bytes(row->lag_turn, sizeof(*row->lag_turn), err);
 	}
+	pub->profile = copy_bytes(pub->profile, loop->profile_room * sizeof(*pub->profile), err);
+	copy_table(&loop->profile_index, err);
 	copy_table(&loop->callback_index, err);
 	copy_table(&loop->fd_index, err);
 	copy_table(&loop->timer_index, err);
 	copy_table(&loop->armed_index, err);
+}
+
+static void own_culprits(struct model_own *copy, int *err)
+{
+	struct model *pub = &copy->pub;
+	pub->culprits = copy_bytes(pub->culprits, copy->culprit_room * sizeof(*pub->culprits), err);
+	if (!pub->culprits)
+		pub->culprit_count = 0;
+	for (size_t i = 0; i < pub->culprit_count; i++)
+		pub->culprits[i].hist = copy_bytes(pub->culprits[i].hist, sizeof(*pub->culprits[i].hist), err);
+	copy_table(&copy->culprits, err);
 }
 
 /* Points every value of a table of objects to the copy at the same place. */
@@ -172,6 +185,7 @@ int model_clone(struct model **out, const struct model *pub)
 	copy_table(&copy->processes, &err);
 	copy_table(&copy->threads, &err);
 	copy_table(&copy->loops, &err);
+	own_culprits(copy, &err);
 	for (size_t i = 0; i < copy->pub.process_count; i++)
 		copy_table(&((struct process_own *)copy->pub.processes[i])->symbols, &err);
 	for (size_t i = 0; i < copy->pub.loop_count; i++)

@@ -111,6 +111,12 @@ static int is_named(const struct frame *frame)
 	return *frame->name && *frame->name != '[' && frame->kind != PS_FRAME_KERNEL;
 }
 
+/* A function that somebody wrote for this program, not one of a library's. */
+static int is_users(const struct frame *frame)
+{
+	return frame->kind == PS_FRAME_JS || frame->kind == PS_FRAME_PYTHON || ((const struct frame_own *)frame)->command;
+}
+
 /* Two frames that a reader would call the same. */
 static int same_place(const struct frame *a, const struct frame *b)
 {
@@ -122,7 +128,7 @@ static int same_place(const struct frame *a, const struct frame *b)
 /* ---- the inner half ---- */
 
 /* Innermost frame of a stack that may be blamed; NULL when there is none. */
-static const struct frame *blamed(const struct stack *stack)
+const struct frame *stack_blamed(const struct stack *stack)
 {
 	const struct frame *named = NULL, *any = NULL;
 	for (uint32_t i = 0; i < stack->count; i++) {
@@ -170,7 +176,7 @@ typedef const struct frame *pick_fn(const struct stack *stack, unsigned rule);
 
 static const struct frame *pick_blamed(const struct stack *stack, unsigned rule)
 {
-	return blamed(stack);
+	return stack_blamed(stack);
 }
 
 static const struct frame *pick(const struct stall *stall, uint32_t at, pick_fn *choose)
@@ -231,7 +237,8 @@ static const struct frame *outer_of(const struct stack *stack, const struct fram
 		}
 		if (!beyond || !is_named(frame) || is_noise(frame) || same_place(frame, inner))
 			continue;
-		if (frame->kind == PS_FRAME_JS || frame->kind == PS_FRAME_PYTHON)
+		if (frame->kind == PS_FRAME_JS || frame->kind == PS_FRAME_PYTHON ||
+		    ((const struct frame_own *)frame)->command)
 			return frame;
 		unsigned rule = ((const struct frame_own *)inner)->rule;
 		if (!native && !is_plumbing(frame) && (!rule || ((const struct frame_own *)frame)->rule != rule))
@@ -242,7 +249,7 @@ static const struct frame *outer_of(const struct stack *stack, const struct fram
 
 /* ---- sentences ---- */
 
-static void say_callback(struct line *line, const struct stall *stall, int bare)
+static void say_callback(struct line *line, struct stall *stall, int bare)
 {
 	if (stall->callback)
 		say_frame(line, stall->callback);
@@ -255,11 +262,14 @@ static void say_callback(struct line *line, const struct stall *stall, int bare)
 	if (!bare)
 		say(line, ")");
 	say_place(line, stall->callback);
+	if (!stall->blamed)
+		stall->blamed = stall->callback;
 }
 
-static void say_blame(struct line *line, const struct blame *blame)
+static void say_blame(struct line *line, struct stall *stall, const struct blame *blame)
 {
 	const struct frame *outer = outer_of(blame->stack, blame->inner);
+	stall->blamed = outer && is_users(outer) ? outer : blame->inner;
 	say_frame(line, blame->inner);
 	if (outer) {
 		say(line, " <- ");
@@ -269,8 +279,10 @@ static void say_blame(struct line *line, const struct blame *blame)
 }
 
 /* "pbkdf2Sync <- hashPw auth.js:41", "PKCS5_PBKDF2_HMAC <- hashPw auth.js:41", "addUp sums.js:7" */
-static void say_script(struct line *line, const struct script_blame *script, const struct frame *telling_frame)
+static void say_script(struct line *line, struct stall *stall, const struct script_blame *script,
+		       const struct frame *telling_frame)
 {
+	stall->blamed = script->user;
 	if (*script->called)
 		say(line, "%s <- ", script->called);
 	else if (telling_frame) {
@@ -281,19 +293,19 @@ static void say_script(struct line *line, const struct script_blame *script, con
 	say_place(line, script->user);
 }
 
-static void say_work(struct line *line, const struct stall *stall)
+static void say_work(struct line *line, struct stall *stall)
 {
 	struct script_blame script;
 	struct blame blame = stall->rule != RULE_COMPUTATION && stall->rule != RULE_UNKNOWN ? blame_by_rule(stall) :
 											      (struct blame){ NULL, NULL };
 	if (script_blame(stall, row_counts, &script)) {
-		say_script(line, &script, blame.inner);
+		say_script(line, stall, &script, blame.inner);
 		return;
 	}
 	if (!blame.inner)
 		blame = blame_by_count(stall);
 	if (blame.inner && (*blame.inner->name || !stall->callback_ns))
-		say_blame(line, &blame);
+		say_blame(line, stall, &blame);
 	else if (stall->callback_ns)
 		say_callback(line, stall, 0);
 	else if (stall->samples)
@@ -318,7 +330,7 @@ static void say_call(struct line *line, const struct stall *stall)
 		say(line, " %s", stall->syscall_path);
 }
 
-static void say_blocked(struct line *line, const struct loop_own *loop, const struct stall *stall)
+static void say_blocked(struct line *line, const struct loop_own *loop, struct stall *stall)
 {
 	struct script_blame script;
 	int has_script = script_blame(stall, row_counts, &script);
@@ -336,6 +348,7 @@ static void say_blocked(struct line *line, const struct loop_own *loop, const st
 	else
 		say(line, "blocked");
 	if (has_script) {
+		stall->blamed = script.user;
 		say(line, " <- ");
 		say_frame(line, script.user);
 		say_place(line, script.user);
@@ -344,15 +357,14 @@ static void say_blocked(struct line *line, const struct loop_own *loop, const st
 	struct blame blame = blame_by_count(stall);
 	if (blame.inner && is_named(blame.inner) && !is_noise(blame.inner)) {
 		say(line, " <- ");
-		say_frame(line, blame.inner);
-		say_place(line, blame.inner);
+		say_blame(line, stall, &blame);
 	} else if (stall->callback_ns) {
 		say(line, stall->callback_fn ? " <- " : " ");
 		say_callback(line, stall, 0);
 	}
 }
 
-static void say_gc(struct line *line, const struct loop_own *loop, const struct stall *stall)
+static void say_gc(struct line *line, const struct loop_own *loop, struct stall *stall)
 {
 	static const char *const kinds[] = { "", " (minor)", " (major)" };
 	say(line, "garbage collection%s", loop->gather.gc_kind < 3 ? kinds[loop->gather.gc_kind] : "");
@@ -363,12 +375,20 @@ static void say_gc(struct line *line, const struct loop_own *loop, const struct 
 		outer = script.user;
 	if (!outer)
 		return;
+	stall->blamed = outer;
 	say(line, " <- ");
 	say_frame(line, outer);
 	say_place(line, outer);
 }
 
-static void say_run_queue(struct line *line, const struct loop_own *loop, const struct stall *stall)
+static void say_throttled(struct line *line, const struct stall *stall)
+{
+	say(line, "throttled: the CPU quota of its control group was used up");
+	if (stall->throttled_ns != PS_UNKNOWN && stall->duration_ns)
+		say(line, " (%u%% of the time)", (unsigned)(stall->throttled_ns * 100 / stall->duration_ns));
+}
+
+static void say_run_queue(struct line *line, const struct loop_own *loop, struct stall *stall)
 {
 	say(line, "waiting for a CPU");
 	if (*stall->other_task)
@@ -382,14 +402,17 @@ static void say_run_queue(struct line *line, const struct loop_own *loop, const 
 void stall_blame(const struct model_own *model, struct loop_own *loop, struct stall *stall)
 {
 	struct line line = { .length = 0 };
+	stall->blamed = NULL;
 	switch (stall->cause) {
 	case CAUSE_SYNC_IO:
 	case CAUSE_LOCK:
 	case CAUSE_PAGE_FAULT:
 		say_blocked(&line, loop, stall);
 		break;
-	case CAUSE_RUN_QUEUE:
 	case CAUSE_THROTTLED:
+		say_throttled(&line, stall);
+		break;
+	case CAUSE_RUN_QUEUE:
 		say_run_queue(&line, loop, stall);
 		break;
 	case CAUSE_GC:

@@ -18,6 +18,8 @@ void gather_begin(struct loop_own *loop)
 	if (loop->gather.dirty)
 		memset(&loop->gather, 0, sizeof(loop->gather));
 	loop->cpu_before = loop->thread ? loop->thread->cpu : (struct cpu_time){ 0 };
+	if (loop->pub.process != &process_unknown)
+		loop->throttled_before = ((const struct process_own *)loop->pub.process)->throttled;
 }
 
 /* The loop of this thread whose busy slice holds the time `ts`; NULL = none. */
@@ -191,6 +193,8 @@ void on_sample(struct model_own *model, const void *record)
 			memcpy(gather->calls[row].args, told->args, sizeof(told->args));
 	}
 	gather->nested += kind == PS_SAMPLE_NESTED;
+	if (kind == PS_SAMPLE_CPU)
+		profile_add(model, loop, names_stack(model->names, told->stack), told->period_ns);
 	add_stack(gather, names_stack(model->names, told->stack), kind, 0);
 	stall_watch(model, loop, told->h.ts);
 }
@@ -245,6 +249,73 @@ void on_gc(struct model_own *model, const void *record)
 		return;
 	loop->gather.gc_ns += minus(told->h.ts, most(told->since_ns, loop->slice_ns));
 	loop->gather.gc_kind = told->kind;
+}
+
+/* ---- the CPU quota ---- */
+
+/* How much of the slice's runnable time a quota explains; PS_UNKNOWN when nobody read it. */
+uint64_t throttled_in_slice(const struct model_own *model, const struct loop_own *loop, const struct stall *stall)
+{
+	const struct process_own *process = table_pointer(&model->processes, loop->pub.pid);
+	if (!process || !process->throttled.ts || stall->runnable_ns == PS_UNKNOWN)
+		return PS_UNKNOWN;
+	const struct throttled *before = loop->throttled_before.ts ? &loop->throttled_before : &process->throttled;
+	return least(minus(process->throttled.ns, before->ns), stall->runnable_ns);
+}
+
+/* A figure that comes after the stall has ended tells of it too. */
+static void throttle_stall(struct model_own *model, struct loop_own *loop, const struct throttled *before, uint64_t ns)
+{
+	struct stall *stall = loop->last_stall_id && !loop->stall ? stall_find(model, loop->last_stall_id) : NULL;
+	if (!stall || stall->runnable_ns == PS_UNKNOWN || loop->last_stall_end_ns < before->ts)
+		return;
+	uint64_t told = stall->throttled_ns == PS_UNKNOWN ? 0 : stall->throttled_ns;
+	stall->throttled_ns = least(told + ns, stall->runnable_ns);
+	if (stall->cause != CAUSE_RUN_QUEUE || stall->throttled_ns * 2 < stall->runnable_ns)
+		return;
+	stall->cause = CAUSE_THROTTLED;
+	stall_blame(model, loop, stall);
+}
+
+void on_throttled(struct model_own *model, const void *record)
+{
+	const struct ps_ev_throttled *told = record;
+	struct process_own *process = process_add(model, told->pid);
+	if (!process)
+		return;
+	struct throttled before = process->throttled;
+	process->throttled = (struct throttled){ told->h.ts, told->throttled_ns };
+	for (size_t i = 0; i < model->pub.loop_count && before.ts && told->throttled_ns > before.ns; i++)
+		if (model->pub.loops[i]->pid == told->pid)
+			throttle_stall(model, loop_own(model->pub.loops[i]), &before, told->throttled_ns - before.ns);
+}
+
+/* ---- who waited ---- */
+
+/* Takes over what was told about the stall; the loop's own account of what it served late is finer and wins. */
+void stall_held_up(struct stall *stall, const struct ps_ev_held_up *told)
+{
+	if (told->fds != UINT32_MAX && (stall->held_fds == PS_UNKNOWN || told->fds > stall->held_fds))
+		stall->held_fds = told->fds;
+	if (told->timers != UINT32_MAX && (stall->held_timers == PS_UNKNOWN || told->timers > stall->held_timers))
+		stall->held_timers = told->timers;
+	if (told->longest_ns != PS_UNKNOWN && (stall->held_longest_ns == PS_UNKNOWN || told->longest_ns > stall->held_longest_ns))
+		stall->held_longest_ns = told->longest_ns;
+}
+
+void on_held_up(struct model_own *model, const void *record)
+{
+	const struct ps_ev_held_up *told = record;
+	struct loop_own *loop = loop_find(model, told->h.tid, told->poller_fd);
+	if (!loop)
+		return;
+	struct stall *stall = loop->stall ? loop->stall : stall_find(model, loop->last_stall_id);
+	if (stall && stall->start_ns == told->since_ns)
+		stall_held_up(stall, told);
+	if (loop->pub.state != LOOP_BUSY || loop->slice_ns != told->since_ns)
+		return;
+	loop->gather.dirty = 1;
+	loop->gather.held_up = *told;
 }
 
 void gather_callback(struct loop_own *loop, const struct callback_now *callback, uint64_t ns)

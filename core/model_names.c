@@ -97,6 +97,15 @@ const struct stack *names_stack(const struct names *names, uint32_t id)
 	return id ? table_pointer(&names->stacks, id) : NULL;
 }
 
+const char *names_keep(struct model_own *model, const char *text)
+{
+	size_t bytes = strlen(text) + 1;
+	char *kept = arena_take(model, bytes);
+	if (kept)
+		memcpy(kept, text, bytes);
+	return kept;
+}
+
 void on_string(struct model_own *model, const void *record)
 {
 	const struct ps_ev_string *string = record;

@@ -17,6 +17,8 @@
  *   model_stall.c    slices that became stalls
  *   model_cause.c    what a stall was made of, and which habit it breaks
  *   model_culprit.c  who is to blame, for people
+ *   model_repeat.c   the same culprit, stall after stall
+ *   model_profile.c  where the busy time went, by sampling
  *   model_clone.c    the deep copy
  */
 #ifndef MODEL_OWN_H
@@ -39,6 +41,8 @@
 #define MAX_NAMES      524288u   /* each of strings, frames, stacks */
 #define MAX_NAME_BYTES (64u << 20)
 #define MAX_TEXT       4096u     /* one string, cleaned */
+#define MAX_CULPRITS   4096u
+#define MAX_PROFILE    2048u     /* rows, per loop */
 #define MAX_CALLS      8u        /* distinct blocking calls told apart in a slice */
 
 #define NS_PER_SECOND 1000000000ull
@@ -72,8 +76,11 @@ struct frame_own {
 	uint8_t telling;      /* row of the rule table, 0 = none; a smaller row is a better name */
 	uint8_t noise;        /* allocator, libc, loop machinery: never a culprit */
 	uint8_t plumbing;     /* of the runtime: never the outer half of a culprit */
+	uint8_t command;      /* what a server runs for one request: the outer half before all other native functions */
 	uint8_t script;       /* enum frame_script */
+	int8_t phase;         /* enum ps_phase that the function runs, -1 = none */
 };
+
 enum frame_script { SCRIPT_NONE, SCRIPT_USER, SCRIPT_RUNTIME };
 
 struct stack_own {
@@ -82,6 +89,7 @@ struct stack_own {
 };
 
 struct arena_chunk;
+struct model_own;
 
 /* Definitions never change once made, so a clone shares them. */
 struct names {
@@ -96,6 +104,7 @@ void names_release(struct names *names);
 const char *names_string(const struct names *names, uint32_t id); /* "" = not known */
 const struct frame *names_frame(const struct names *names, uint32_t id); /* NULL = not known */
 const struct stack *names_stack(const struct names *names, uint32_t id);
+const char *names_keep(struct model_own *model, const char *text); /* a copy that lives as long as the names; NULL = no room */
 
 /* What the name of a frame tells; fills the private part. */
 void frame_classify(struct frame_own *frame);
@@ -104,8 +113,11 @@ unsigned stack_rule(const struct stack *stack); /* enum stall_rule of its innerm
 
 /* ---- who ---- */
 
+struct throttled { uint64_t ts, ns; };  /* ts 0 = never told */
+
 struct process_own {
 	struct process pub;
+	struct throttled throttled; /* the newest */
 	struct table symbols; /* address -> struct frame */
 	struct pool_own *pool;
 	uint32_t fds;
@@ -157,6 +169,7 @@ struct gather {
 	uint32_t gc_kind;
 	uint64_t tick_ns;         /* spent in drains of next ticks */
 	uint64_t held_fds, held_timers, held_ns; /* served late inside the slice itself, and by how much at most */
+	struct ps_ev_held_up held_up; /* newest; h.event 0 = none */
 	uint64_t phase_ns[PS_PHASE_COUNT];
 	uint64_t callback_ns, callback_fn;
 	uint32_t callback_kind;
@@ -198,6 +211,7 @@ struct loop_own {
 	int slice_at_attach, slice_lossy;
 	struct gather gather;
 	struct cpu_time cpu_before; /* newest when the slice began */
+	struct throttled throttled_before;
 	struct stall *stall;      /* of this slice, open */
 	uint64_t last_stall_id;   /* closed: who waited for it is still being counted */
 	uint64_t last_stall_end_ns;
@@ -219,6 +233,8 @@ struct loop_own {
 	struct fd_wait *fd_waits;
 	struct armed_timer *armed;
 	size_t armed_count, closed_fds;
+	struct table profile_index; /* hash of function and phase -> index + 1 */
+	size_t profile_room;
 };
 
 struct pool_own {
@@ -236,6 +252,8 @@ struct model_own {
 	struct thread_own *last_thread;
 	uint64_t next_stall;
 	size_t stats, armed, lag_hists, symbols, fds;
+	struct table culprits;    /* hash of the key -> index + 1 */
+	size_t culprit_room;
 	uint64_t swept_ns;
 	int out_of_memory;
 };
@@ -287,6 +305,8 @@ void pool_account(struct pool_own *pool, uint64_t to_ns);
 void gather_begin(struct loop_own *loop);
 void gather_nested_enter(struct loop_own *loop, uint64_t ts);
 void gather_nested_return(struct loop_own *loop, uint64_t entered_ns, uint64_t ts);
+uint64_t throttled_in_slice(const struct model_own *model, const struct loop_own *loop, const struct stall *stall);
+void stall_held_up(struct stall *stall, const struct ps_ev_held_up *told);
 void gather_callback(struct loop_own *loop, const struct callback_now *callback, uint64_t ns);
 
 /* model_stall.c */
@@ -303,6 +323,14 @@ void stall_shares(const struct model_own *model, struct loop_own *loop, struct s
 void stall_judge(const struct model_own *model, struct loop_own *loop, struct stall *stall);
 void stall_blame(const struct model_own *model, struct loop_own *loop, struct stall *stall);
 const struct blocked_call *gather_longest_call(const struct gather *gather);
+
+/* model_repeat.c: a stall that has ended */
+const struct frame *stack_blamed(const struct stack *stack); /* model_culprit.c: innermost that may be blamed; NULL */
+void culprit_count(struct model_own *model, const struct stall *stall);
+
+/* model_profile.c: one sample of the busy loop */
+int frame_phase(const char *name); /* the phase that a function of this name runs; -1 */
+void profile_add(struct model_own *model, struct loop_own *loop, const struct stack *stack, uint64_t ns);
 
 /* ---- whose script (model_script.c) ---- */
 
@@ -333,7 +361,7 @@ handler_fn on_string, on_frame, on_stack, on_symbol,
 	on_poller, on_fd_state, on_fd_turn, on_fd_counts,
 	on_timer_set, on_timer_stopped, on_timer_fired, on_ticks, on_immediates, on_loop_gauges,
 	on_work_submitted, on_work_started, on_work_finished, on_work_delivered, on_work_cancelled, on_pool_gauges,
-	on_offcpu, on_sample, on_cpu_time, on_gc,
+	on_offcpu, on_sample, on_cpu_time, on_gc, on_throttled, on_held_up,
 	on_blocked, on_unblocked;
 
 #endif

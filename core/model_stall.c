@@ -75,6 +75,7 @@ static struct stall *stall_open(struct model_own *model, struct loop_own *loop)
 	stall->syscall = -1;
 	stall->callback_fd = -1;
 	stall->syscall_path = stall->other_task = "";
+	stall->throttled_ns = stall->lock_ns = stall->fault_ns = stall->stopped_ns = PS_UNKNOWN;
 	stall->held_fds = stall->held_timers = stall->held_longest_ns = PS_UNKNOWN;
 	model->pub.stalls[model->pub.stall_count++] = stall;
 	loop->stall = stall;
@@ -195,6 +196,9 @@ void stall_close(struct model_own *model, struct loop_own *loop, uint64_t end_ns
 		stall->held_timers = loop->gather.held_timers;
 	if (loop->gather.held_ns)
 		stall->held_longest_ns = loop->gather.held_ns;
+	if (loop->gather.held_up.h.event)
+		stall_held_up(stall, &loop->gather.held_up);
+	culprit_count(model, stall);
 }
 
 void stall_drop(struct model_own *model, struct loop_own *loop)

@@ -110,6 +110,10 @@ PAYLOAD(gc, 32, F(gc, since_ns, TIME), F(gc, kind, ENUM), F(gc, zero, PADDING));
 PAYLOAD(blocked, 24, F(blocked, fd, FD), F(blocked, op, ENUM));
 PAYLOAD(unblocked, 40, T(unblocked, since_ns, BLOCKED), F(unblocked, result, NUMBER), F(unblocked, fd, FD),
 	F(unblocked, op, ENUM));
+PAYLOAD(throttled, 48, F(throttled, throttled_ns, NS), F(throttled, periods, NUMBER),
+	F(throttled, throttled_periods, NUMBER), F(throttled, pid, PID), F(throttled, zero, PADDING));
+PAYLOAD(held_up, 48, F(held_up, since_ns, TIME), F(held_up, longest_ns, NS), F(held_up, poller_fd, FD),
+	F(held_up, fds, NUMBER), F(held_up, timers, NUMBER), F(held_up, zero, PADDING));
 
 /* where the tail's length stands: the second u32 of STRING and STACK */
 #define TAIL_OF(event) ((event) == PS_EV_STRING ? 1 : (event) == PS_EV_STACK ? 4 : 0)

@@ -216,6 +216,7 @@ json_t *summary_document(const struct model *model, const char *tool, uint32_t p
 	summary_put(document, "own_cost", cost);
 	summary_put(document, "loops", loops(&run));
 	summary_put(document, "pools", summary_pools(&run));
+	summary_put(document, "culprits", summary_culprits(&run));
 	summary_put(document, "findings", findings(model));
 	summary_put(document, "probes", probes(&run));
 	summary_put(document, "not_measured", run.not_measured);

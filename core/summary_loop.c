@@ -57,6 +57,26 @@ static json_t *callback_of(const struct stall *stall)
 			 summary_number(stall->callback_ns));
 }
 
+/* How many of the samples tell of which rule. */
+static json_t *rule_evidence(const struct stall *stall)
+{
+	json_t *list = json_array();
+	for (unsigned rule = 0; rule < RULE_COUNT; rule++)
+		if (stall->rule_percent[rule])
+			json_array_append_new(list, json_pack("{s:s, s:I}", "rule", stall_rule_name(rule), "percent",
+							      (json_int_t)stall->rule_percent[rule]));
+	return list;
+}
+
+static json_t *blamed(const struct frame *frame)
+{
+	if (!frame)
+		return json_null();
+	return json_pack("{s:s, s:o, s:o, s:o, s:o}", "kind", frame_kind_name(frame->kind), "name", summary_text(frame->name),
+			 "file", summary_text(frame->file), "line", summary_number(frame->line ? frame->line : PS_UNKNOWN),
+			 "module", summary_text(frame->module));
+}
+
 static json_t *stall_of(struct summary_run *run, const struct stall *stall, const char *path)
 {
 	json_t *object = json_object();
@@ -75,6 +95,13 @@ static json_t *stall_of(struct summary_run *run, const struct stall *stall, cons
 	summary_told(run, object, path, "blocked_ns", summary_number(stall->blocked_ns), PS_PROBE_SCHED);
 	summary_told(run, object, path, "gc_ns", summary_number(stall->gc_ns), PS_PROBE_RUNTIME);
 	summary_put(object, "estimated", json_boolean(stall->estimated));
+	summary_told(run, object, path, "throttled_ns", summary_number(stall->throttled_ns), PS_PROBE_PROC);
+	summary_told(run, object, path, "lock_ns", summary_number(stall->lock_ns), PS_PROBE_SCHED);
+	summary_told(run, object, path, "page_fault_ns", summary_number(stall->fault_ns), PS_PROBE_SCHED);
+	summary_told(run, object, path, "stopped_ns", summary_number(stall->stopped_ns), PS_PROBE_SCHED);
+	summary_put(object, "evidence", rule_evidence(stall));
+	summary_put(object, "blamed", blamed(stall->blamed));
+	summary_put(object, "regexp", summary_text(stall->regexp));
 	summary_put(object, "syscall", syscall_of(stall));
 	summary_put(object, "ran_instead", summary_text(stall->other_task));
 	summary_put(object, "callback", callback_of(stall));
@@ -110,12 +137,28 @@ static json_t *stalls(struct summary_run *run, const struct loop *loop, const ch
 
 /* ---- phases ---- */
 
+/* One reason for all of them. */
+static void summary_sampled(struct summary_run *run, const char *path)
+{
+	static const char *const keys[] = { "phases.*.count", "phases.*.p99_ns", "phases.*.max_ns" };
+	for (size_t i = 0; i < 3; i++) {
+		char full[96];
+		snprintf(full, sizeof(full), "%s%s", path, keys[i]);
+		json_object_set_new(run->not_measured, full, json_string("phases are told by sampling"));
+	}
+}
+
 static json_t *phases(struct summary_run *run, const struct loop *loop, const char *path)
 {
 	json_t *list = json_array();
 	for (unsigned i = 0; i < PS_PHASE_COUNT; i++) {
 		const struct phase_stat *stat = &loop->phases[i];
-		if (stat->count)
+		if (stat->count && loop->phases_sampled)
+			json_array_append_new(list, json_pack("{s:s, s:n, s:o, s:n, s:n, s:b, s:o}", "name", phase_name(i),
+							      "count", "total_ns", summary_number(stat->total_ns), "p99_ns",
+							      "max_ns", "sampled", 1, "samples",
+							      summary_number(stat->count)));
+		else if (stat->count)
 			json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o, s:o}", "name", phase_name(i), "count",
 							      summary_number(stat->count), "total_ns",
 							      summary_number(stat->total_ns), "p99_ns",
@@ -124,6 +167,8 @@ static json_t *phases(struct summary_run *run, const struct loop *loop, const ch
 	}
 	if (!json_array_size(list))
 		summary_missing(run, path, "phases", PS_PROBE_RUNTIME);
+	else if (loop->phases_sampled)
+		summary_sampled(run, path);
 	return list;
 }
 
@@ -318,6 +363,7 @@ json_t *summary_loop(struct summary_run *run, const struct loop *loop, size_t in
 	summary_put(object, "lag_from", !loop->lag.count ? json_null() :
 					 json_string(loop->lag_from_return ? "return" : "ready"));
 	summary_put(object, "phases", phases(run, loop, path));
+	summary_put(object, "profile", summary_profile(run, loop, path));
 	summary_put(object, "stall_count", summary_number(loop->stalls));
 	uint64_t open_ns = loop->open_stall ? loop->open_stall->duration_ns : 0;
 	summary_put(object, "stall_total_ns", summary_number(loop->stall_total_ns + open_ns));

@@ -2,6 +2,7 @@
 /*
  * Inside the summary: summary.c makes the head and the findings,
  * summary_loop.c loops with their stalls, summary_pool.c pools,
+ * summary_culprit.c who did it again and again, and where the time went,
  * summary_print.c the text.
  */
 #ifndef SUMMARY_PARTS_H
@@ -11,6 +12,7 @@
 
 #define SUMMARY_STALLS 1000 /* newest of a loop that are listed; stall_count has all */
 #define SUMMARY_ROWS   1000 /* descriptors and timers that are listed */
+#define SUMMARY_PROFILE 100 /* functions of the profile that are listed */
 
 struct summary_run {
 	const struct model *model;
@@ -26,6 +28,8 @@ void summary_told(struct summary_run *run, json_t *object, const char *path, con
 		  enum ps_probe_group group);
 
 json_t *summary_loop(struct summary_run *run, const struct loop *loop, size_t index);
+json_t *summary_profile(struct summary_run *run, const struct loop *loop, const char *path);
+json_t *summary_culprits(struct summary_run *run);
 json_t *summary_pools(struct summary_run *run);
 
 #endif

@@ -96,6 +96,8 @@ struct ps_record {
 	X(81, SAMPLE,          ps_ev_sample,         "sample")                \
 	X(82, CPU_TIME,        ps_ev_cpu_time,       "cpu_time")              \
 	X(83, GC,              ps_ev_gc,             "gc")                    \
+	X(84, THROTTLED,       ps_ev_throttled,      "throttled")             \
+	X(85, HELD_UP,         ps_ev_held_up,        "held_up")               \
 	/* threads that serve one connection each */                          \
 	X(91, BLOCKED,         ps_ev_blocked,        "blocked")               \
 	X(92, UNBLOCKED,       ps_ev_unblocked,      "unblocked")
@@ -192,7 +194,7 @@ enum ps_lost_source {
 	X(0, POLL, "poll") X(1, SCHED, "sched") X(2, SAMPLING, "sampling")    \
 	X(3, RUNTIME, "runtime") X(4, READY, "ready") X(5, RING, "ring")      \
 	X(6, SNAPSHOT, "snapshot") X(7, PROC, "proc")                         \
-	X(8, POLLER, "poller")
+	X(8, POLLER, "poller") X(9, UNWIND, "unwind")
 enum ps_probe_group {
 #define PS_X(value, name, text) PS_PROBE_##name = value,
 	PS_PROBE_GROUPS(PS_X)
@@ -633,6 +635,27 @@ struct ps_ev_gc {
 	struct ps_record h;
 	uint64_t since_ns;  /* begin; h.ts is the end */
 	uint32_t kind;      /* 0 unknown, 1 minor, 2 major */
+	uint32_t zero;
+};
+
+/* cumulative, from the cpu.stat of the process's control group: how long a CPU quota kept it from running */
+struct ps_ev_throttled {
+	struct ps_record h;
+	uint64_t throttled_ns; /* summed over the CPUs of the group */
+	uint64_t periods;
+	uint64_t throttled_periods;
+	uint32_t pid;
+	uint32_t zero;
+};
+
+/* What was due while a loop was busy and had to wait, as far as it is known at h.ts; a later one says more. */
+struct ps_ev_held_up {
+	struct ps_record h;
+	uint64_t since_ns;    /* begin of the busy slice it is about */
+	uint64_t longest_ns;  /* the longest wait among them; PS_UNKNOWN */
+	int32_t poller_fd;
+	uint32_t fds;         /* UINT32_MAX = not known */
+	uint32_t timers;      /* UINT32_MAX = not known */
 	uint32_t zero;
 };
 
