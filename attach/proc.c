@@ -308,7 +308,7 @@ static int put_process(const struct proc_id *id, struct stream *stream)
 {
 	struct proc_stat stat;
 	struct proc_runtime runtime;
-	char exe[4096] = "", cmdline[CMDLINE_BYTES] = "";
+	char exe[4096] = "", cmdline[CMDLINE_BYTES] = "", build_id[PROC_BUILD_ID] = "";
 	int err = proc_read_stat(id->pid, 0, &stat);
 	if (err)
 		return err;
@@ -316,6 +316,7 @@ static int put_process(const struct proc_id *id, struct stream *stream)
 		*exe = 0;
 	proc_cmdline(id->pid, cmdline, sizeof(cmdline));
 	proc_runtime(id->pid, stat.comm, exe, &runtime);
+	proc_build_id(id->pid, build_id, sizeof(build_id));
 	if (!proc_same(id))
 		return -ESRCH;
 	const struct ps_ev_process process = {
@@ -329,6 +330,7 @@ static int put_process(const struct proc_id *id, struct stream *stream)
 		.runtime = intern(stream, runtime.name),
 		.version = intern(stream, runtime.version),
 		.flags = runtime.stripped > 0 ? PS_PROCESS_STRIPPED : 0,
+		.build_id = intern(stream, build_id),
 	};
 	return stream_put(stream, &process.h);
 }

@@ -106,6 +106,9 @@ struct proc_runtime {
 	int stripped;           /* 1, 0, -1 = not known */
 };
 void proc_runtime(pid_t pid, const char *comm, const char *exe, struct proc_runtime *runtime);
+#define PROC_BUILD_ID 80
+/* The GNU build-id of its executable in hex; "" = it has none. */
+void proc_build_id(pid_t pid, char *out, size_t room);
 /* By the name of the executable or command alone; NULL = none known. */
 const char *proc_runtime_named(const char *name);
 

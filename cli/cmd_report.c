@@ -12,7 +12,7 @@ static int run(const struct options *options)
 		return code;
 	code = recording_read(&recording);
 	if (!code)
-		code = tell_summary(recording.model, options);
+		code = tell_recorded(recording.model, psr_reader_info(recording.reader), options);
 	recording_close(&recording);
 	return code;
 }

@@ -11,6 +11,7 @@
 
 #include "command.h"
 #include "fault.h"
+#include "recording.h"
 #include "summary.h"
 #include "watch.h"
 
@@ -22,23 +23,34 @@ static int put_json(json_t *document, size_t flags)
 	return fflush(stdout) ? -errno : 0;
 }
 
-static int tell(const struct model *model, int json, size_t flags)
+static int tell(const struct model *model, const struct psr_info *info, int json, size_t flags)
 {
 	json_t *document = summary_document(model, COMMAND_TOOL, 0);
+	if (document)
+		summary_identify(document, info);
 	int err = !document ? -ENOMEM : json ? put_json(document, flags) : summary_print(document, stdout);
 	json_decref(document);
 	int code = fault_code(SIDE_OUTPUT, err);
 	return code ? fault(code, "cannot write the summary: %s", strerror(-err)) : 0;
 }
 
+int tell_recorded(const struct model *model, const struct psr_info *info, const struct options *options)
+{
+	return tell(model, info, options->json || options->jsonl, options->jsonl ? JSON_COMPACT : JSON_INDENT(2));
+}
+
 int tell_summary(const struct model *model, const struct options *options)
 {
-	return tell(model, options->json || options->jsonl, options->jsonl ? JSON_COMPACT : JSON_INDENT(2));
+	struct psr_info info;
+	recording_describe(&info, model->config.stall_ns);
+	return tell_recorded(model, &info, options);
 }
 
 int tell_line(const struct model *model)
 {
-	return tell(model, 1, JSON_COMPACT);
+	struct psr_info info;
+	recording_describe(&info, model->config.stall_ns);
+	return tell(model, &info, 1, JSON_COMPACT);
 }
 
 static void put_line(struct watch *watch, void *arg)

@@ -51,8 +51,10 @@ struct process {
 	uint32_t pid, ppid;
 	uint64_t start_ns;
 	const char *comm, *cmdline, *exe, *runtime, *version;
+	const char *build_id;   /* of the executable; "" */
 	uint32_t flags;
 	int exited;
+	int exit_status;        /* wait status; -1 = not known */
 	uint64_t exited_ns;
 };
 
@@ -236,11 +238,13 @@ struct loop {
 	uint64_t busy_ns, wait_ns;
 	uint64_t on_cpu_ns, runnable_ns, blocked_ns; /* of the busy time; PS_UNKNOWN */
 	struct hist iteration;         /* busy part of an iteration */
+	struct hist iteration_cpu;     /* of it on a CPU; count 0 = not measured */
 	struct hist poll_wait;
 	struct hist lag;               /* ready -> callback; count 0 = not measured */
 	struct hist lag_kernel;        /* its parts, of descriptors seen from outside: ready -> returned by the poll */
 	struct hist lag_turn;          /* … and returned -> used */
 	struct poller_card poller;
+	struct hist lag_own;           /* the same without waiting for a CPU; count 0 = not measured */
 	int lag_from_return;           /* some of it counts from the poll's return: the wait in the kernel is not in it */
 	struct phase_stat phases[PS_PHASE_COUNT]; /* with PS_LOOP_PHASES, or when phases_sampled */
 	int phases_sampled;            /* "~": of each phase only total_ns is an estimate, and count says how many samples */

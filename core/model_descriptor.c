@@ -74,6 +74,7 @@ void on_fd_turn(struct model_own *model, const void *record)
 	uint64_t kernel = told->returned_ns - told->ready_ns;
 	hist_add(&loop->pub.lag_kernel, kernel);
 	hist_add(&loop->pub.lag, kernel + turn);
+	loop_add_lag_own(loop, told->ready_ns, told->h.ts);
 	fd_add_lag(model, &row->lag_kernel, kernel);
 	fd_add_lag(model, &row->lag, kernel + turn);
 	held_by_stall(model, loop, told->ready_ns);

@@ -181,6 +181,22 @@ void fd_add_lag(struct model_own *model, struct hist **lag, uint64_t ns)
 		hist_add(*lag, ns);
 }
 
+/*
+ * Without the wait for a CPU: that of the busy slice which it became ready in,
+ * and the time from readiness to the poll's return when the loop slept in it,
+ * for then nothing but the scheduler was between.
+ */
+void loop_add_lag_own(struct loop_own *loop, uint64_t ready_ns, uint64_t ts)
+{
+	uint64_t waited = minus(loop->slice_ns, most(ready_ns, loop->before_end_ns));
+	if (ready_ns < loop->before_end_ns) {
+		if (loop->before_runnable_ns == PS_UNKNOWN)
+			return;
+		waited += least(loop->before_runnable_ns, loop->before_end_ns - most(ready_ns, loop->before_begin_ns));
+	}
+	hist_add(&loop->pub.lag_own, minus(minus(ts, ready_ns), waited));
+}
+
 static uint64_t known(uint64_t value)
 {
 	return value == PS_UNKNOWN ? 0 : value;
@@ -253,6 +269,7 @@ void on_callback_begin(struct model_own *model, const void *record)
 	if (wait->ready_ns) {
 		hist_add(&loop->pub.lag, minus(told->h.ts, wait->ready_ns));
 		fd_add_lag(model, &row->lag, minus(told->h.ts, wait->ready_ns));
+		loop_add_lag_own(loop, wait->ready_ns, told->h.ts);
 		held_in_slice(loop, wait->ready_ns, told->h.ts, &loop->gather.held_fds);
 	}
 	wait->ready_ns = 0;

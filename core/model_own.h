@@ -216,11 +216,15 @@ struct loop_own {
 	uint64_t last_stall_id;   /* closed: who waited for it is still being counted */
 	uint64_t last_stall_end_ns;
 	int last_stall_polls;     /* polls that returned since */
+	/* the slice before it, as far as it is known */
+	uint64_t before_begin_ns, before_end_ns, before_runnable_ns;
 	/* the wait that goes on */
 	int64_t timeout_ns;       /* -2 = not known */
 	uint64_t returned_ns;
 	/* iteration being put together */
 	uint64_t iteration_busy_ns;
+	uint64_t iteration_cpu_ns; /* valid with iteration_cpu_known */
+	int iteration_cpu_known;
 	uint64_t iteration_since_ns;
 	int iteration_begun, empty_held;
 	uint64_t iteration_first;
@@ -291,6 +295,7 @@ struct fd_stat *fd_find(struct loop_own *loop, int32_t fd, uint32_t generation);
 struct fd_stat *fd_row(struct model_own *model, struct loop_own *loop, int32_t fd, uint32_t generation, uint64_t ts);
 struct loop_own *loop_of_fd(struct model_own *model, const struct ps_record *record, int32_t poller_fd);
 void fd_describe(struct model_own *model, struct fd_stat *row, uint32_t kind, uint32_t name);
+void loop_add_lag_own(struct loop_own *loop, uint64_t ready_ns, uint64_t ts);
 void fd_add_lag(struct model_own *model, struct hist **lag, uint64_t ns); /* makes the histogram while there is room */
 void fds_sweep(struct model_own *model, struct loop_own *loop, uint64_t now_ns);
 void fds_held_up(struct model_own *model, struct loop_own *loop, uint64_t wait_ns, int32_t ready);

@@ -133,6 +133,11 @@ static void slice_end(struct model_own *model, struct loop_own *loop, uint64_t t
 		add_known(&loop->pub.blocked_ns, sums->blocked_ns == PS_UNKNOWN ? 0 : least(sums->blocked_ns, ns));
 	}
 	stall_close(model, loop, ts, sums);
+	loop->before_begin_ns = loop->slice_ns;
+	loop->before_end_ns = ts;
+	loop->before_runnable_ns = sums->runnable_ns;
+	loop->iteration_cpu_known = sums->on_cpu_ns != PS_UNKNOWN && (loop->iteration_cpu_known || !loop->iteration_begun);
+	loop->iteration_cpu_ns += loop->iteration_cpu_known ? least(sums->on_cpu_ns, ns) : 0;
 	loop->iteration_busy_ns += minus(ts, most(loop->slice_ns, loop->iteration_since_ns));
 	loop->iteration_begun = 1;
 }
@@ -146,14 +151,24 @@ static void slice_abandon(struct model_own *model, struct loop_own *loop, uint64
 	loop->pub.state = LOOP_UNKNOWN;
 	loop->accounted_ns = ts;
 	loop->now.running = 0;
-	loop->iteration_busy_ns = 0;
-	loop->iteration_begun = 0;
+	loop->iteration_busy_ns = loop->iteration_cpu_ns = 0;
+	loop->iteration_begun = loop->iteration_cpu_known = 0;
+}
+
+/* CPU time is told with the end of a slice, so that of an iteration is that of the slices which ended in it. */
+static void iteration_cpu_end(struct loop_own *loop)
+{
+	if (loop->iteration_cpu_known)
+		hist_add(&loop->pub.iteration_cpu, loop->iteration_cpu_ns);
+	loop->iteration_cpu_ns = 0;
+	loop->iteration_cpu_known = 0;
 }
 
 static void iteration_end(struct loop_own *loop, uint64_t ts)
 {
 	if (loop->iteration_begun)
 		hist_add(&loop->pub.iteration, loop->iteration_busy_ns);
+	iteration_cpu_end(loop);
 	loop->iteration_busy_ns = 0;
 	loop->iteration_begun = 0;
 	loop->empty_held = 0;
@@ -363,7 +378,9 @@ void on_iteration(struct model_own *model, const void *record)
 		loop->iteration_first = most(told->number, 1);
 	/* its own number counts those that were lost too */
 	loop->pub.iterations = most(loop->pub.iterations + 1, minus(told->number + 1, loop->iteration_first));
+	iteration_cpu_end(loop);
 	loop->iteration_busy_ns = 0;
+	loop->iteration_begun = 0;
 	loop->iteration_since_ns = told->h.ts;
 	struct slot *slot = loop_slot(loop, told->h.ts);
 	if (slot)

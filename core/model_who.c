@@ -11,7 +11,7 @@
 #include <string.h>
 
 const struct process process_unknown = {
-	.comm = "", .cmdline = "", .exe = "", .runtime = "", .version = "",
+	.comm = "", .cmdline = "", .exe = "", .runtime = "", .version = "", .build_id = "",
 };
 
 /* Appends a zeroed object to an array of pointers; NULL when a bound or the system refuses. */
@@ -72,6 +72,8 @@ void on_process(struct model_own *model, const void *record)
 		.exe = names_string(model->names, told->exe),
 		.runtime = names_string(model->names, told->runtime),
 		.version = names_string(model->names, told->version),
+		.build_id = names_string(model->names, told->build_id),
+		.exit_status = -1,
 		.flags = told->flags,
 	};
 	for (size_t i = 0; i < model->pub.loop_count; i++)
@@ -96,6 +98,7 @@ void on_process_exit(struct model_own *model, const void *record)
 	if (!process)
 		return;
 	process->pub.exited = 1;
+	process->pub.exit_status = told->status;
 	process->pub.exited_ns = told->h.ts;
 	for (size_t i = 0; i < model->pub.thread_count; i++)
 		if (model->pub.threads[i]->pid == told->pid)

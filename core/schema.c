@@ -37,9 +37,9 @@ PAYLOAD(probe, 48, F(probe, group, ENUM), F(probe, state, ENUM), F(probe, reason
 	F(probe, cost_ns, NS), F(probe, budget_ns, NS));
 PAYLOAD(own_cost, 32, F(own_cost, cpu_ns, NS), F(own_cost, rss_bytes, BYTES));
 
-PAYLOAD(process, 56, F(process, pid, PID), F(process, ppid, PID), F(process, start_ns, NS), F(process, comm, ID_STRING),
+PAYLOAD(process, 64, F(process, pid, PID), F(process, ppid, PID), F(process, start_ns, NS), F(process, comm, ID_STRING),
 	F(process, cmdline, ID_STRING), F(process, exe, ID_STRING), F(process, runtime, ID_STRING),
-	F(process, version, ID_STRING), F(process, flags, FLAGS));
+	F(process, version, ID_STRING), F(process, flags, FLAGS), F(process, build_id, ID_STRING), F(process, zero, PADDING));
 PAYLOAD(process_exit, 24, F(process_exit, pid, PID), F(process_exit, status, NUMBER));
 PAYLOAD(thread, 32, F(thread, pid, PID), F(thread, name, ID_STRING), F(thread, role, ENUM),
 	F(thread, generation, NUMBER), F(thread, zero, PADDING));

@@ -14,6 +14,7 @@
 #include "findings.h"
 #include "schema.h"
 #include "summary_parts.h"
+#include "text.h"
 
 /* ---- small things ---- */
 
@@ -26,9 +27,10 @@ json_t *summary_hist(const struct hist *hist)
 {
 	if (!hist->count)
 		return json_null();
-	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "p50", summary_number(hist_quantile(hist, 0.5)), "p90",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "p50", summary_number(hist_quantile(hist, 0.5)), "p90",
 			 summary_number(hist_quantile(hist, 0.9)), "p99", summary_number(hist_quantile(hist, 0.99)), "max",
-			 summary_number(hist->max), "count", summary_number(hist->count));
+			 summary_number(hist->max), "mean", summary_number(hist->sum / hist->count), "count",
+			 summary_number(hist->count));
 }
 
 json_t *summary_text(const char *text)
@@ -92,9 +94,10 @@ static json_t *target(const struct process *process)
 {
 	if (!process)
 		return json_null();
-	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:b}", "pid", (json_int_t)process->pid, "comm", summary_text(process->comm), "cmdline",
+	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:b, s:o}", "pid", (json_int_t)process->pid, "comm", summary_text(process->comm), "cmdline",
 			 summary_text(process->cmdline), "runtime", summary_text(process->runtime), "runtime_version",
-			 summary_text(process->version), "exited", process->exited);
+			 summary_text(process->version), "build_id", summary_text(process->build_id), "exited", process->exited,
+			 "exit_status", process->exited && process->exit_status >= 0 ? json_integer(process->exit_status) : json_null());
 }
 
 static json_t *lost(const struct model *model)
@@ -193,6 +196,28 @@ static json_t *loops(struct summary_run *run)
 	return list;
 }
 
+/* The machine is told as "release architecture processor". */
+void summary_identify(json_t *document, const struct psr_info *info)
+{
+	char words[3][sizeof(info->machine)] = { "", "", "" }, clean[3 * sizeof(info->machine)];
+	static const char *const keys[] = { "kernel", "arch", "cpu" };
+	const char *at = info->machine, *end = info->machine + strnlen(info->machine, sizeof(info->machine));
+	json_t *identity = json_object();
+	for (unsigned i = 0; i < 3; i++) {
+		const char *space = i < 2 ? memchr(at, ' ', (size_t)(end - at)) : NULL;
+		size_t length = (size_t)((space ? space : end) - at);
+		memcpy(words[i], at, length);
+		at += length + (space != NULL);
+		text_clean(clean, sizeof(clean), words[i], length);
+		summary_put(identity, keys[i], summary_text(clean));
+	}
+	text_clean(clean, sizeof(clean), info->boot_id, strnlen(info->boot_id, sizeof(info->boot_id)));
+	summary_put(identity, "boot_id", summary_text(clean));
+	text_clean(clean, sizeof(clean), info->tool, strnlen(info->tool, sizeof(info->tool)));
+	summary_put(identity, "recorder", summary_text(clean));
+	summary_put(document, "identity", identity);
+}
+
 json_t *summary_document(const struct model *model, const char *tool, uint32_t pid)
 {
 	struct summary_run run = { model, json_object() };
@@ -206,6 +231,7 @@ json_t *summary_document(const struct model *model, const char *tool, uint32_t p
 	summary_put(document, "schema_version", json_integer(SUMMARY_SCHEMA_VERSION));
 	summary_put(document, "tool", json_string(tool));
 	summary_put(document, "target", target(target_of(model, pid)));
+	summary_put(document, "identity", json_null());
 	summary_put(document, "window_ns", summary_number(window));
 	summary_put(document, "stall_threshold_ns", summary_number(model->config.stall_ns));
 	summary_put(document, "events", summary_number(model->events));

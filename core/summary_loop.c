@@ -263,6 +263,15 @@ static json_t *fds(struct summary_run *run, const struct loop *loop, const char 
 	return list;
 }
 
+/* Watched or known, and not closed yet. */
+static uint64_t fds_open(const struct loop *loop)
+{
+	uint64_t count = 0;
+	for (size_t i = 0; i < loop->fd_count; i++)
+		count += !loop->fds[i].closed;
+	return count;
+}
+
 static int by_fired(const void *a, const void *b)
 {
 	const struct timer_stat *x = *(const struct timer_stat *const *)a, *y = *(const struct timer_stat *const *)b;
@@ -324,6 +333,14 @@ static void put_drain(struct summary_run *run, json_t *object, const char *path,
 
 /* ---- the loop ---- */
 
+static uint64_t callbacks(const struct loop *loop)
+{
+	uint64_t count = 0;
+	for (size_t i = 0; i < loop->callback_count; i++)
+		count += loop->callbacks[i].count;
+	return loop->flags & PS_LOOP_CALLBACKS || count ? count : PS_UNKNOWN;
+}
+
 static json_t *utilization(const struct loop *loop)
 {
 	uint64_t whole = loop->busy_ns + loop->wait_ns;
@@ -356,12 +373,15 @@ json_t *summary_loop(struct summary_run *run, const struct loop *loop, size_t in
 	summary_told(run, object, path, "runnable_ns", summary_number(loop->runnable_ns), PS_PROBE_SCHED);
 	summary_told(run, object, path, "blocked_ns", summary_number(loop->blocked_ns), PS_PROBE_SCHED);
 	summary_told(run, object, path, "iteration_ns", summary_hist(&loop->iteration), PS_PROBE_POLL);
+	summary_told(run, object, path, "iteration_cpu_ns", summary_hist(&loop->iteration_cpu), PS_PROBE_SCHED);
 	summary_told(run, object, path, "poll_wait_ns", summary_hist(&loop->poll_wait), PS_PROBE_POLL);
 	summary_told(run, object, path, "lag_ns", summary_hist(&loop->lag), PS_PROBE_READY);
 	summary_told(run, object, path, "lag_kernel_ns", summary_hist(&loop->lag_kernel), PS_PROBE_READY);
 	summary_told(run, object, path, "lag_turn_ns", summary_hist(&loop->lag_turn), PS_PROBE_READY);
+	summary_told(run, object, path, "lag_own_ns", summary_hist(&loop->lag_own), PS_PROBE_READY);
 	summary_put(object, "lag_from", !loop->lag.count ? json_null() :
 					 json_string(loop->lag_from_return ? "return" : "ready"));
+	summary_told(run, object, path, "callbacks", summary_number(callbacks(loop)), PS_PROBE_RUNTIME);
 	summary_put(object, "phases", phases(run, loop, path));
 	summary_put(object, "profile", summary_profile(run, loop, path));
 	summary_put(object, "stall_count", summary_number(loop->stalls));
@@ -372,6 +392,7 @@ json_t *summary_loop(struct summary_run *run, const struct loop *loop, size_t in
 	summary_put(object, "fds", fds(run, loop, path));
 	if (!loop->fd_count)
 		summary_missing(run, path, "fds", PS_PROBE_POLLER);
+	summary_told(run, object, path, "fds_open", summary_number(loop->fd_count ? fds_open(loop) : PS_UNKNOWN), PS_PROBE_POLLER);
 	summary_put(object, "poller", poller(run, loop, path));
 	summary_put(object, "timers", timers(run, loop, path));
 	put_drain(run, object, path, "ticks", loop, &loop->ticks, loop->tick_backlog);

@@ -293,6 +293,8 @@ struct ps_ev_process {
 	uint32_t runtime;   /* "node", "libuv", "redis", "nginx", "pollscope", "generic" … */
 	uint32_t version;   /* runtime version; 0 = unknown */
 	uint32_t flags;
+	uint32_t build_id;  /* of the executable, in hex; 0 = it has none */
+	uint32_t zero;
 };
 
 struct ps_ev_process_exit {

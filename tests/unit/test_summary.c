@@ -247,3 +247,66 @@ TEST(an_empty_model_has_a_document_and_a_text)
 	json_decref(document);
 	model_close(model);
 }
+
+TEST(cpu_time_of_an_iteration_is_summed_over_its_slices_and_unknown_when_one_is)
+{
+	struct model *model = a_model();
+	a_loop(model, 0);
+	returns(model, 1010, TID, FD, 1000, 1);
+	enter_sums(model, 1020, 4, 6, 0);
+	returns(model, 1030, TID, FD, 1020, 1);
+	enter_sums(model, 1050, 16, 4, 0);
+	returns(model, 1060, TID, FD, 1050, 1);
+	enter(model, 1070, TID, FD, 1060, -1); /* the scheduler was not asked */
+	returns(model, 1080, TID, FD, 1070, 1);
+	json_t *document = summary_document(model, "test", 0);
+	assert_int_equal(n(document, "loops.0.iteration_cpu_ns.count"), 2);
+	assert_int_equal(n(document, "loops.0.iteration_cpu_ns.mean"), 10 * MS);
+	assert_int_equal(n(document, "loops.0.iteration_cpu_ns.max"), 16 * MS);
+	json_decref(document);
+	model_close(model);
+}
+
+TEST(lag_of_its_own_leaves_out_the_wait_for_a_cpu)
+{
+	struct model *model = a_model();
+	a_loop(model, PS_LOOP_CALLBACKS);
+	returns(model, 1010, TID, FD, 1000, 1);
+	enter_sums(model, 1050, 10, 30, 0);
+	/* ready at 1020 in a slice that waited 30 ms for a CPU, back from the poll at 1051 and served at 1052: 32 ms, 1 of them its own */
+	returns(model, 1051, TID, FD, 1050, 1);
+	APPLY(model, FD_READY, ps_ev_fd_ready, 1051, TID, .poller_fd = FD, .fd = 9, .ready_ns = 1020 * MS);
+	APPLY(model, CALLBACK_BEGIN, ps_ev_callback_begin, 1052, TID, .fd = 9, .kind = PS_KIND_TCP, .fn = 1);
+	enter_sums(model, 1053, 2, 0, 0);
+	/* ready at 1100 while it slept, woken by the scheduler at 1140, served at 1141: 41 ms, 1 of them its own */
+	returns(model, 1140, TID, FD, 1053, 1);
+	APPLY(model, FD_READY, ps_ev_fd_ready, 1140, TID, .poller_fd = FD, .fd = 9, .ready_ns = 1100 * MS);
+	APPLY(model, CALLBACK_BEGIN, ps_ev_callback_begin, 1141, TID, .fd = 9, .kind = PS_KIND_TCP, .fn = 1);
+	enter_sums(model, 1142, 1, 0, 0);
+	json_t *document = summary_document(model, "test", 0);
+	assert_int_equal(n(document, "loops.0.lag_ns.max"), 41 * MS);
+	assert_int_equal(n(document, "loops.0.lag_own_ns.count"), 2);
+	assert_int_equal(n(document, "loops.0.lag_own_ns.max"), MS);
+	assert_int_equal(n(document, "loops.0.callbacks"), 2);
+	assert_int_equal(n(document, "loops.0.fds_open"), 1);
+	json_decref(document);
+	model_close(model);
+}
+
+TEST(where_it_was_watched_is_told_and_cleaned)
+{
+	struct model *model = busy_model();
+	json_t *document = summary_document(model, "test", 0);
+	assert_true(json_is_null(at(document, "identity")));
+	struct psr_info info = { .tool = "pollscope 9", .machine = "6.1.0-x x86_64 AMD EPYC 7B13\x1b[2J", .boot_id = "abc" };
+	summary_identify(document, &info);
+	assert_string_equal(s(document, "identity.kernel"), "6.1.0-x");
+	assert_string_equal(s(document, "identity.arch"), "x86_64");
+	assert_string_equal(s(document, "identity.cpu"), "AMD EPYC 7B13\xef\xbf\xbd[2J");
+	assert_string_equal(s(document, "identity.recorder"), "pollscope 9");
+	memset(&info, 'x', sizeof(info)); /* not terminated, as a hostile file could have it */
+	summary_identify(document, &info);
+	assert_true(json_is_null(at(document, "identity.cpu")));
+	json_decref(document);
+	model_close(model);
+}
