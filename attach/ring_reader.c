@@ -149,6 +149,8 @@ static int may_tell(unsigned event)
 {
 	if (event == PS_EV_LOOP_GAUGES || event == PS_EV_POOL_GAUGES)
 		return 0; /* they stand on their own page */
+	if (event > PS_EV_LOOP_GAUGES && event < PS_EV_WORK_SUBMITTED)
+		return 0; /* what is seen of a process from outside */
 	return (event >= PS_EV_POLL_ENTER && event <= PS_EV_WORK_CANCELLED) || event == PS_EV_GC ||
 	       event == PS_EV_BLOCKED || event == PS_EV_UNBLOCKED;
 }

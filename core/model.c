@@ -55,12 +55,18 @@ static handler_fn *const handlers[PS_EVENT_MAX] = {
 	[PS_EV_FD_STATE] = on_fd_state,
 	[PS_EV_FD_TURN] = on_fd_turn,
 	[PS_EV_FD_COUNTS] = on_fd_counts,
+	[PS_EV_LOOP_SNAPSHOT] = on_loop_snapshot,
+	[PS_EV_TIMER_NODE] = on_timer_node,
+	[PS_EV_TIMER_GROUP] = on_timer_group,
+	[PS_EV_HANDLE_KIND] = on_handle_kind,
 	[PS_EV_WORK_SUBMITTED] = on_work_submitted,
 	[PS_EV_WORK_STARTED] = on_work_started,
 	[PS_EV_WORK_FINISHED] = on_work_finished,
 	[PS_EV_WORK_DELIVERED] = on_work_delivered,
 	[PS_EV_WORK_CANCELLED] = on_work_cancelled,
 	[PS_EV_POOL_GAUGES] = on_pool_gauges,
+	[PS_EV_POOL_LIMITS] = on_pool_limits,
+	[PS_EV_WORK_COST] = on_work_cost,
 	[PS_EV_OFFCPU] = on_offcpu,
 	[PS_EV_SAMPLE] = on_sample,
 	[PS_EV_CPU_TIME] = on_cpu_time,
@@ -109,6 +115,8 @@ void on_clock(struct model_own *model, const void *record)
 	}
 	for (size_t i = 0; i < model->pub.pool_count; i++)
 		pool_account((struct pool_own *)model->pub.pools[i], clock->h.ts);
+	for (size_t i = 0; sweep && i < model->pub.pool_count; i++)
+		pool_estimate_renew((struct pool_own *)model->pub.pools[i]);
 	if (sweep)
 		model->swept_ns = clock->h.ts;
 }
@@ -207,6 +215,7 @@ static void free_loop(struct loop_own *loop)
 	free(loop->pub.timers);
 	free(loop->pub.profile);
 	table_free(&loop->profile_index);
+	free(loop->pub.heap);
 	free(loop->fd_waits);
 	free(loop->armed);
 	table_free(&loop->callback_index);
@@ -230,7 +239,7 @@ void model_close(struct model *pub)
 	for (size_t i = 0; i < pub->loop_count; i++)
 		free_loop(loop_own(pub->loops[i]));
 	for (size_t i = 0; i < pub->pool_count; i++)
-		free(pub->pools[i]);
+		pool_free((struct pool_own *)pub->pools[i]);
 	for (size_t i = 0; i < pub->stall_count; i++)
 		free(pub->stalls[i]);
 	free(pub->processes);

@@ -220,6 +220,26 @@ struct timer_stat {         /* by callback */
 	uint64_t late_max_ns;
 };
 
+struct heap_node {          /* one timer of the heap as it was read */
+	uint64_t due_ns, repeat_ns; /* due 0: this node was not told */
+	uint64_t fn;
+	const struct frame *frame; /* NULL = not resolved */
+};
+
+struct handle_stat {        /* handles of one kind, at the newest snapshot */
+	uint32_t kind;          /* enum ps_kind */
+	uint32_t count, active, ref, closing;
+};
+
+/* What was read of a loop that was not prepared; ns 0 = never. Figures that are not known are PS_UNKNOWN. */
+struct loop_snapshot {
+	uint64_t ns, took_ns, address, time_ns;
+	uint64_t iterations;    /* since the loop began */
+	uint64_t iterations_seen; /* of them, since the first snapshot */
+	uint64_t active_handles, active_reqs, handles, pending, closing, watchers;
+	const char *note;       /* "" */
+};
+
 struct drain_stat { uint64_t drains, callbacks, total_ns, max_ns, max_count; uint32_t left; };
 
 enum loop_state { LOOP_UNKNOWN, LOOP_WAITING, LOOP_BUSY, LOOP_GONE };
@@ -266,6 +286,16 @@ struct loop {
 	uint64_t next_due_ns;          /* absolute; PS_UNKNOWN = none or not known */
 	uint64_t timers_fired;
 	struct hist timer_late;
+	/* the heap as it was read at heap_ns (0 = never), breadth first: the children of i are arity * i + 1 … */
+	struct heap_node *heap;
+	size_t heap_count;             /* rows here; at most timers_armed, for a large heap is not read whole each time */
+	uint64_t heap_depth;           /* levels; PS_UNKNOWN */
+	uint32_t heap_arity;           /* 0 = the timers are no heap */
+	uint64_t heap_ns;
+	const char *timers_note;       /* "" or "Node keeps all JavaScript timers behind one libuv timer" */
+	struct handle_stat handles_by_kind[PS_KIND_COUNT]; /* the first handle_kind_count */
+	size_t handle_kind_count;
+	struct loop_snapshot snapshot;
 	struct drain_stat ticks, immediates;
 	uint64_t handles, tick_backlog, immediate_backlog, buffered_bytes; /* gauges; PS_UNKNOWN */
 	uint64_t gc_ns, gc_count;
@@ -275,8 +305,24 @@ struct loop {
 struct pool_kind {
 	uint64_t submitted, started, finished, delivered, cancelled;
 	uint64_t queued, busy;
+	uint64_t held_ns;       /* threads held by its finished jobs, together */
 	struct hist wait, run, delivery;
 };
+
+struct pool_class {         /* finished jobs of one class: "fs.stat", "pbkdf2" */
+	const char *name;
+	uint32_t kind;          /* enum ps_work_kind */
+	uint64_t jobs, held_ns;
+	uint64_t cpu_ns;        /* PS_UNKNOWN */
+	struct hist wait, run;
+};
+
+/* What the waits would have been with so many threads: the jobs seen, replayed. */
+struct pool_estimate {
+	uint32_t threads;
+	uint64_t wait_p50_ns, wait_p99_ns;
+};
+#define POOL_ESTIMATES 6
 
 struct pool {
 	uint32_t pid;
@@ -287,6 +333,15 @@ struct pool {
 	struct hist wait, run;            /* over all kinds */
 	uint64_t saturated_ns;            /* time with all threads busy and jobs queued */
 	uint64_t saturated_last_ns;       /* when that was so for the last time; 0 = never */
+	uint64_t slow_cap, slow_busy, slow_queued; /* threads that slow I/O (dns) may hold, holds, waits for; PS_UNKNOWN */
+	uint64_t cpus;                    /* that the process may run on; PS_UNKNOWN */
+	int submits_only;                 /* starts and ends of its jobs cannot be seen */
+	struct pool_class *classes;       /* unsorted; the last one may be "other classes" */
+	size_t class_count;
+	uint32_t holder;                  /* kind that held the threads longest; PS_WORK_KIND_COUNT = nothing ran yet */
+	const struct pool_class *holder_class; /* NULL = none told */
+	struct pool_estimate estimate[POOL_ESTIMATES];
+	uint32_t estimate_count;          /* 0 = not enough jobs seen from submit to end */
 };
 
 struct probe {
@@ -344,6 +399,9 @@ const struct loop *model_loop(const struct model *model, uint32_t tid, int32_t p
 const struct stall *model_stall(const struct model *model, uint64_t id);
 /* What the address is called in process pid, or NULL. */
 const struct frame *model_symbol(const struct model *model, uint32_t pid, uint64_t address);
+
+/* The estimate anew, from the jobs seen so far; pure. Returns how many of `out` were filled. */
+size_t model_pool_estimate(const struct pool *pool, struct pool_estimate out[POOL_ESTIMATES]);
 
 /*
  * Active findings (with evidence of the last minute), worst first, at most `room`; pure. Returns how many there are.

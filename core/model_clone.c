@@ -64,6 +64,9 @@ static void own_loop(struct loop_own *loop, int *err)
 	pub->fds = copy_bytes(pub->fds, loop->fd_room * sizeof(*pub->fds), err);
 	loop->fd_waits = copy_bytes(loop->fd_waits, loop->fd_room * sizeof(*loop->fd_waits), err);
 	loop->armed = copy_bytes(loop->armed, loop->armed_room * sizeof(*loop->armed), err);
+	pub->heap = copy_bytes(pub->heap, loop->heap_room * sizeof(*pub->heap), err);
+	if (!pub->heap)
+		pub->heap_count = 0;
 	if (!pub->fds)
 		pub->fd_count = 0;
 	for (size_t i = 0; i < pub->fd_count; i++) {
@@ -89,6 +92,16 @@ static void own_culprits(struct model_own *copy, int *err)
 	for (size_t i = 0; i < pub->culprit_count; i++)
 		pub->culprits[i].hist = copy_bytes(pub->culprits[i].hist, sizeof(*pub->culprits[i].hist), err);
 	copy_table(&copy->culprits, err);
+}
+
+static void own_pool(struct pool_own *pool, int *err)
+{
+	const struct pool_class *classes = pool->pub.classes, *holder = pool->pub.holder_class;
+	pool->pub.classes = copy_bytes(classes, MAX_CLASSES * sizeof(*classes), err);
+	pool->pub.holder_class = holder && pool->pub.classes ? pool->pub.classes + (holder - classes) : NULL;
+	if (!pool->pub.classes)
+		pool->pub.class_count = 0;
+	pool->jobs = copy_bytes(pool->jobs, MAX_JOBS * sizeof(*pool->jobs), err);
 }
 
 /* Points every value of a table of objects to the copy at the same place. */
@@ -190,6 +203,8 @@ int model_clone(struct model **out, const struct model *pub)
 		copy_table(&((struct process_own *)copy->pub.processes[i])->symbols, &err);
 	for (size_t i = 0; i < copy->pub.loop_count; i++)
 		own_loop(loop_own(copy->pub.loops[i]), &err);
+	for (size_t i = 0; i < copy->pub.pool_count; i++)
+		own_pool((struct pool_own *)copy->pub.pools[i], &err);
 	if (!err)
 		err = link_all(copy, model);
 	if (err) {

@@ -53,6 +53,9 @@ void callbacks_name(struct model_own *model, uint32_t pid, uint64_t address, con
 		for (size_t k = 0; k < loop->timer_count; k++)
 			if (loop->timers[k].fn == address)
 				loop->timers[k].frame = frame;
+		for (size_t k = 0; k < loop->heap_count; k++)
+			if (loop->heap[k].fn == address)
+				loop->heap[k].frame = frame;
 	}
 }
 

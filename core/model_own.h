@@ -11,7 +11,9 @@
  *   model_handle.c   callbacks, descriptors
  *   model_descriptor.c  the kernel's poller and what is registered with it
  *   model_timer.c    timers, drains of ticks and immediates, gauges
+ *   model_snapshot.c loops as their memory was read
  *   model_pool.c     the thread pool
+ *   model_work.c     its jobs by class, and what other sizes would do
  *   model_blocked.c  threads that serve one connection each
  *   model_gather.c   evidence of the busy slice that goes on
  *   model_stall.c    slices that became stalls
@@ -25,6 +27,7 @@
 #define MODEL_OWN_H
 
 #include "model.h"
+#include "pool_replay.h"
 #include "table.h"
 
 /* bounds of what a hostile stream can make us keep; all but the first two are per model */
@@ -43,6 +46,9 @@
 #define MAX_TEXT       4096u     /* one string, cleaned */
 #define MAX_CULPRITS   4096u
 #define MAX_PROFILE    2048u     /* rows, per loop */
+#define MAX_HEAP       4096u     /* timers of a heap that are kept, per loop */
+#define MAX_CLASSES    32u       /* classes of jobs, per pool; the last one takes the rest */
+#define MAX_JOBS       4096u     /* finished jobs kept for the estimate, per pool */
 #define MAX_CALLS      8u        /* distinct blocking calls told apart in a slice */
 
 #define NS_PER_SECOND 1000000000ull
@@ -60,6 +66,11 @@ static inline uint64_t least(uint64_t a, uint64_t b)
 static inline uint64_t most(uint64_t a, uint64_t b)
 {
 	return a > b ? a : b;
+}
+
+static inline uint64_t widen(uint32_t value) /* of a figure that may be unknown */
+{
+	return value == PS_UNKNOWN32 ? PS_UNKNOWN : value;
 }
 
 /* PS_UNKNOWN + n = n: the first figure makes it known */
@@ -129,6 +140,7 @@ struct cpu_time {
 
 struct thread_own {
 	struct thread pub;
+	uint64_t work_submitted_ns; /* of the job it holds; 0 = not known */
 	struct loop_own *loops;   /* all that ever ran here, linked by next_of_thread */
 	struct loop_own *current; /* the one last polled or declared; NULL = no loop */
 	uint32_t loop_count;
@@ -239,12 +251,17 @@ struct loop_own {
 	size_t armed_count, closed_fds;
 	struct table profile_index; /* hash of function and phase -> index + 1 */
 	size_t profile_room;
+	size_t heap_room;
+	uint64_t first_iterations; /* of the runtime's counter, at the first snapshot */
 };
 
 struct pool_own {
 	struct pool pub;
 	uint64_t accounted_ns;    /* saturated_ns is complete up to here */
 	int gauged;               /* POOL_GAUGES came: its figures win */
+	struct pool_job *jobs;    /* the newest MAX_JOBS, a ring; NULL = none yet */
+	uint64_t job_count;       /* all so far */
+	uint64_t estimated_count; /* job_count at the last estimate */
 };
 
 struct model_own {
@@ -268,6 +285,7 @@ static inline struct loop_own *loop_own(const struct loop *loop)
 }
 
 extern const struct process process_unknown;
+extern const struct loop_snapshot snapshot_unknown;
 
 /* Makes room for one more element of `size` bytes in a growing array. 0 or -ENOMEM. */
 int array_room(struct model_own *model, void *array, size_t *room, size_t count, size_t size);
@@ -303,8 +321,20 @@ void fds_held_up(struct model_own *model, struct loop_own *loop, uint64_t wait_n
 void held_in_slice(struct loop_own *loop, uint64_t since_ns, uint64_t ts, uint64_t *held);
 struct stall *held_by_stall(struct model_own *model, struct loop_own *loop, uint64_t since_ns); /* NULL = it was not */
 
+/* model_timer.c */
+struct timer_stat *timer_of(struct model_own *model, struct loop_own *loop, uint64_t fn); /* NULL = no room */
+
 /* model_pool.c */
 void pool_account(struct pool_own *pool, uint64_t to_ns);
+struct pool_own *pool_of(struct model_own *model, uint32_t pid, uint64_t ts); /* finds or makes; NULL = no room */
+void pool_free(struct pool_own *pool);
+
+/* model_work.c */
+/* A job that finished without a word about its cost. */
+void pool_job_add(struct model_own *model, struct pool_own *pool, uint64_t work, uint64_t submitted_ns, uint64_t started_ns,
+		  uint64_t finished_ns);
+void pool_estimate_renew(struct pool_own *pool);
+void pool_hold(struct pool_own *pool, unsigned kind, uint64_t ns);
 
 /* model_gather.c */
 void gather_begin(struct loop_own *loop);
@@ -365,7 +395,9 @@ handler_fn on_string, on_frame, on_stack, on_symbol,
 	on_callback_begin, on_callback_end, on_fd_ready, on_fd_interest, on_fd_life, on_fd_io, on_backpressure,
 	on_poller, on_fd_state, on_fd_turn, on_fd_counts,
 	on_timer_set, on_timer_stopped, on_timer_fired, on_ticks, on_immediates, on_loop_gauges,
+	on_loop_snapshot, on_timer_node, on_timer_group, on_handle_kind,
 	on_work_submitted, on_work_started, on_work_finished, on_work_delivered, on_work_cancelled, on_pool_gauges,
+	on_pool_limits, on_work_cost,
 	on_offcpu, on_sample, on_cpu_time, on_gc, on_throttled, on_held_up,
 	on_blocked, on_unblocked;
 

@@ -11,7 +11,7 @@
 
 #include <stdlib.h>
 
-static struct pool_own *pool_of(struct model_own *model, uint32_t pid, uint64_t ts)
+struct pool_own *pool_of(struct model_own *model, uint32_t pid, uint64_t ts)
 {
 	struct process_own *process = process_add(model, pid);
 	if (!process || process->pool)
@@ -28,10 +28,19 @@ static struct pool_own *pool_of(struct model_own *model, uint32_t pid, uint64_t 
 	}
 	pool->pub.pid = pid;
 	pool->pub.threads = pool->pub.busy = pool->pub.queued = pool->pub.oldest_ns = PS_UNKNOWN;
+	pool->pub.slow_cap = pool->pub.slow_busy = pool->pub.slow_queued = pool->pub.cpus = PS_UNKNOWN;
+	pool->pub.holder = PS_WORK_KIND_COUNT;
 	pool->accounted_ns = ts;
 	model->pub.pools[model->pub.pool_count++] = &pool->pub;
 	process->pool = pool;
 	return pool;
+}
+
+void pool_free(struct pool_own *pool)
+{
+	free(pool->pub.classes);
+	free(pool->jobs);
+	free(pool);
 }
 
 void pool_account(struct pool_own *pool, uint64_t to_ns)
@@ -50,7 +59,7 @@ void pool_account(struct pool_own *pool, uint64_t to_ns)
 /* Without gauges: what the jobs seen so far add up to. */
 static void count_jobs(struct model_own *model, struct pool_own *pool)
 {
-	if (pool->gauged)
+	if (pool->gauged || pool->pub.submits_only)
 		return;
 	pool->pub.busy = pool->pub.queued = 0;
 	for (unsigned kind = 0; kind < PS_WORK_KIND_COUNT; kind++) {
@@ -94,6 +103,7 @@ void on_work_started(struct model_own *model, const void *record)
 		thread->pub.work_kind = told->kind < PS_WORK_KIND_COUNT ? told->kind : PS_WORK_OTHER;
 		thread->pub.work_name = names_string(model->names, told->name);
 		thread->pub.work_fn = told->fn;
+		thread->work_submitted_ns = told->since_ns;
 		if (thread->pub.role == PS_ROLE_OTHER)
 			thread->pub.role = PS_ROLE_WORKER;
 	}
@@ -117,6 +127,8 @@ void on_work_finished(struct model_own *model, const void *record)
 	struct pool_kind *kind;
 	struct pool_own *pool = pool_at(model, told, &kind);
 	struct thread_own *thread = thread_find(model, told->h.tid);
+	if (pool && thread && thread->pub.work == told->work && told->since_ns)
+		pool_job_add(model, pool, told->work, thread->work_submitted_ns, told->since_ns, told->h.ts);
 	if (thread) {
 		thread->pub.work = 0;
 		thread->pub.work_since_ns = told->h.ts;
@@ -129,6 +141,7 @@ void on_work_finished(struct model_own *model, const void *record)
 	if (told->since_ns) {
 		hist_add(&kind->run, minus(told->h.ts, told->since_ns));
 		hist_add(&pool->pub.run, minus(told->h.ts, told->since_ns));
+		pool_hold(pool, (unsigned)(kind - pool->pub.kinds), minus(told->h.ts, told->since_ns));
 	}
 	if (!pool->gauged)
 		kind->busy -= kind->busy > 0;
@@ -158,6 +171,21 @@ void on_work_cancelled(struct model_own *model, const void *record)
 	count_jobs(model, pool);
 }
 
+void on_pool_limits(struct model_own *model, const void *record)
+{
+	const struct ps_ev_pool_limits *told = record;
+	struct pool_own *pool = pool_of(model, told->pid, told->h.ts);
+	if (!pool)
+		return;
+	pool->pub.slow_cap = widen(told->slow_cap);
+	pool->pub.slow_busy = widen(told->slow_busy);
+	pool->pub.slow_queued = widen(told->slow_queued);
+	pool->pub.cpus = widen(told->cpus);
+	pool->pub.submits_only = (told->flags & PS_POOL_SUBMITS_ONLY) != 0;
+	if (pool->pub.submits_only && !pool->gauged)
+		pool->pub.busy = pool->pub.queued = PS_UNKNOWN;
+}
+
 void on_pool_gauges(struct model_own *model, const void *record)
 {
 	const struct ps_ev_pool_gauges *told = record;
@@ -166,11 +194,12 @@ void on_pool_gauges(struct model_own *model, const void *record)
 		return;
 	pool_account(pool, told->h.ts);
 	pool->gauged = 1;
-	pool->pub.threads = told->threads;
-	pool->pub.busy = told->busy;
-	pool->pub.queued = told->queued;
+	pool->pub.threads = widen(told->threads);
+	pool->pub.busy = widen(told->busy);
+	pool->pub.queued = widen(told->queued);
 	pool->pub.oldest_ns = told->oldest_ns;
-	pool->pub.max_queued = most(pool->pub.max_queued, told->queued);
+	if (told->queued != PS_UNKNOWN32)
+		pool->pub.max_queued = most(pool->pub.max_queued, told->queued);
 	for (unsigned kind = 0; kind < PS_WORK_KIND_COUNT; kind++) {
 		pool->pub.kinds[kind].queued = told->queued_by_kind[kind];
 		pool->pub.kinds[kind].busy = told->busy_by_kind[kind];

@@ -8,9 +8,9 @@
 
 /* ---- timers ---- */
 
-static uint32_t timer_row(struct model_own *model, struct loop_own *loop, const struct ps_ev_timer *told)
+static uint32_t timer_row(struct model_own *model, struct loop_own *loop, uint64_t fn)
 {
-	uint64_t at = table_get(&loop->timer_index, told->fn);
+	uint64_t at = table_get(&loop->timer_index, fn);
 	if (at)
 		return (uint32_t)at;
 	if (loop->pub.timer_count >= MAX_TIMERS || model->stats >= MAX_STATS) {
@@ -19,16 +19,22 @@ static uint32_t timer_row(struct model_own *model, struct loop_own *loop, const 
 	}
 	if (array_room(model, &loop->pub.timers, &loop->timer_room, loop->pub.timer_count, sizeof(*loop->pub.timers)))
 		return 0;
-	if (table_put(&loop->timer_index, told->fn, loop->pub.timer_count + 1)) {
+	if (table_put(&loop->timer_index, fn, loop->pub.timer_count + 1)) {
 		model->out_of_memory = 1;
 		return 0;
 	}
 	model->stats++;
 	loop->pub.timers[loop->pub.timer_count++] = (struct timer_stat){
-		.fn = told->fn,
-		.frame = told->fn ? model_symbol(&model->pub, loop->pub.pid, told->fn) : NULL,
+		.fn = fn,
+		.frame = fn ? model_symbol(&model->pub, loop->pub.pid, fn) : NULL,
 	};
 	return (uint32_t)loop->pub.timer_count;
+}
+
+struct timer_stat *timer_of(struct model_own *model, struct loop_own *loop, uint64_t fn)
+{
+	uint32_t row = timer_row(model, loop, fn);
+	return row ? &loop->pub.timers[row - 1] : NULL;
 }
 
 static void set_armed(struct model_own *model, struct loop_own *loop, const struct ps_ev_timer *told, uint32_t row, int armed)
@@ -62,7 +68,7 @@ static void set_armed(struct model_own *model, struct loop_own *loop, const stru
 static void timer_event(struct model_own *model, const struct ps_ev_timer *told, int armed, int fired)
 {
 	struct loop_own *loop = loop_of(model, &told->h);
-	uint32_t row = loop ? timer_row(model, loop, told) : 0;
+	uint32_t row = loop ? timer_row(model, loop, told->fn) : 0;
 	if (!row)
 		return;
 	set_armed(model, loop, told, row, armed);

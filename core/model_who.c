@@ -206,7 +206,9 @@ struct loop_own *loop_add(struct model_own *model, struct thread_own *thread, in
 	pub->poller_fd = poller_fd;
 	pub->phase = -1;
 	pub->on_cpu_ns = pub->runnable_ns = pub->blocked_ns = PS_UNKNOWN;
-	pub->timers_armed = pub->timers_overdue = pub->next_due_ns = PS_UNKNOWN;
+	pub->timers_armed = pub->timers_overdue = pub->next_due_ns = pub->heap_depth = PS_UNKNOWN;
+	pub->timers_note = "";
+	pub->snapshot = snapshot_unknown;
 	pub->handles = pub->tick_backlog = pub->immediate_backlog = pub->buffered_bytes = PS_UNKNOWN;
 	set_pid(model, loop, thread->pub.pid);
 	loop->timeout_ns = -2;

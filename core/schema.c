@@ -98,6 +98,25 @@ PAYLOAD(pool_gauges, 80, F(pool_gauges, oldest_ns, TIME), F(pool_gauges, pid, PI
 	F(pool_gauges, busy_by_kind[1], NUMBER), F(pool_gauges, busy_by_kind[2], NUMBER),
 	F(pool_gauges, busy_by_kind[3], NUMBER), F(pool_gauges, busy_by_kind[4], NUMBER));
 
+PAYLOAD(loop_snapshot, 112, F(loop_snapshot, pid, PID), F(loop_snapshot, poller_fd, FD),
+	F(loop_snapshot, address, ADDRESS), F(loop_snapshot, time_ns, TIME), F(loop_snapshot, next_due_ns, TIME),
+	F(loop_snapshot, iterations, NUMBER), F(loop_snapshot, took_ns, NS), F(loop_snapshot, active_handles, NUMBER),
+	F(loop_snapshot, active_reqs, NUMBER), F(loop_snapshot, timers, NUMBER), F(loop_snapshot, timer_depth, NUMBER),
+	F(loop_snapshot, timer_rows, NUMBER), F(loop_snapshot, handles, NUMBER), F(loop_snapshot, pending, NUMBER),
+	F(loop_snapshot, closing, NUMBER), F(loop_snapshot, watchers, NUMBER), F(loop_snapshot, overdue, NUMBER),
+	F(loop_snapshot, arity, NUMBER), F(loop_snapshot, note, ID_STRING));
+PAYLOAD(timer_node, 48, F(timer_node, due_ns, TIME), F(timer_node, repeat_ns, NS), F(timer_node, fn, ADDRESS),
+	F(timer_node, index, NUMBER), F(timer_node, poller_fd, FD));
+PAYLOAD(timer_group, 40, F(timer_group, fn, ADDRESS), F(timer_group, repeat_ns, NS), F(timer_group, armed, NUMBER),
+	F(timer_group, poller_fd, FD));
+PAYLOAD(handle_kind, 40, F(handle_kind, poller_fd, FD), F(handle_kind, kind, ENUM), F(handle_kind, count, NUMBER),
+	F(handle_kind, active, NUMBER), F(handle_kind, ref, NUMBER), F(handle_kind, closing, NUMBER));
+PAYLOAD(pool_limits, 40, F(pool_limits, pid, PID), F(pool_limits, slow_cap, NUMBER), F(pool_limits, slow_busy, NUMBER),
+	F(pool_limits, slow_queued, NUMBER), F(pool_limits, cpus, NUMBER), F(pool_limits, flags, FLAGS));
+PAYLOAD(work_cost, 72, F(work_cost, work, NUMBER), F(work_cost, submitted_ns, TIME), F(work_cost, started_ns, TIME),
+	F(work_cost, cpu_ns, NS), F(work_cost, runnable_ns, NS), F(work_cost, pid, PID), F(work_cost, class_name, ID_STRING),
+	F(work_cost, kind, ENUM), F(work_cost, flags, FLAGS), F(work_cost, zero, PADDING));
+
 PAYLOAD(offcpu, 80, F(offcpu, off_ns, TIME), F(offcpu, wake_ns, TIME), F(offcpu, args[0], NUMBER),
 	F(offcpu, args[1], NUMBER), F(offcpu, args[2], NUMBER), F(offcpu, syscall, NUMBER), F(offcpu, state, ENUM),
 	F(offcpu, cpu, NUMBER), F(offcpu, stack, ID_STACK), F(offcpu, path, ID_STRING), F(offcpu, other, ID_STRING),

@@ -277,6 +277,8 @@ static int by_fired(const void *a, const void *b)
 	const struct timer_stat *x = *(const struct timer_stat *const *)a, *y = *(const struct timer_stat *const *)b;
 	if (x->fired != y->fired)
 		return x->fired > y->fired ? -1 : 1;
+	if (x->armed != y->armed)
+		return x->armed > y->armed ? -1 : 1;
 	return x->fn < y->fn ? -1 : x->fn > y->fn;
 }
 
@@ -306,13 +308,14 @@ static json_t *timers(struct summary_run *run, const struct loop *loop, const ch
 	json_t *object = json_object();
 	uint64_t now = run->model->now_ns, due = loop->next_due_ns;
 	summary_told(run, object, own, "armed", summary_number(loop->timers_armed), PS_PROBE_RUNTIME);
-	summary_told(run, object, own, "depth", NULL, PS_PROBE_SNAPSHOT);
+	summary_told(run, object, own, "depth", summary_number(loop->heap_depth), PS_PROBE_SNAPSHOT);
 	summary_told(run, object, own, "next_due_ns", summary_number(due == PS_UNKNOWN ? due : due > now ? due - now : 0),
 		     PS_PROBE_RUNTIME);
 	summary_told(run, object, own, "overdue", summary_number(loop->timers_overdue), PS_PROBE_RUNTIME);
 	summary_put(object, "fired", summary_number(loop->timers_fired));
 	summary_told(run, object, own, "late_ns", summary_hist(&loop->timer_late), PS_PROBE_RUNTIME);
 	summary_put(object, "top", top_timers(loop));
+	summary_put(object, "note", summary_text(loop->timers_note));
 	return object;
 }
 
@@ -397,5 +400,6 @@ json_t *summary_loop(struct summary_run *run, const struct loop *loop, size_t in
 	summary_put(object, "timers", timers(run, loop, path));
 	put_drain(run, object, path, "ticks", loop, &loop->ticks, loop->tick_backlog);
 	put_drain(run, object, path, "immediates", loop, &loop->immediates, loop->immediate_backlog);
+	summary_told(run, object, path, "snapshot", summary_snapshot(loop), PS_PROBE_SNAPSHOT);
 	return object;
 }

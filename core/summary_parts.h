@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Inside the summary: summary.c makes the head and the findings,
- * summary_loop.c loops with their stalls, summary_pool.c pools,
+ * summary_loop.c loops with their stalls, summary_snapshot.c what was read of
+ * them, summary_pool.c pools,
  * summary_culprit.c who did it again and again, and where the time went,
  * summary_print.c the text.
  */
@@ -30,6 +31,7 @@ void summary_told(struct summary_run *run, json_t *object, const char *path, con
 json_t *summary_loop(struct summary_run *run, const struct loop *loop, size_t index);
 json_t *summary_profile(struct summary_run *run, const struct loop *loop, const char *path);
 json_t *summary_culprits(struct summary_run *run);
+json_t *summary_snapshot(const struct loop *loop); /* NULL = none was taken */
 json_t *summary_pools(struct summary_run *run);
 
 #endif

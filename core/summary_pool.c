@@ -2,6 +2,9 @@
 /* The part of the summary about thread pools: kinds of jobs and what each worker holds. */
 #include "summary_parts.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "schema.h"
 
 static json_t *kind_of(struct summary_run *run, const struct pool_kind *kind, const char *path, unsigned number)
@@ -48,6 +51,61 @@ static json_t *workers(const struct model *model, const struct pool *pool)
 	return list;
 }
 
+static int by_held(const void *a, const void *b)
+{
+	const struct pool_class *x = *(const struct pool_class *const *)a, *y = *(const struct pool_class *const *)b;
+	if (x->held_ns != y->held_ns)
+		return x->held_ns > y->held_ns ? -1 : 1;
+	return strcmp(x->name, y->name);
+}
+
+/* Those that held threads longest first. */
+static json_t *classes(const struct pool *pool)
+{
+	json_t *list = json_array();
+	const struct pool_class **sorted = pool->class_count ? malloc(pool->class_count * sizeof(*sorted)) : NULL;
+	if (!sorted)
+		return list;
+	for (size_t i = 0; i < pool->class_count; i++)
+		sorted[i] = &pool->classes[i];
+	qsort(sorted, pool->class_count, sizeof(*sorted), by_held);
+	for (size_t i = 0; i < pool->class_count; i++)
+		json_array_append_new(list, json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "name", summary_text(sorted[i]->name),
+						      "kind", work_kind_name(sorted[i]->kind), "jobs",
+						      summary_number(sorted[i]->jobs), "held_ns", summary_number(sorted[i]->held_ns),
+						      "cpu_ns", summary_number(sorted[i]->cpu_ns), "wait_ns",
+						      summary_hist(&sorted[i]->wait) ?: json_null(), "run_ns",
+						      summary_hist(&sorted[i]->run) ?: json_null()));
+	free(sorted);
+	return list;
+}
+
+/* Who had the threads; null = nothing has run. */
+static json_t *holder(const struct pool *pool)
+{
+	uint64_t all = 0;
+	if (pool->holder >= PS_WORK_KIND_COUNT)
+		return json_null();
+	for (unsigned i = 0; i < PS_WORK_KIND_COUNT; i++)
+		all += pool->kinds[i].held_ns;
+	return json_pack("{s:s, s:o, s:o, s:o}", "kind", work_kind_name(pool->holder), "class",
+			 pool->holder_class ? summary_text(pool->holder_class->name) : json_null(), "held_ns",
+			 summary_number(pool->kinds[pool->holder].held_ns), "share",
+			 all ? json_real((double)pool->kinds[pool->holder].held_ns / (double)all) : json_null());
+}
+
+static json_t *estimate(const struct pool *pool)
+{
+	struct pool_estimate sizes[POOL_ESTIMATES];
+	json_t *list = json_array();
+	size_t count = model_pool_estimate(pool, sizes);
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(list, json_pack("{s:I, s:o, s:o}", "threads", (json_int_t)sizes[i].threads, "wait_p50_ns",
+						      summary_number(sizes[i].wait_p50_ns), "wait_p99_ns",
+						      summary_number(sizes[i].wait_p99_ns)));
+	return list;
+}
+
 static json_t *pool_of(struct summary_run *run, const struct pool *pool, size_t index)
 {
 	char path[48];
@@ -66,8 +124,15 @@ static json_t *pool_of(struct summary_run *run, const struct pool *pool, size_t 
 	summary_told(run, object, path, "run_ns", summary_hist(&pool->run), PS_PROBE_RUNTIME);
 	summary_put(object, "by_kind", kinds(run, pool, path));
 	summary_put(object, "workers", workers(run->model, pool));
-	summary_put(object, "estimate", json_array());
-	summary_missing(run, path, "estimate", PS_PROBE_SNAPSHOT);
+	summary_put(object, "classes", classes(pool));
+	summary_put(object, "holder", holder(pool));
+	summary_told(run, object, path, "slow_cap", summary_number(pool->slow_cap), PS_PROBE_SNAPSHOT);
+	summary_told(run, object, path, "slow_busy", summary_number(pool->slow_busy), PS_PROBE_SNAPSHOT);
+	summary_told(run, object, path, "slow_queued", summary_number(pool->slow_queued), PS_PROBE_SNAPSHOT);
+	json_t *sizes = estimate(pool);
+	if (!json_array_size(sizes))
+		summary_missing(run, path, "estimate", PS_PROBE_RUNTIME);
+	summary_put(object, "estimate", sizes);
 	return object;
 }
 

@@ -31,6 +31,7 @@
 
 /* "not measured" for a u64 that may legitimately be 0 */
 #define PS_UNKNOWN UINT64_MAX
+#define PS_UNKNOWN32 UINT32_MAX /* the same in a u32 */
 
 struct ps_record {
 	uint64_t ts;     /* ns, CLOCK_MONOTONIC */
@@ -79,6 +80,10 @@ struct ps_record {
 	X(46, TICKS,           ps_ev_drain,          "ticks")                 \
 	X(47, IMMEDIATES,      ps_ev_drain,          "immediates")            \
 	X(48, LOOP_GAUGES,     ps_ev_loop_gauges,    "loop_gauges")           \
+	X(49, LOOP_SNAPSHOT,   ps_ev_loop_snapshot,  "loop_snapshot")         \
+	X(50, TIMER_NODE,      ps_ev_timer_node,     "timer_node")            \
+	X(51, TIMER_GROUP,     ps_ev_timer_group,    "timer_group")           \
+	X(52, HANDLE_KIND,     ps_ev_handle_kind,    "handle_kind")           \
 	/* the kernel's poller and what is registered with it, seen from outside */ \
 	X(56, POLLER,          ps_ev_poller,         "poller")                \
 	X(57, FD_STATE,        ps_ev_fd_state,       "fd_state")              \
@@ -91,6 +96,8 @@ struct ps_record {
 	X(67, WORK_DELIVERED,  ps_ev_work,           "work_delivered")        \
 	X(68, WORK_CANCELLED,  ps_ev_work,           "work_cancelled")        \
 	X(69, POOL_GAUGES,     ps_ev_pool_gauges,    "pool_gauges")           \
+	X(70, POOL_LIMITS,     ps_ev_pool_limits,    "pool_limits")           \
+	X(71, WORK_COST,       ps_ev_work_cost,      "work_cost")             \
 	/* why a loop thread did not come back */                             \
 	X(80, OFFCPU,          ps_ev_offcpu,         "offcpu")                \
 	X(81, SAMPLE,          ps_ev_sample,         "sample")                \
@@ -537,6 +544,63 @@ struct ps_ev_loop_gauges {
 };
 
 /*
+ * What the memory of a runtime that was not prepared says of its loop; nothing
+ * in the target was stopped for it. The rows that follow with the same ts and
+ * poller are of this snapshot and replace those of the one before: timers of the
+ * heap by index, timers by function, handles by kind.
+ */
+struct ps_ev_loop_snapshot {
+	struct ps_record h;
+	uint32_t pid;
+	int32_t poller_fd;
+	uint64_t address;        /* of the loop in the target */
+	uint64_t time_ns;        /* what the loop takes the time to be */
+	uint64_t next_due_ns;    /* PS_UNKNOWN = no timer, or not known */
+	uint64_t iterations;     /* since the loop began; PS_UNKNOWN */
+	uint64_t took_ns;        /* to read it */
+	/* PS_UNKNOWN32 = not read */
+	uint32_t active_handles;
+	uint32_t active_reqs;
+	uint32_t timers;         /* in the heap */
+	uint32_t timer_depth;    /* levels of the heap */
+	uint32_t timer_rows;     /* TIMER_NODE that follow; 0 also when none are sent this time */
+	uint32_t handles;        /* in the handle queue */
+	uint32_t pending;        /* callbacks left for the next iteration */
+	uint32_t closing;        /* handles whose close callback has not run */
+	uint32_t watchers;       /* descriptors that the loop watches */
+	uint32_t overdue;        /* timers past due */
+	uint32_t arity;          /* children of a node of the heap; 0 = the timers are no heap */
+	uint32_t note;           /* string: what cannot be told, or must be known to read it right; 0 = nothing */
+};
+
+struct ps_ev_timer_node {
+	struct ps_record h;
+	uint64_t due_ns;
+	uint64_t repeat_ns;      /* 0 = once */
+	uint64_t fn;
+	uint32_t index;          /* breadth first: the children of i are arity * i + 1 … */
+	int32_t poller_fd;
+};
+
+struct ps_ev_timer_group {   /* the timers of one function */
+	struct ps_record h;
+	uint64_t fn;
+	uint64_t repeat_ns;      /* of one of them */
+	uint32_t armed;
+	int32_t poller_fd;
+};
+
+struct ps_ev_handle_kind {   /* the handles of one kind */
+	struct ps_record h;
+	int32_t poller_fd;
+	uint32_t kind;           /* enum ps_kind */
+	uint32_t count;
+	uint32_t active;         /* started: they can call back */
+	uint32_t ref;            /* they keep the loop alive */
+	uint32_t closing;
+};
+
+/*
  * A job of the pool. `since_ns` is the time of the state before: STARTED tells
  * when it was submitted, FINISHED when it started, DELIVERED when it finished;
  * 0 = not known. STARTED and FINISHED come from the worker's thread.
@@ -562,6 +626,40 @@ struct ps_ev_pool_gauges {
 	uint32_t queued;
 	uint32_t queued_by_kind[PS_WORK_KIND_COUNT];
 	uint32_t busy_by_kind[PS_WORK_KIND_COUNT];
+};
+
+enum ps_pool_flags {
+	PS_POOL_SUBMITS_ONLY = 1, /* starts and ends of jobs cannot be seen: only what is submitted is counted */
+};
+
+/* What a pool allows at most; figures that are not known are PS_UNKNOWN32. */
+struct ps_ev_pool_limits {
+	struct ps_record h;
+	uint32_t pid;
+	uint32_t slow_cap;      /* threads that jobs of slow I/O (dns) may hold together */
+	uint32_t slow_busy;     /* that they hold */
+	uint32_t slow_queued;   /* that wait for one of them; part of POOL_GAUGES.queued */
+	uint32_t cpus;          /* that the process may run on */
+	uint32_t flags;         /* enum ps_pool_flags */
+};
+
+enum ps_work_flags {
+	PS_WORK_SLOW = 1,       /* counts against slow_cap */
+};
+
+/* A job that has finished (h.ts, on the worker's thread), as a whole. */
+struct ps_ev_work_cost {
+	struct ps_record h;
+	uint64_t work;
+	uint64_t submitted_ns;  /* 0 = not known */
+	uint64_t started_ns;    /* 0 = not known */
+	uint64_t cpu_ns;        /* of the time it ran; PS_UNKNOWN */
+	uint64_t runnable_ns;   /* ready, not running; PS_UNKNOWN */
+	uint32_t pid;
+	uint32_t class_name;    /* string: "fs.stat", "getaddrinfo", "pbkdf2" …; 0 = its kind says all */
+	uint16_t kind;          /* enum ps_work_kind */
+	uint16_t flags;         /* enum ps_work_flags */
+	uint32_t zero;
 };
 
 enum ps_offcpu_state {
