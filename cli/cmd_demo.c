@@ -62,7 +62,7 @@ static void show_scenario(struct live *live)
 		 demo_scenarios[demo->scenario].name);
 }
 
-static int watch_server(struct demo *demo, const struct options *options, struct output *output)
+static int watch_server(struct demo *demo, const struct options *options, struct tape *tape)
 {
 	struct tui_host_key keys[MOST_SCENARIOS + 1];
 	struct live *live = &demo->live;
@@ -72,7 +72,7 @@ static int watch_server(struct demo *demo, const struct options *options, struct
 	live->dashboard.status.arg = demo;
 	live->before_block = say_scenario;
 	live->before_draw = show_scenario;
-	int code = watch_open_pid(&live->watch, options, output, demo->server.pid);
+	int code = watch_open_pid(&live->watch, options, tape, demo->server.pid);
 	if (!code)
 		code = live_run(live, options);
 	watch_close(&live->watch);
@@ -98,23 +98,23 @@ static int run(const struct options *given)
 {
 	struct options options = *given;
 	struct demo demo = { 0 };
-	struct output output = { .fd = -1 };
+	struct tape tape = { 0 };
 	demo.live.watch.drawing = dashboard_wanted(&options);
 	if (!demo.live.watch.drawing && !options.duration_ns && !options.count)
 		options.duration_ns = 10000000000ull;
 	options.no_bpf = 1; /* what an ordinary user sees, also when run as root */
 	int code = choose_scenario(&demo, &options);
 	if (!code && options.output)
-		code = output_open(&output, options.output, options.force);
+		code = tape_open(&tape, &options);
 	if (code)
 		return code;
 	int err = demo_server_start(&demo.server, demo.scenario);
 	if (err)
 		code = fault(CLI_KERNEL, "cannot start the demo's server: %s", strerror(-err));
 	else
-		code = watch_server(&demo, &options, options.output ? &output : NULL);
+		code = watch_server(&demo, &options, options.output ? &tape : NULL);
 	demo_server_stop(&demo.server);
-	int closed = output_close(&output);
+	int closed = tape_close(&tape);
 	return code ? code : closed;
 }
 

@@ -65,18 +65,17 @@ static void put_line(struct watch *watch, void *arg)
 		watch_stop(watch, WATCH_COUNT_REACHED);
 }
 
-static void say_recorded(const struct watch *watch, const struct options *options)
+static void say_recorded(const struct watch *watch)
 {
-	if (watch->output && !watch->write_error)
-		say("%llu events in %s; %llu lost", (unsigned long long)watch->events, options->output,
-		    (unsigned long long)watch->model->lost_total);
+	if (watch->tape)
+		tape_tell(watch->tape, watch->events, watch->model->lost_total);
 }
 
-static int run(const struct options *options, struct output *output, int silent)
+static int run(const struct options *options, struct tape *tape, int silent)
 {
-	struct watch watch = { .from_now = 1 };
+	struct watch watch = { .from_now = 1, .only_records = silent };
 	uint64_t lines = 0;
-	int code = watch_open(&watch, options, output);
+	int code = watch_open(&watch, options, tape);
 	if (options->jsonl) {
 		watch.each_second = put_line;
 		watch.arg = &lines;
@@ -87,7 +86,7 @@ static int run(const struct options *options, struct output *output, int silent)
 		code = watch_run(&watch);
 		int finished = watch_finish(&watch); /* also after a failure: what has come in is kept */
 		code = code ? code : finished;
-		say_recorded(&watch, options);
+		say_recorded(&watch);
 		int told = silent || options->jsonl || code == CLI_NO_TARGET ? 0 : tell_summary(watch.model, options);
 		code = code ? code : told;
 	}
@@ -97,13 +96,13 @@ static int run(const struct options *options, struct output *output, int silent)
 
 int collect(const struct options *options, int silent)
 {
-	struct output output = { .fd = -1 };
+	struct tape tape;
 	if (!options->output)
 		return run(options, NULL, silent);
-	int code = output_open(&output, options->output, options->force);
+	int code = tape_open(&tape, options);
 	if (code)
 		return code;
-	code = run(options, &output, silent);
-	int closed = output_close(&output);
+	code = run(options, &tape, silent);
+	int closed = tape_close(&tape);
 	return code ? code : closed;
 }

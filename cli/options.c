@@ -55,12 +55,45 @@ static int take_duration(struct options *options, const char *text)
 	return text_parse_duration(text, &options->duration_ns) || !options->duration_ns ? -EINVAL : 0;
 }
 
-static int take_count(struct options *options, const char *text)
+static int take_ring(struct options *options, const char *text)
+{
+	return text_parse_duration(text, &options->ring_ns) || !options->ring_ns ? -EINVAL : 0;
+}
+
+static int take_on_stall(struct options *options, const char *text)
+{
+	return text_parse_duration(text, &options->on_stall_ns) || !options->on_stall_ns ? -EINVAL : 0;
+}
+
+/* "m" is minutes and "M" mebibytes: what is a time is none of the sizes */
+static int take_rotate(struct options *options, const char *text)
+{
+	uint64_t value = 0;
+	if (!text_parse_duration(text, &value))
+		options->rotate_ns = value;
+	else if (!text_parse_size(text, &value))
+		options->rotate_bytes = value;
+	else
+		return -EINVAL;
+	return value ? 0 : -EINVAL;
+}
+
+static int parse_count(const char *text, uint64_t *count)
 {
 	char *end;
 	errno = 0;
-	options->count = strtoull(text, &end, 10);
-	return *text < '0' || *text > '9' || *end || errno || !options->count ? -EINVAL : 0;
+	*count = strtoull(text, &end, 10);
+	return *text < '0' || *text > '9' || *end || errno || !*count ? -EINVAL : 0;
+}
+
+static int take_keep(struct options *options, const char *text)
+{
+	return parse_count(text, &options->keep);
+}
+
+static int take_count(struct options *options, const char *text)
+{
+	return parse_count(text, &options->count);
 }
 
 static int take_to(struct options *options, const char *text)
@@ -158,6 +191,13 @@ const struct option_row option_rows[OPTION_COUNT_OF] = {
 	ROW(INCONCLUSIVE), 0, "inconclusive", "HOW", "too little or lossy data: exit (3, default), fail (1), pass or report (0)",
 		"exit, fail, pass or report", take_inconclusive, put_inconclusives },
 	ROW(LOSSY), 0, "lossy", NULL, "judge in spite of lost events", NULL, take_lossy },
+	ROW(RING), 0, "ring", "TIME", "keep only the last TIME, in memory; write it on SIGUSR1 and at the end",
+		"a duration such as 30s", take_ring },
+	ROW(ON_STALL), 0, "on-stall", "TIME", "and write it when a stall is at least this long (implies --ring 30s)",
+		"a duration such as 100ms", take_on_stall },
+	ROW(ROTATE), 0, "rotate", "LIMIT", "go on in another file at this size or time (may be given for both)",
+		"a size such as 64MiB or a duration such as 10m", take_rotate },
+	ROW(KEEP), 0, "keep", "N", "keep the newest N files of --rotate or --ring", "a number above 0", take_keep },
 	ROW(NO_BPF), 0, "no-bpf", NULL, "load no BPF programs: flight recorders and /proc only", NULL, take_no_bpf },
 	ROW(WITHOUT), 0, "without", "GROUP", "leave a group of probes out (may be repeated)",
 		"one of poll, sched, sampling, runtime, ready, ring, snapshot, proc", take_without, put_groups },

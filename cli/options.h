@@ -12,7 +12,7 @@
 enum option_id {
 	OPTION_ALL, OPTION_FOLLOW, OPTION_STALL, OPTION_DURATION, OPTION_COUNT, OPTION_JSON, OPTION_JSONL,
 	OPTION_OUTPUT, OPTION_FORCE, OPTION_TO, OPTION_BUDGET, OPTION_JUNIT, OPTION_INCONCLUSIVE, OPTION_LOSSY,
-	OPTION_NO_BPF, OPTION_WITHOUT, OPTION_COLOR, OPTION_ASCII, OPTION_READY_FD, OPTION_QUIET,
+	OPTION_RING, OPTION_ON_STALL, OPTION_ROTATE, OPTION_KEEP, OPTION_NO_BPF, OPTION_WITHOUT, OPTION_COLOR, OPTION_ASCII, OPTION_READY_FD, OPTION_QUIET,
 	OPTION_HELP, OPTION_VERSION, OPTION_COUNT_OF
 };
 #define OPT(id) (1ull << OPTION_##id)
@@ -27,6 +27,7 @@ struct options {
 	uint64_t stall_ns;          /* 0 = not given */
 	uint64_t duration_ns;       /* 0 = not given */
 	uint64_t count;             /* 0 = not given */
+	uint64_t ring_ns, on_stall_ns, rotate_bytes, rotate_ns, keep; /* 0 = not given */
 	int all, follow, json, jsonl, force, lossy, no_bpf, ascii, quiet, help, version;
 	uint32_t without;           /* bit per enum ps_probe_group */
 	int ready_fd;               /* -1 = none */

@@ -5,7 +5,7 @@
  * it with the data kept. A launched target is attached as soon as it has a
  * loop, so attaching is the first drain's work there.
  *
- * Owns everything in struct watch but `output` and `options`.
+ * Owns everything in struct watch but `tape` and `options`.
  */
 #include "watch.h"
 
@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #include "fault.h"
-#include "recording.h"
 
 #define DRAIN_NS (50 * 1000 * 1000ull)
 #define SECOND_NS 1000000000ull
@@ -41,23 +40,14 @@ static void watch_fail(struct watch *watch, int code)
 	watch_stop(watch, WATCH_FAILED);
 }
 
-/* A recording that cannot be written any more ends at its last whole chunk; watching goes on. */
-static void check_write(struct watch *watch, int err)
-{
-	if (!err || watch->write_error)
-		return;
-	watch->write_error = err;
-	if (fault_code(SIDE_OUTPUT, err))
-		fault(CLI_OUTPUT, "recording to %s stopped: %s; what is before it stays readable", watch->output->name,
-		      strerror(-err));
-}
-
 static int take_record(const struct ps_record *record, void *arg)
 {
 	struct watch *watch = arg;
+	if (watch->most_events && watch->events >= watch->most_events)
+		return 0; /* -n is exact: what else this drain brings is not taken */
 	watch->events++;
-	if (watch->writer && !watch->write_error)
-		check_write(watch, psr_writer_add(watch->writer, record));
+	if (watch->tape)
+		tape_add(watch->tape, record);
 	return model_apply(watch->model, record, record->size);
 }
 
@@ -67,18 +57,6 @@ static void tell_ready(struct watch *watch)
 		return;
 	if (write(watch->options->ready_fd, "\n", 1) != 1)
 		say("nobody listens on --ready-fd %d", watch->options->ready_fd);
-}
-
-static int start_recording(struct watch *watch)
-{
-	struct psr_info info;
-	if (!watch->output)
-		return 0;
-	recording_describe(&info, watch->model->config.stall_ns);
-	int err = psr_writer_open(&watch->writer, watch->output->fd, &info);
-	if (!err)
-		return output_settle(watch->output);
-	return fault(fault_code(SIDE_OUTPUT, err), "cannot write %s: %s", watch->output->name, strerror(-err));
 }
 
 /* 0, -EAGAIN while a launched target has no loop yet, or a positive exit code after a sentence */
@@ -97,10 +75,18 @@ static int try_attach(struct watch *watch)
 		return fault(fault_code(SIDE_TARGET, err), "%s",
 			     *watch->lost_target ? watch->lost_target : strerror(-err));
 	watch->begin_ns = now_ns();
-	int code = start_recording(watch);
+	int code = watch->tape ? tape_start(watch->tape, watch->model->config.stall_ns) : 0;
 	if (!code)
 		tell_ready(watch);
 	return code;
+}
+
+/* The recording cannot go on. A launched command, a summary or a time that was set still can. */
+static int recording_over(const struct watch *watch)
+{
+	const struct tape *tape = watch->tape;
+	int waited_for = watch->launch.pid > 0 || watch->options->duration_ns || !watch->only_records;
+	return tape && !watch->stay && (tape_unread(tape) || (tape->over && !waited_for));
 }
 
 static void check_ends(struct watch *watch)
@@ -113,7 +99,7 @@ static void check_ends(struct watch *watch)
 		watch_stop(watch, WATCH_TIME_OVER);
 	else if (!watch->stay && (launched || !attach_alive(watch->attach)))
 		watch_stop(watch, WATCH_TARGET_GONE);
-	else if (watch->write_error && !watch->stay)
+	else if (recording_over(watch))
 		watch_stop(watch, WATCH_FAILED);
 }
 
@@ -134,14 +120,16 @@ static void drain(void *arg)
 		watch_fail(watch, fault(CLI_NO_TARGET, "watching stopped: %s", strerror(-got)));
 		return;
 	}
+	if (watch->tape)
+		tape_look(watch->tape, watch->model);
 	check_ends(watch);
 }
 
 static void each_second(void *arg)
 {
 	struct watch *watch = arg;
-	if (watch->writer && !watch->write_error)
-		check_write(watch, psr_writer_flush(watch->writer));
+	if (watch->tape)
+		tape_flush(watch->tape);
 	if (watch->attach && watch->each_second)
 		watch->each_second(watch, watch->arg);
 }
@@ -152,6 +140,12 @@ static void on_signal(struct ps_signal *handle, int number, void *arg)
 	if (number != SIGINT) /* Ctrl-C reaches the launched command by itself */
 		launch_signal(&watch->launch, number);
 	watch_stop(watch, WATCH_SIGNALLED);
+}
+
+static void on_wanted(struct ps_signal *handle, int number, void *arg)
+{
+	struct watch *watch = arg;
+	tape_wanted(watch->tape);
 }
 
 static int open_loop(struct watch *watch)
@@ -169,6 +163,8 @@ static int open_loop(struct watch *watch)
 		err = ps_timer_start(watch->second, SECOND_NS, SECOND_NS);
 	for (int i = 0; !err && i < 3; i++)
 		err = ps_signal_open(watch->loop, &watch->signals[i], numbers[i], on_signal, watch);
+	if (!err && watch->tape)
+		err = ps_signal_open(watch->loop, &watch->signals[3], SIGUSR1, on_wanted, watch);
 	return err ? fault(CLI_KERNEL, "cannot start: %s", strerror(-err)) : 0;
 }
 
@@ -191,10 +187,10 @@ static int start_launch(struct watch *watch)
 	return 0;
 }
 
-int watch_open(struct watch *watch, const struct options *options, struct output *output)
+int watch_open(struct watch *watch, const struct options *options, struct tape *tape)
 {
 	watch->options = options;
-	watch->output = output;
+	watch->tape = tape;
 	int code = options->launch ? start_launch(watch) : target_find(&watch->target, options);
 	if (!code)
 		code = open_model(watch);
@@ -205,10 +201,10 @@ int watch_open(struct watch *watch, const struct options *options, struct output
 	return code;
 }
 
-int watch_open_pid(struct watch *watch, const struct options *options, struct output *output, pid_t pid)
+int watch_open_pid(struct watch *watch, const struct options *options, struct tape *tape, pid_t pid)
 {
 	watch->options = options;
-	watch->output = output;
+	watch->tape = tape;
 	watch->target.pids[0] = pid;
 	watch->target.count = 1;
 	int code = open_model(watch);
@@ -249,13 +245,10 @@ int watch_finish(struct watch *watch)
 {
 	attach_close(watch->attach, take_record, watch);
 	watch->attach = NULL;
-	if (watch->writer) {
-		int err = psr_writer_close(watch->writer);
-		watch->writer = NULL;
-		check_write(watch, err);
-	}
-	if (watch->write_error)
-		return fault_code(SIDE_OUTPUT, watch->write_error);
+	if (watch->tape)
+		tape_finish(watch->tape);
+	if (watch->tape && watch->tape->error)
+		return fault_code(SIDE_OUTPUT, watch->tape->error);
 	if (watch->end == WATCH_TARGET_GONE && !watch_has_data(watch))
 		return fault(CLI_NO_TARGET, "the target went before there was any data");
 	return watch->end == WATCH_FAILED ? watch->code : 0;
@@ -269,7 +262,7 @@ static void close_loop(struct watch *watch)
 		ps_timer_close(watch->drain);
 	if (watch->second)
 		ps_timer_close(watch->second);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 4; i++)
 		if (watch->signals[i])
 			ps_signal_close(watch->signals[i]);
 	ps_loop_run(watch->loop, PS_RUN_NOWAIT); /* the closing phase gives the handles back */
@@ -282,9 +275,7 @@ void watch_close(struct watch *watch)
 	close_loop(watch);
 	launch_stop(&watch->launch);
 	attach_close(watch->attach, NULL, NULL);
-	psr_writer_close(watch->writer);
 	model_close(watch->model);
 	watch->attach = NULL;
-	watch->writer = NULL;
 	watch->model = NULL;
 }

@@ -13,9 +13,8 @@
 #include "launch.h"
 #include "model.h"
 #include "options.h"
-#include "output.h"
 #include "ps_loop.h"
-#include "psr.h"
+#include "tape.h"
 #include "target.h"
 
 enum watch_end {
@@ -29,14 +28,13 @@ struct watch {
 	struct launch launch;
 	struct ps_loop *loop;
 	struct ps_timer *drain, *second;
-	struct ps_signal *signals[3];
+	struct ps_signal *signals[4];
 	struct attach *attach;
 	struct model *model;
-	struct output *output;         /* NULL = nothing is recorded */
-	struct psr_writer *writer;
+	struct tape *tape;     /* NULL = nothing is recorded */
 	uint64_t events, begin_ns;
 	uint64_t most_events;          /* 0 = no limit */
-	int write_error;               /* -errno: recording stopped there, watching went on */
+	int only_records;              /* set before: without its recording, and nobody to end it, there is nothing to do */
 	int from_now;                  /* set before: what happened before the attach is left out, unless we launched it */
 	int stay;                      /* set before: the target's end does not end the watch (dashboard) */
 	int drawing;                   /* set before: the terminal is ours, a launched command gets none of it */
@@ -49,12 +47,12 @@ struct watch {
 };
 
 /*
- * Finds the target, attaches, opens loop, model and timers. `output` may be NULL. 0 or an exit code.
+ * Finds the target, attaches, opens loop, model and timers. `tape` may be NULL. 0 or an exit code.
  * The struct is zeroed by the caller but for what it sets; watch_close() after a failure too.
  */
-int watch_open(struct watch *watch, const struct options *options, struct output *output);
+int watch_open(struct watch *watch, const struct options *options, struct tape *tape);
 /* The same for one process that is known already (the demo's server). */
-int watch_open_pid(struct watch *watch, const struct options *options, struct output *output, pid_t pid);
+int watch_open_pid(struct watch *watch, const struct options *options, struct tape *tape, pid_t pid);
 int watch_run(struct watch *watch);            /* until an end; 0 or an exit code */
 void watch_stop(struct watch *watch, enum watch_end end);
 /* Last drain into model and recording; the model stays readable. 0 or an exit code. */

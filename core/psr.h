@@ -40,9 +40,21 @@ struct psr_info {            /* the header, as text and numbers */
 int psr_writer_open(struct psr_writer **writer, int fd, const struct psr_info *info);
 int psr_writer_add(struct psr_writer *writer, const struct ps_record *record); /* -EINVAL: malformed, not taken */
 int psr_writer_flush(struct psr_writer *writer);   /* ends the chunk */
-uint64_t psr_writer_bytes(const struct psr_writer *writer);
-uint64_t psr_writer_events(const struct psr_writer *writer);
+/* Ends this file as psr_writer_close() does and goes on in another, which begins with all that is defined. */
+int psr_writer_next(struct psr_writer *writer, int fd, const struct psr_info *info);
+uint64_t psr_writer_bytes(const struct psr_writer *writer);  /* in this file */
+uint64_t psr_writer_events(const struct psr_writer *writer); /* taken, in all files */
 int psr_writer_close(struct psr_writer *writer);   /* flush, index; NULL is fine; returns the first error ever met */
+
+/*
+ * Flight mode: the newest `span_ns` (at most `most_bytes`, packed) are kept in memory and nothing is written
+ * until psr_writer_dump(). It makes of them a whole recording in fd and begins with an empty ring; the events
+ * come in no other dump. 1: written; 0: there was nothing; -errno: all is kept and may be dumped elsewhere.
+ */
+int psr_writer_open_ring(struct psr_writer **writer, uint64_t span_ns, size_t most_bytes);
+int psr_writer_dump(struct psr_writer *writer, int fd, const struct psr_info *info);
+uint64_t psr_writer_held(const struct psr_writer *writer);      /* bytes in the ring */
+uint64_t psr_writer_overflows(const struct psr_writer *writer); /* chunks that the bound of bytes drove out */
 
 enum psr_state {
 	PSR_WHOLE,           /* ends in its index */

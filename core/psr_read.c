@@ -210,7 +210,8 @@ static int next_block(struct psr_reader *reader)
 		return 1;
 	}
 	account_gap(reader, &block);
-	reader->blocks++;
+	if (!reader->blocks++ && block.kind == PSR_DEFINITIONS_BLOCK)
+		reader->needs_definitions = 1; /* it begins in the middle of a stream */
 	int after_definitions = reader->block_kind == PSR_DEFINITIONS_BLOCK;
 	int wanted = block.kind == PSR_EVENTS_BLOCK || (block.kind == PSR_DEFINITIONS_BLOCK && reader->needs_definitions);
 	int err = wanted ? unpack(reader, &block, body) : 0;

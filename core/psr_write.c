@@ -21,6 +21,7 @@
 #include "psr_block.h"
 #include "psr_codec.h"
 #include "psr_dict.h"
+#include "psr_ring.h"
 #include "schema.h"
 
 #define CHUNK_NS 1000000000ull
@@ -31,8 +32,12 @@
 struct psr_writer {
 	int fd;
 	int error;             /* the first; sticky */
-	uint64_t bytes, events; /* written or in the open chunk */
+	uint64_t bytes;        /* in this file */
+	uint64_t events;       /* taken */
+	uint64_t told;         /* records in this file's events blocks */
 	uint64_t newest_ts;
+	uint64_t define_ts;    /* definitions are told as of then; 0 = of when they came */
+	struct psr_ring *ring; /* flight mode: events blocks go there; NULL = to fd */
 	struct psr_plan *plan;
 	struct psr_codec *codec;
 	struct psr_dict *dict;
@@ -70,6 +75,21 @@ static int write_all(struct psr_writer *writer, const void *bytes, size_t count)
 	return 0;
 }
 
+/*
+ * All of it or, in a regular file, nothing of it: what a full disk took of a block is given back,
+ * so that the file ends with a whole one.
+ */
+static int write_whole(struct psr_writer *writer, const void *bytes, size_t count)
+{
+	uint64_t from = writer->bytes;
+	int err = write_all(writer, bytes, count);
+	off_t end = err && writer->bytes > from ? lseek(writer->fd, 0, SEEK_CUR) : -1;
+	off_t begin = end - (off_t)(writer->bytes - from);
+	if (end >= 0 && begin >= 0 && !ftruncate(writer->fd, begin) && lseek(writer->fd, begin, SEEK_SET) == begin)
+		writer->bytes = from;
+	return err;
+}
+
 static void start_chunk(struct psr_writer *writer)
 {
 	psr_codec_reset(writer->codec);
@@ -77,7 +97,19 @@ static void start_chunk(struct psr_writer *writer)
 	writer->used = 0;
 }
 
-/* Packs what is in raw and writes it as one block. */
+/* The block whose packed bytes lie behind the room for its head: its place in this file is set here. */
+static int write_block(struct psr_writer *writer, struct psr_block *head, unsigned char *room)
+{
+	head->sequence = writer->sequence++;
+	head->before = writer->told;
+	psr_block_seal(head, room + sizeof(*head));
+	memcpy(room, head, sizeof(*head));
+	if (head->kind == PSR_EVENTS_BLOCK)
+		writer->told += head->events;
+	return write_whole(writer, room, sizeof(*head) + head->packed_bytes);
+}
+
+/* Packs what is in raw into one block. */
 static int end_block(struct psr_writer *writer, enum psr_kind kind)
 {
 	struct psr_block *head = &writer->head;
@@ -86,12 +118,10 @@ static int end_block(struct psr_writer *writer, enum psr_kind kind)
 	if (ZSTD_isError(size))
 		return -ENOMEM; /* the only way it can fail: the room is always enough */
 	head->kind = kind;
-	head->sequence = writer->sequence++;
 	head->packed_bytes = (uint32_t)size;
 	head->raw_bytes = (uint32_t)writer->used;
-	psr_block_seal(head, packed);
-	memcpy(writer->packed, head, sizeof(*head));
-	int err = write_all(writer, writer->packed, sizeof(*head) + size);
+	int keep = writer->ring && kind == PSR_EVENTS_BLOCK;
+	int err = keep ? psr_ring_push(writer->ring, head, packed) : write_block(writer, head, writer->packed);
 	start_chunk(writer);
 	return err;
 }
@@ -114,14 +144,37 @@ static int is_full(const struct psr_writer *writer, const struct ps_record *reco
 	return writer->used && writer->used + psr_encode_bound(record) > PSR_CHUNK;
 }
 
+/* What came after define_ts follows as an event: its end must not be told before it. */
+static const struct ps_record *as_of(const struct psr_writer *writer, const struct ps_record *record, void *room)
+{
+	struct ps_record *copy = room;
+	int later = record->ts >= writer->define_ts;
+	if (!writer->define_ts)
+		return record;
+	if (later && (record->event == PS_EV_PROCESS_EXIT || record->event == PS_EV_THREAD_EXIT))
+		return NULL;
+	memcpy(copy, record, record->size);
+	copy->ts = writer->define_ts;
+	if (later && record->event == PS_EV_LOOP)
+		((struct ps_ev_loop *)room)->flags &= ~(uint32_t)PS_LOOP_GONE;
+	return copy;
+}
+
 static int repeat_definition(void *arg, const struct ps_record *record)
 {
+	static uint64_t room[PSR_RECORD_MAX / 8 + 1];
 	struct psr_writer *writer = arg;
 	int err = is_full(writer, record) ? end_block(writer, PSR_DEFINITIONS_BLOCK) : 0;
-	writer->head.before = writer->events;
-	if (!err)
+	record = err ? NULL : as_of(writer, record, room);
+	if (record)
 		put_record(writer, record);
 	return err;
+}
+
+static int write_definitions(struct psr_writer *writer)
+{
+	int err = psr_dict_each(writer->dict, repeat_definition, writer);
+	return !err && writer->used ? end_block(writer, PSR_DEFINITIONS_BLOCK) : err;
 }
 
 static int remember_seek(struct psr_writer *writer)
@@ -136,7 +189,7 @@ static int remember_seek(struct psr_writer *writer)
 		writer->seeks = seeks;
 		writer->seek_room = room;
 	}
-	writer->seeks[writer->seek_count++] = (struct psr_seek){ writer->bytes, writer->newest_ts, writer->events };
+	writer->seeks[writer->seek_count++] = (struct psr_seek){ writer->bytes, writer->newest_ts, writer->told };
 	return 0;
 }
 
@@ -148,9 +201,7 @@ static int repeat_definitions(struct psr_writer *writer)
 	uint64_t from = writer->bytes;
 	int err = remember_seek(writer);
 	if (!err)
-		err = psr_dict_each(writer->dict, repeat_definition, writer);
-	if (!err && writer->used)
-		err = end_block(writer, PSR_DEFINITIONS_BLOCK);
+		err = write_definitions(writer);
 	writer->dict_bytes = writer->bytes - from;
 	writer->chunk_bytes = 0;
 	writer->chunks = 0;
@@ -162,11 +213,10 @@ static int end_chunk(struct psr_writer *writer)
 	if (!writer->used)
 		return 0;
 	uint64_t from = writer->bytes;
-	writer->head.before = writer->events - writer->head.events;
 	int err = end_block(writer, PSR_EVENTS_BLOCK);
 	writer->chunk_bytes += writer->bytes - from;
 	writer->chunks++;
-	return err ? err : repeat_definitions(writer);
+	return err || writer->ring ? err : repeat_definitions(writer);
 }
 
 static int write_index(struct psr_writer *writer)
@@ -175,9 +225,8 @@ static int write_index(struct psr_writer *writer)
 	writer->used = writer->seek_count * sizeof(*writer->seeks);
 	if (writer->used)
 		memcpy(writer->raw, writer->seeks, writer->used);
-	writer->head.before = writer->events;
 	int err = end_block(writer, PSR_INDEX_BLOCK);
-	return err ? err : write_all(writer, &trailer, sizeof(trailer));
+	return err ? err : write_whole(writer, &trailer, sizeof(trailer));
 }
 
 static int write_head(struct psr_writer *writer, const struct psr_info *info)
@@ -186,7 +235,7 @@ static int write_head(struct psr_writer *writer, const struct psr_info *info)
 	size_t bytes = 0;
 	int err = psr_head_print(info, &head, &bytes);
 	if (!err)
-		err = write_all(writer, head, bytes);
+		err = write_whole(writer, head, bytes);
 	free(head);
 	return err;
 }
@@ -209,15 +258,18 @@ static void free_writer(struct psr_writer *writer)
 	psr_plan_close(writer->plan);
 	psr_dict_close(writer->dict);
 	ZSTD_freeCCtx(writer->zstd);
+	if (writer->ring)
+		psr_ring_clear(writer->ring);
+	free(writer->ring);
 	free(writer->raw);
 	free(writer->packed);
 	free(writer->seeks);
 	free(writer);
 }
 
-int psr_writer_open(struct psr_writer **out, int fd, const struct psr_info *info)
+static int make_writer(struct psr_writer **out, int fd)
 {
-	struct psr_writer *writer = calloc(1, sizeof(*writer));
+	struct psr_writer *writer = *out = calloc(1, sizeof(*writer));
 	if (!writer)
 		return -ENOMEM;
 	writer->fd = fd;
@@ -225,17 +277,107 @@ int psr_writer_open(struct psr_writer **out, int fd, const struct psr_info *info
 	writer->packed = malloc(sizeof(struct psr_block) + ZSTD_COMPRESSBOUND(PSR_RAW_MAX));
 	writer->zstd = ZSTD_createCCtx();
 	int err = writer->raw && writer->packed && writer->zstd ? open_plan(writer) : -ENOMEM;
+	return err ? err : psr_dict_open(&writer->dict);
+}
+
+static int open_writer(struct psr_writer **out, struct psr_writer *writer, int err)
+{
 	if (!err)
-		err = psr_dict_open(&writer->dict);
+		*out = writer;
+	else if (writer)
+		free_writer(writer);
+	return err;
+}
+
+int psr_writer_open(struct psr_writer **out, int fd, const struct psr_info *info)
+{
+	struct psr_writer *writer;
+	int err = make_writer(&writer, fd);
 	if (!err) {
 		start_chunk(writer);
 		err = write_head(writer, info);
 	}
-	if (err)
-		free_writer(writer);
-	else
-		*out = writer;
+	return open_writer(out, writer, err);
+}
+
+int psr_writer_open_ring(struct psr_writer **out, uint64_t span_ns, size_t most_bytes)
+{
+	struct psr_writer *writer;
+	int err = make_writer(&writer, -1);
+	if (!err) {
+		start_chunk(writer);
+		writer->ring = calloc(1, sizeof(*writer->ring));
+		err = writer->ring ? 0 : -ENOMEM;
+	}
+	if (!err)
+		*writer->ring = (struct psr_ring){ .span_ns = span_ns, .most_bytes = most_bytes };
+	return open_writer(out, writer, err);
+}
+
+/* The head of a file, and what its events need to be understood when it begins in the middle of a stream. */
+static int begin_file(struct psr_writer *writer, int fd, const struct psr_info *info, uint64_t as_of_ns)
+{
+	writer->fd = fd;
+	writer->bytes = writer->told = writer->chunk_bytes = 0;
+	writer->sequence = writer->chunks = 0;
+	writer->seek_count = 0;
+	writer->define_ts = as_of_ns;
+	int err = write_head(writer, info);
+	if (!err)
+		err = write_definitions(writer);
+	writer->dict_bytes = writer->bytes;
+	writer->define_ts = 0;
 	return err;
+}
+
+int psr_writer_next(struct psr_writer *writer, int fd, const struct psr_info *info)
+{
+	if (writer->error)
+		return 0;
+	int err = end_chunk(writer);
+	if (!err)
+		err = write_index(writer);
+	if (!err)
+		err = begin_file(writer, fd, info, writer->newest_ts);
+	return writer->error = err;
+}
+
+static int write_ring(struct psr_writer *writer)
+{
+	int err = 0;
+	for (struct psr_ring_block *block = writer->ring->oldest; block && !err; block = block->next) {
+		memcpy(writer->packed + sizeof(block->head), block->body, block->bytes);
+		err = write_block(writer, &block->head, writer->packed);
+	}
+	return err;
+}
+
+int psr_writer_dump(struct psr_writer *writer, int fd, const struct psr_info *info)
+{
+	int err = writer->error ? writer->error : end_chunk(writer);
+	if (err || !writer->ring->oldest)
+		return err;
+	err = begin_file(writer, fd, info, writer->ring->oldest->head.first_ts);
+	if (!err)
+		err = write_ring(writer);
+	if (!err)
+		err = write_index(writer);
+	start_chunk(writer); /* also after a failure */
+	writer->fd = -1;
+	if (err)
+		return err;
+	psr_ring_clear(writer->ring);
+	return 1;
+}
+
+uint64_t psr_writer_held(const struct psr_writer *writer)
+{
+	return writer->ring ? writer->ring->bytes : 0;
+}
+
+uint64_t psr_writer_overflows(const struct psr_writer *writer)
+{
+	return writer->ring ? writer->ring->overflows : 0;
 }
 
 int psr_writer_add(struct psr_writer *writer, const struct ps_record *record)
@@ -281,9 +423,9 @@ int psr_writer_close(struct psr_writer *writer)
 {
 	if (!writer)
 		return 0;
-	if (!writer->error)
+	if (!writer->error && !writer->ring)
 		writer->error = end_chunk(writer);
-	if (!writer->error)
+	if (!writer->error && !writer->ring)
 		writer->error = write_index(writer);
 	int err = writer->error;
 	free_writer(writer);
