@@ -125,14 +125,25 @@ static void try_threads(struct doctor_notes *notes)
 			    "cannot read /proc/%d/syscall: %s", notes->pid, strerror(-err));
 }
 
-/* The first word of its first mapping. */
+/* Where its first mapping that may be read begins; 0 = none in the text. */
+static uintptr_t readable_address(const char *maps)
+{
+	unsigned long long start, end;
+	char may_read;
+
+	for (const char *line = maps; line && *line; line = strchr(line, '\n'), line += !!line)
+		if (sscanf(line, "%llx-%llx %c", &start, &end, &may_read) == 3 && may_read == 'r')
+			return start;
+	return 0;
+}
+
 static void try_memory(struct doctor_notes *notes)
 {
-	char maps[256];
+	char maps[4096];
 	uint64_t word;
 	ssize_t length = proc_read(notes->pid, 0, "maps", maps, sizeof(maps));
 	struct iovec local = { &word, sizeof(word) };
-	struct iovec remote = { (void *)(uintptr_t)(length > 0 ? strtoull(maps, NULL, 16) : 0), sizeof(word) };
+	struct iovec remote = { (void *)(length > 0 ? readable_address(maps) : 0), sizeof(word) };
 	if (length > 0 && process_vm_readv(notes->pid, &local, 1, &remote, 1, 0) == sizeof(word))
 		doctor_note(notes, "target: memory", DOCTOR_YES, NULL, "tried: paths of calls and libuv's state may be read");
 	else

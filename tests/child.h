@@ -68,12 +68,12 @@ static inline int child_free_port(void)
 	return ntohs(address.sin_port);
 }
 
-/* Waits until check(arg) is not 0, at most 10 s; returns what it said last. */
+/* Waits until check(arg) is not 0, at most 15 s; returns what it said last. */
 static inline int child_await(int (*check)(void *arg), void *arg)
 {
 	const struct timespec gap = { 0, 10000000 };
 	int said = 0;
-	for (int i = 0; i < 1000 && !(said = check(arg)); i++)
+	for (int i = 0; i < 1500 && !(said = check(arg)); i++)
 		nanosleep(&gap, NULL);
 	return said;
 }

@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -346,6 +347,17 @@ static void *meet(void *arg)
 	return NULL;
 }
 
+/* A sanitizer may have one of its own. */
+static int own_threads(void)
+{
+	DIR *folder = opendir("/proc/self/task");
+	int count = 0;
+	for (struct dirent *entry; (entry = readdir(folder));)
+		count += entry->d_name[0] != '.';
+	closedir(folder);
+	return count;
+}
+
 TEST(the_number_of_a_thread_is_no_process)
 {
 	pthread_t thread;
@@ -386,7 +398,7 @@ TEST(a_process_is_described_with_its_threads)
 		threads++;
 		workers += told->role == PS_ROLE_WORKER && (pid_t)told->h.tid == thread_tid;
 	}
-	assert_int_equal(threads, 2);
+	assert_int_equal(threads, own_threads());
 	assert_int_equal(workers, 1);
 	pthread_barrier_wait(&meeting);
 	pthread_join(thread, NULL);
@@ -536,6 +548,14 @@ TEST(a_loop_that_waits_in_its_poller_is_not_sampled)
 	child_stop(pid, SIGKILL);
 }
 
+static const struct ps_ev_thread *sunk_thread(pid_t tid)
+{
+	const struct ps_ev_thread *told = NULL;
+	while ((told = next_sunk(told, PS_EV_THREAD)) && (pid_t)told->h.tid != tid)
+		;
+	return told;
+}
+
 TEST(threads_that_come_and_go_are_told)
 {
 	struct run run = { 0 };
@@ -545,13 +565,12 @@ TEST(threads_that_come_and_go_are_told)
 	pthread_create(&thread, NULL, meet, NULL);
 	pthread_barrier_wait(&meeting);
 	const struct timespec gap = { 0, 50000000 };
-	for (int i = 0; i < 100 && !next_sunk(NULL, PS_EV_THREAD); i++) {
+	for (int i = 0; i < 100 && !sunk_thread(thread_tid); i++) {
 		nanosleep(&gap, NULL);
 		run_drain(&run);
 	}
-	const struct ps_ev_thread *told = next_sunk(NULL, PS_EV_THREAD);
+	const struct ps_ev_thread *told = sunk_thread(thread_tid);
 	assert_non_null(told);
-	assert_int_equal(told->h.tid, thread_tid);
 	assert_string_equal(sunk_string(told->name), "libuv-worker");
 	pthread_barrier_wait(&meeting);
 	pthread_join(thread, NULL);
