@@ -27,6 +27,21 @@ extern const struct demo_scenario demo_scenarios[]; /* ends with name NULL; the 
 int demo_scenario_find(const char *name);           /* index, or -1 */
 void demo_scenario_names(FILE *out);
 
+/* for the scenarios: one repeating timer is all that most of them need */
+uint64_t demo_now_ns(void);
+void demo_sleep_ns(uint64_t ns);
+int demo_ticker_start(struct ps_loop *loop, ps_fn *fn, uint64_t after_ns, uint64_t repeat_ns);
+void demo_ticker_stop(void);
+
+/* the scenarios with files of their own */
+int demo_regex_start(struct ps_loop *loop);   /* demo_parse.c */
+int demo_json_start(struct ps_loop *loop);
+void demo_json_stop(void);
+int demo_ticks_start(struct ps_loop *loop);   /* demo_ticks.c */
+int demo_dns_start(struct ps_loop *loop);     /* demo_dns.c */
+int demo_slow_start(struct ps_loop *loop);    /* demo_slow.c */
+void demo_slow_stop(void);
+
 /* ---- the server process ---- */
 
 struct demo_server {

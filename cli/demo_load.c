@@ -13,13 +13,13 @@
 #include <string.h>
 
 #define CLIENTS 12
-#define THINK_NS (12 * 1000 * 1000ull)  /* on average */
+#define THINK_NS (12 * 1000 * 1000ull) /* on average */
 #define RETRY_NS (200 * 1000 * 1000ull)
 
 struct client {
 	struct ps_loop *loop;
-	struct ps_stream *stream;  /* NULL = not connected */
-	struct ps_timer *timer;    /* the next request, or the next try */
+	struct ps_stream *stream; /* NULL = not connected */
+	struct ps_timer *timer; /* the next request, or the next try */
 	uint16_t port;
 	uint32_t dice;
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The sins of the demo, one row each at the end. The function that a timer or
+ * The sins of the demo, one row each at the end; the longer ones have files of
+ * their own. The function that a timer or
  * a job calls has the scenario's name, because that is what the dashboard shows
  * as the culprit. State is static: one server process plays one scenario.
  */
@@ -16,14 +17,14 @@
 
 #define MS 1000000ull
 
-static uint64_t now_ns(void)
+uint64_t demo_now_ns(void)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000 * MS + (uint64_t)now.tv_nsec;
 }
 
-static void sleep_ns(uint64_t ns)
+void demo_sleep_ns(uint64_t ns)
 {
 	struct timespec time = { (time_t)(ns / (1000 * MS)), (long)(ns % (1000 * MS)) };
 	while (nanosleep(&time, &time) && errno == EINTR)
@@ -33,13 +34,13 @@ static void sleep_ns(uint64_t ns)
 /* one repeating timer is all that most scenarios need */
 static struct ps_timer *ticker;
 
-static int start_ticker(struct ps_loop *loop, ps_fn *fn, uint64_t after_ns, uint64_t repeat_ns)
+int demo_ticker_start(struct ps_loop *loop, ps_fn *fn, uint64_t after_ns, uint64_t repeat_ns)
 {
 	int err = ps_timer_open(loop, &ticker, fn, loop);
 	return err ? err : ps_timer_start(ticker, after_ns, repeat_ns);
 }
 
-static void stop_ticker(void)
+void demo_ticker_stop(void)
 {
 	ps_timer_close(ticker);
 	ticker = NULL;
@@ -51,8 +52,8 @@ static volatile unsigned primes; /* read by nobody; keeps the work alive */
 
 static __attribute__((noinline)) void count_primes(uint64_t for_ns)
 {
-	uint64_t end = now_ns() + for_ns;
-	for (unsigned number = 3; now_ns() < end; number += 2) {
+	uint64_t end = demo_now_ns() + for_ns;
+	for (unsigned number = 3; demo_now_ns() < end; number += 2) {
 		unsigned divisor = 3;
 		while (divisor * divisor <= number && number % divisor)
 			divisor += 2;
@@ -67,7 +68,7 @@ static void scenario_computation(void *loop)
 
 static int start_computation(struct ps_loop *loop)
 {
-	return start_ticker(loop, scenario_computation, 50 * MS, 800 * MS);
+	return demo_ticker_start(loop, scenario_computation, 50 * MS, 800 * MS);
 }
 
 /* ---- sync-io: the loop waits for a slow backend instead of watching its descriptor ---- */
@@ -78,7 +79,7 @@ static void *run_backend(void *arg)
 {
 	char query;
 	while (read(backend[1], &query, 1) == 1) {
-		sleep_ns(150 * MS);
+		demo_sleep_ns(150 * MS);
 		if (write(backend[1], &query, 1) != 1)
 			break;
 	}
@@ -89,7 +90,7 @@ static void scenario_sync_io(void *loop)
 {
 	char answer = 'q';
 	if (write(backend[0], &answer, 1) != 1 || read(backend[0], &answer, 1) != 1)
-		stop_ticker();
+		demo_ticker_stop();
 }
 
 static int start_sync_io(struct ps_loop *loop)
@@ -104,19 +105,19 @@ static int start_sync_io(struct ps_loop *loop)
 		pthread_setname_np(thread, "demo-backend");
 		pthread_detach(thread);
 	}
-	return start_ticker(loop, scenario_sync_io, 50 * MS, 800 * MS);
+	return demo_ticker_start(loop, scenario_sync_io, 50 * MS, 800 * MS);
 }
 
 /* ---- pool-congestion: more work than the pool can do ---- */
 
 #define MOST_JOBS 64
-static unsigned jobs;        /* submitted, not delivered */
+static unsigned jobs; /* submitted, not delivered */
 static int congestion_file = -1;
 static char read_buffer[4096];
 
 static int64_t scenario_pool_congestion(void *arg)
 {
-	sleep_ns(100 * MS); /* a library that blocks, given to the pool */
+	demo_sleep_ns(100 * MS); /* a library that blocks, given to the pool */
 	return 0;
 }
 
@@ -148,7 +149,7 @@ static int start_pool_congestion(struct ps_loop *loop)
 {
 	if (congestion_file < 0)
 		congestion_file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	return start_ticker(loop, submit_jobs, 10 * MS, 40 * MS);
+	return demo_ticker_start(loop, submit_jobs, 10 * MS, 40 * MS);
 }
 
 /* ---- timer-storm: thousands of timers due at the same instant ---- */
@@ -182,9 +183,14 @@ static void stop_timer_storm(void)
 
 const struct demo_scenario demo_scenarios[] = {
 	{ "healthy", 'H', "only the load", NULL, NULL },
-	{ "computation", 'C', "200 ms of computation in a callback", start_computation, stop_ticker },
-	{ "sync-io", 'S', "a callback waits for a slow backend", start_sync_io, stop_ticker },
-	{ "pool-congestion", 'P', "more work than the pool can do", start_pool_congestion, stop_ticker },
+	{ "computation", 'C', "200 ms of computation in a callback", start_computation, demo_ticker_stop },
+	{ "sync-io", 'S', "a callback waits for a slow backend", start_sync_io, demo_ticker_stop },
+	{ "regex", 'X', "a pattern that backtracks for ever on a hostile text", demo_regex_start, demo_ticker_stop },
+	{ "json", 'J', "a huge JSON document is parsed at once", demo_json_start, demo_json_stop },
+	{ "tick-starvation", 'K', "next ticks that queue next ticks", demo_ticks_start, demo_ticker_stop },
+	{ "pool-congestion", 'P', "more work than the pool can do", start_pool_congestion, demo_ticker_stop },
+	{ "dns-hog", 'D', "slow name lookups hold the pool", demo_dns_start, demo_ticker_stop },
+	{ "slow-consumer", 'B', "more is written than the other end reads", demo_slow_start, demo_slow_stop },
 	{ "timer-storm", 'T', "2000 timers due at one instant", start_timer_storm, stop_timer_storm },
 	{ NULL, 0, NULL, NULL, NULL },
 };

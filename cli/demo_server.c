@@ -67,7 +67,10 @@ static int open_service(struct service *service, int control)
 }
 
 /* What the parent gets to read once: an error, or the port */
-struct answer { int err; uint16_t port; };
+struct answer {
+	int err;
+	uint16_t port;
+};
 
 static void serve(int control, int report, int scenario)
 {

@@ -12,5 +12,7 @@ const struct finding_rule finding_ps001 = {
 	.name = "loop blocked by CPU work",
 	.defaults = ">= 50 ms warn, >= 100 ms crit",
 	.advice = "use the asynchronous form of the call, cut the work into parts, or move it to a worker thread",
+	.confirm = "its stacks name the function that ran; sample the same function with perf or a profiler",
+	.where = "stalls",
 	.judge = judge,
 };

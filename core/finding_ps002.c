@@ -13,5 +13,7 @@ const struct finding_rule finding_ps002 = {
 	.name = "loop blocked in a call outside the poller",
 	.defaults = ">= 20 ms warn, >= 100 ms crit",
 	.advice = "use the asynchronous form of the call, or submit it to the thread pool",
+	.confirm = "the evidence names the call and its path; strace -T of the thread shows the same call",
+	.where = "stalls",
 	.judge = judge,
 };

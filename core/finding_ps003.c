@@ -13,5 +13,7 @@ const struct finding_rule finding_ps003 = {
 	.name = "loop ready but not running",
 	.defaults = ">= 20 ms warn",
 	.advice = "the machine is short of CPU: look at what ran instead, raise the CPU limit, or move the load away",
+	.confirm = "the evidence names what ran instead; /proc/pressure/cpu and cpu.stat of its cgroup show the shortage",
+	.where = "stalls",
 	.judge = judge,
 };

@@ -30,5 +30,7 @@ const struct finding_rule finding_ps004 = {
 	.name = "callback has not returned",
 	.defaults = ">= 1 s crit",
 	.advice = "look at the stack: an endless loop, a lock, or a call that waits for another process",
+	.confirm = "the live stack stays the same; gdb or py-spy dump shows the same function",
+	.where = "stalls",
 	.judge = judge,
 };

@@ -32,5 +32,7 @@ const struct finding_rule finding_ps005 = {
 	.name = "ready descriptors wait",
 	.defaults = "median lag >= 10 ms of at least 20 warn",
 	.advice = "shorten the callbacks, serve fewer descriptors per loop, or add a loop",
+	.confirm = "sort the descriptors by LAG99; with more clients it grows",
+	.where = "fds",
 	.judge = judge,
 };

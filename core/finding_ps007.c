@@ -51,5 +51,7 @@ const struct finding_rule finding_ps007 = {
 	.name = "timers cause the wake-ups",
 	.defaults = ">= 100 fired/s and >= 10 % of wake-ups over 10 s warn",
 	.advice = "let timers share one tick, or wait longer: many short timers cost a wake-up each",
+	.confirm = "the heap shows the callback and its repeat; stop it and the wake-ups fall",
+	.where = "timers",
 	.judge = judge,
 };

@@ -33,5 +33,7 @@ const struct finding_rule finding_ps008 = {
 	.name = "timers fire late",
 	.defaults = "lateness p99 >= 50 ms of at least 20 warn",
 	.advice = "the loop is busy when they are due: see its stalls",
+	.confirm = "the lateness falls as soon as the stalls are gone",
+	.where = "timers",
 	.judge = judge,
 };

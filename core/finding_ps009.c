@@ -29,5 +29,7 @@ const struct finding_rule finding_ps009 = {
 	.name = "empty wake-ups",
 	.defaults = ">= 1,000 empty/s and >= 50 % of wake-ups over 10 s warn",
 	.advice = "look for a zero timeout, an idle handle, or a descriptor that is ready and never read",
+	.confirm = "sort by empty wake-ups; strace of the thread shows polls that return 0",
+	.where = "fds",
 	.judge = judge,
 };

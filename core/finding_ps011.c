@@ -48,5 +48,7 @@ const struct finding_rule finding_ps011 = {
 	.name = "thread pool starved",
 	.defaults = "wait p99 >= 2 x run p50 and >= 1 ms while all threads are busy warn",
 	.advice = "give the pool more threads (UV_THREADPOOL_SIZE, PS_THREADPOOL_SIZE) or submit less at once",
+	.confirm = "the wait histogram lies right of the run histogram; the estimate tells what more threads would bring",
+	.where = "pool",
 	.judge = judge,
 };

@@ -12,5 +12,7 @@ const struct finding_rule finding_ps013 = {
 	.name = "loop stopped by garbage collection",
 	.defaults = ">= 20 ms in one slice warn, >= 100 ms crit",
 	.advice = "allocate less in hot callbacks, keep fewer objects alive, or give the young generation more room",
+	.confirm = "run node with --trace-gc: its pauses are at the same times",
+	.where = "stalls",
 	.judge = judge,
 };

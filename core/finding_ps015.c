@@ -29,5 +29,7 @@ const struct finding_rule finding_ps015 = {
 	.name = "name lookups hold the pool",
 	.defaults = "half of the threads in dns while jobs wait warn",
 	.advice = "use a resolver that does not need the pool (dns.resolve), cache answers, or add threads",
+	.confirm = "the threads hold dns jobs; resolve the same name with dig and see how long it takes",
+	.where = "pool",
 	.judge = judge,
 };

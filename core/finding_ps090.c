@@ -82,5 +82,7 @@ const struct finding_rule finding_ps090 = {
 	.name = "data lost or a probe missing",
 	.defaults = "any, warn; no OK and no pass while it is so",
 	.advice = "see `pollscope doctor`: it names the command that mends a probe; for loss, watch fewer probes or loops",
+	.confirm = "the table of probes says which one and why",
+	.where = "probes",
 	.judge = judge,
 };

@@ -20,9 +20,18 @@ struct findings_list {
 };
 
 const struct finding_rule *const finding_rules[] = {
-	&finding_ps001, &finding_ps002, &finding_ps003, &finding_ps004, &finding_ps005, &finding_ps007, &finding_ps008,
-	&finding_ps009, &finding_ps011, &finding_ps013, &finding_ps015, &finding_ps090, NULL,
+	&finding_ps001, &finding_ps002, &finding_ps003, &finding_ps004, &finding_ps005, &finding_ps006, &finding_ps007,
+	&finding_ps008, &finding_ps009, &finding_ps010, &finding_ps011, &finding_ps013, &finding_ps015, &finding_ps016,
+	&finding_ps017, &finding_ps018, &finding_ps019, &finding_ps090, NULL,
 };
+
+const struct finding_rule *finding_rule_of(const char *id)
+{
+	for (const struct finding_rule *const *rule = finding_rules; *rule; rule++)
+		if (!strcmp((*rule)->id, id))
+			return *rule;
+	return NULL;
+}
 
 /* ---- the list ---- */
 
@@ -203,6 +212,8 @@ unsigned finding_recent(const struct model *model, const struct loop *loop, stru
 		sum->empty += slot->empty;
 		sum->callbacks += slot->callbacks;
 		sum->timers_fired += slot->timers_fired;
+		sum->listen_ready += slot->listen_ready;
+		sum->new_fds += slot->new_fds;
 	}
 	return seconds;
 }

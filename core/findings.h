@@ -19,13 +19,19 @@ struct finding_rule {
 	const char *name;       /* "loop blocked by CPU work" */
 	const char *defaults;   /* the threshold, for people: ">= 50 ms warn, >= 100 ms crit" */
 	const char *advice;     /* what to try */
+	const char *confirm;    /* how to make sure that it is so */
+	const char *where;      /* the dashboard's screen with the evidence: "stalls", "pool", … */
 	/* Adds what it finds in evidence not older than since_ns; `rule` is this row. */
 	void (*judge)(const struct finding_rule *rule, const struct model *model, uint64_t since_ns, struct findings_list *list);
 };
 
-extern const struct finding_rule finding_ps001, finding_ps002, finding_ps003, finding_ps004, finding_ps005, finding_ps007,
-	finding_ps008, finding_ps009, finding_ps011, finding_ps013, finding_ps015, finding_ps090;
+extern const struct finding_rule finding_ps001, finding_ps002, finding_ps003, finding_ps004, finding_ps005, finding_ps006,
+	finding_ps007, finding_ps008, finding_ps009, finding_ps010, finding_ps011, finding_ps013, finding_ps015, finding_ps016,
+	finding_ps017, finding_ps018, finding_ps019, finding_ps090;
 extern const struct finding_rule *const finding_rules[]; /* NULL-terminated, in order of id */
+
+/* The row of an id, or NULL. */
+const struct finding_rule *finding_rule_of(const char *id);
 
 /* As model_findings(), with evidence since `since_ns`; 0 = of the whole stream. */
 size_t findings_since(const struct model *model, uint64_t since_ns, struct finding *out, size_t room);

@@ -110,6 +110,7 @@ void on_clock(struct model_own *model, const void *record)
 		loop->pub.last_ns = most(loop->pub.last_ns, clock->h.ts);
 		stall_watch(model, loop, clock->h.ts);
 		stall_refresh(model, loop, clock->h.ts);
+		trend_sample(loop, clock->h.ts);
 		if (sweep && loop->closed_fds)
 			fds_sweep(model, loop, clock->h.ts);
 	}
@@ -234,8 +235,10 @@ void model_close(struct model *pub)
 		table_free(&((struct process_own *)pub->processes[i])->symbols);
 		free(pub->processes[i]);
 	}
-	for (size_t i = 0; i < pub->thread_count; i++)
+	for (size_t i = 0; i < pub->thread_count; i++) {
+		free(pub->threads[i]->past);
 		free(pub->threads[i]);
+	}
 	for (size_t i = 0; i < pub->loop_count; i++)
 		free_loop(loop_own(pub->loops[i]));
 	for (size_t i = 0; i < pub->pool_count; i++)

@@ -24,6 +24,10 @@
 #include "ps_event.h"
 
 #define MODEL_SLOTS 120         /* seconds of history kept per loop */
+#define MODEL_BEATS 600         /* and its last minute in tenths of a second */
+#define MODEL_BANDS 16          /* of lengths of busy slices, in a second */
+#define MODEL_TREND 64          /* samples of what may leak, one each 5 s */
+#define MODEL_PAST_JOBS 64      /* per worker */
 #define MODEL_STALL_STACKS 16   /* distinct stacks kept per stall */
 #define MODEL_STACK_FRAMES 96
 
@@ -58,6 +62,9 @@ struct process {
 	uint64_t exited_ns;
 };
 
+/* a job that a worker has done */
+struct past_job { uint64_t from_ns, to_ns; uint32_t kind; const char *name; };
+
 struct thread {
 	uint32_t tid, pid;
 	const char *name;
@@ -75,6 +82,8 @@ struct thread {
 	uint64_t blocked_since_ns; /* of that call; 0 = in none */
 	uint64_t blocked_ns;    /* in calls that have ended */
 	uint64_t blocked_calls;
+	struct past_job *past;  /* a ring of MODEL_PAST_JOBS; NULL = none */
+	uint32_t past_count;    /* all so far: the newest is at (past_count - 1) % MODEL_PAST_JOBS */
 };
 
 struct stall_stack {
@@ -173,13 +182,28 @@ struct slot {
 	uint32_t polls, iterations, ready, callbacks, stalls, timers_fired;
 	uint64_t lost;
 	uint32_t empty;         /* polls that returned nothing */
+	uint32_t listen_ready;  /* how often listeners were ready */
+	uint32_t new_fds;       /* descriptors seen for the first time */
+	uint32_t bands[MODEL_BANDS]; /* busy slices that ended here, by length: see model_band_ns() */
+	uint64_t buffered_bytes; /* greatest gauge of the second; 0 = none came */
 };
+
+/* a tenth of a second: where its time went */
+struct beat {
+	uint64_t number;        /* ts / 100 ms */
+	uint32_t busy_us, wait_us;
+	uint32_t phase_us[PS_PHASE_COUNT];
+};
+
+/* what something took in the last two spans of 10 s */
+struct share { uint64_t span, now_ns, before_ns; };
 
 struct callback_stat {
 	uint64_t fn;
 	const struct frame *frame; /* NULL = not resolved */
 	uint32_t kind;
 	uint64_t count, total_ns, max_ns;
+	struct share share;
 };
 
 struct fd_stat {
@@ -199,6 +223,10 @@ struct fd_stat {
 	uint64_t backlog, backlog_max; /* of a listening socket */
 	int is_ready;           /* on the ready list at the last look; -1 = not seen */
 	uint64_t buffered_bytes;
+	uint64_t above_ns;      /* since when it is above its high-water mark; 0 = it is not */
+	uint64_t high_water_bytes;
+	uint64_t stale;         /* how often it was ready after it was closed */
+	struct share share;
 	uint64_t last_ns;
 	struct hist *lag;       /* NULL = none measured */
 	struct hist *lag_kernel; /* ready -> returned by the poll: the loop was busy; NULL */
@@ -300,6 +328,10 @@ struct loop {
 	uint64_t handles, tick_backlog, immediate_backlog, buffered_bytes; /* gauges; PS_UNKNOWN */
 	uint64_t gc_ns, gc_count;
 	struct slot slots[MODEL_SLOTS];
+	struct beat beats[MODEL_BEATS]; /* beats[number % MODEL_BEATS] is of that tenth if .number matches */
+	/* what may leak: oldest first from trend_count - MODEL_TREND on, at index % MODEL_TREND */
+	struct trend { uint64_t ns; uint64_t fds, timers; } trend[MODEL_TREND];
+	uint32_t trend_count;
 };
 
 struct pool_kind {
@@ -392,6 +424,9 @@ int model_clone(struct model **copy, const struct model *model);         /* for 
 
 /* Applies one record of at most `bytes` bytes, aligned to 8. Returns 0 or -ENOMEM. */
 int model_apply(struct model *model, const struct ps_record *record, size_t bytes);
+
+/* Upper end of a band of struct slot; the last one has none (UINT64_MAX). */
+uint64_t model_band_ns(unsigned band);
 
 const struct process *model_process(const struct model *model, uint32_t pid);
 const struct thread *model_thread(const struct model *model, uint32_t tid);

@@ -56,7 +56,7 @@ static const struct {
 	uint8_t rule;
 	const char *parts[24];
 } rules[] = {
-	{ RULE_JSON, { "JsonParser", "JsonStringifier", "JsonParse", "JsonStringify", "JSON.parse", "JSON.stringify" } },
+	{ RULE_JSON, { "JsonParser", "JsonStringifier", "JsonParse", "JsonStringify", "JSON.parse", "JSON.stringify", "json_load" } },
 	{ RULE_REGEX, { "IrregexpExec", "IrregexpInterpreter", "RegExp", "regexec", "pcre2_match", "pcre_exec" } },
 	{ RULE_CRYPTO,
 	  { "PBKDF2", "pbkdf2", "scrypt", "SCRYPT", "Hash::HashUpdate", "HashUpdate", "RandomBytes", "EVP_", "HMAC_", "SHA512_",
@@ -352,6 +352,9 @@ static enum stall_rule decide_rule(const struct gather *gather, struct stall *st
 	case CAUSE_GC:
 		return RULE_GC;
 	case CAUSE_CPU:
+		/* without stacks the callback's own name may tell */
+		if (told == RULE_UNKNOWN && !stall->stack_count && stall->callback)
+			told = ((const struct frame_own *)stall->callback)->rule;
 		if (told != RULE_UNKNOWN)
 			return told;
 		if (gather->tick_ns * 2 >= stall->duration_ns || script_starves(stall, is_cpu_row))

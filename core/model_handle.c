@@ -78,10 +78,13 @@ void callback_end(struct model_own *model, struct loop_own *loop, uint64_t ts)
 		row->count++;
 		row->total_ns += ns;
 		row->max_ns = most(row->max_ns, ns);
+		trend_share(&row->share, ts, ns);
 	}
 	struct fd_stat *fd = callback.fd >= 0 ? fd_find(loop, callback.fd, callback.generation) : NULL;
-	if (fd)
+	if (fd) {
 		add_known(&fd->callback_ns, ns);
+		trend_share(&fd->share, ts, ns);
+	}
 	struct slot *slot = loop_slot(loop, ts);
 	if (slot)
 		slot->callbacks++;
@@ -99,6 +102,16 @@ static void fd_close(struct loop_own *loop, size_t at, uint64_t ts)
 	row->interest = 0;
 	loop->fd_waits[at].closed_ns = ts;
 	loop->closed_fds++;
+}
+
+/* A source that cannot count generations tells a new descriptor under the old one's name. */
+static void fd_reopen(struct loop_own *loop, struct fd_stat *row)
+{
+	if (!row->closed)
+		return;
+	row->closed = 0;
+	row->stale = 0;
+	loop->closed_fds--;
 }
 
 /* The row of (fd, generation), made when missing; NULL when there is no room. */
@@ -131,6 +144,9 @@ struct fd_stat *fd_row(struct model_own *model, struct loop_own *loop, int32_t f
 				 .read_bytes = PS_UNKNOWN, .written_bytes = PS_UNKNOWN, .callback_ns = none,
 				 .empty_wakeups = PS_UNKNOWN, .eagain = PS_UNKNOWN, .unread_bytes = PS_UNKNOWN,
 				 .backlog = PS_UNKNOWN, .backlog_max = PS_UNKNOWN, .is_ready = -1 };
+	struct slot *slot = loop_slot(loop, ts);
+	if (slot)
+		slot->new_fds++;
 	return row;
 }
 
@@ -138,7 +154,7 @@ void fds_sweep(struct model_own *model, struct loop_own *loop, uint64_t now_ns)
 {
 	for (size_t i = 0; i < loop->pub.fd_count;) {
 		struct fd_stat *row = &loop->pub.fds[i];
-		if (!row->closed || minus(now_ns, loop->fd_waits[i].closed_ns) < CLOSED_KEPT_NS) {
+		if (!row->closed || minus(now_ns, most(loop->fd_waits[i].closed_ns, row->last_ns)) < CLOSED_KEPT_NS) {
 			i++;
 			continue;
 		}
@@ -247,6 +263,10 @@ void on_fd_ready(struct model_own *model, const void *record)
 	uint64_t ready_ns = told->ready_ns && told->ready_ns <= told->h.ts ? told->ready_ns : 0;
 	add_known(&row->ready, 1);
 	row->last_ns = told->h.ts;
+	row->stale += row->closed && told->h.ts > loop->fd_waits[row - loop->pub.fds].closed_ns;
+	struct slot *slot = row->kind == PS_KIND_LISTEN ? loop_slot(loop, told->h.ts) : NULL;
+	if (slot)
+		slot->listen_ready++;
 	/* what the kernel did not time was ready when the poll returned at the latest */
 	loop->fd_waits[row - loop->pub.fds].ready_ns = ready_ns ? ready_ns : told->h.ts;
 	loop->pub.lag_from_return |= !ready_ns;
@@ -296,6 +316,8 @@ void on_fd_interest(struct model_own *model, const void *record)
 							       fd_row(model, loop, told->fd, told->generation, told->h.ts);
 	if (!row)
 		return;
+	if (told->op == PS_INTEREST_ADD)
+		fd_reopen(loop, row);
 	row->interest = told->op == PS_INTEREST_REMOVE ? 0 : told->events;
 	fd_describe(model, row, told->kind, told->name);
 }
@@ -312,6 +334,8 @@ void on_fd_life(struct model_own *model, const void *record)
 		return;
 	if (told->op == PS_LIFE_CLOSED)
 		fd_close(loop, (size_t)(row - loop->pub.fds), told->h.ts);
+	else if (told->op == PS_LIFE_OPENED)
+		fd_reopen(loop, row);
 	fd_describe(model, row, told->kind, told->name);
 }
 
@@ -332,6 +356,10 @@ void on_backpressure(struct model_own *model, const void *record)
 	const struct ps_ev_backpressure *told = record;
 	struct loop_own *loop = loop_of(model, &told->h);
 	uint64_t at = loop && told->fd >= 0 ? table_get(&loop->fd_index, (uint32_t)told->fd) : 0;
-	if (at)
-		loop->pub.fds[at - 1].buffered_bytes = told->on ? told->buffered_bytes : 0;
+	if (!at)
+		return;
+	struct fd_stat *row = &loop->pub.fds[at - 1];
+	row->buffered_bytes = told->on ? told->buffered_bytes : 0;
+	row->high_water_bytes = told->high_water_bytes;
+	row->above_ns = !told->on ? 0 : row->above_ns ? row->above_ns : told->h.ts;
 }

@@ -15,6 +15,7 @@
  *   model_pool.c     the thread pool
  *   model_work.c     its jobs by class, and what other sizes would do
  *   model_blocked.c  threads that serve one connection each
+ *   model_trend.c    the recent past in small pieces
  *   model_gather.c   evidence of the busy slice that goes on
  *   model_stall.c    slices that became stalls
  *   model_cause.c    what a stall was made of, and which habit it breaks
@@ -323,6 +324,13 @@ struct stall *held_by_stall(struct model_own *model, struct loop_own *loop, uint
 
 /* model_timer.c */
 struct timer_stat *timer_of(struct model_own *model, struct loop_own *loop, uint64_t fn); /* NULL = no room */
+
+/* model_trend.c */
+void trend_slice(struct slot *slot, uint64_t ns);
+void trend_spread(struct loop_own *loop, uint64_t from, uint64_t to, size_t offset, int back);
+void trend_share(struct share *share, uint64_t ts, uint64_t ns);
+void trend_sample(struct loop_own *loop, uint64_t now_ns);
+void trend_job(struct thread *thread, uint64_t from_ns, uint64_t to_ns, uint32_t kind, const char *name);
 
 /* model_pool.c */
 void pool_account(struct pool_own *pool, uint64_t to_ns);

@@ -64,6 +64,7 @@ void loop_account(struct loop_own *loop, uint64_t to_ns)
 		return;
 	shift(busy ? &loop->pub.busy_ns : &loop->pub.wait_ns, to - from, back);
 	spread(loop, from, to, busy ? offsetof(struct slot, busy_ns) : offsetof(struct slot, wait_ns), back);
+	trend_spread(loop, from, to, busy ? offsetof(struct beat, busy_us) : offsetof(struct beat, wait_us), back);
 	struct slot *slot = busy && !back ? loop_slot(loop, to) : NULL;
 	if (slot)
 		slot->longest_ns = most(slot->longest_ns, minus(to, loop->slice_ns));
@@ -92,8 +93,10 @@ static void phase_pause(struct loop_own *loop, uint64_t ts)
 	loop->gather.phase_ns[loop->pub.phase] += ns;
 	loop->gather.dirty = 1;
 	loop->phase_since_ns = ts;
-	if (ns)
-		spread(loop, from, ts, offsetof(struct slot, phase_ns) + (size_t)loop->pub.phase * sizeof(uint64_t), 0);
+	if (!ns)
+		return;
+	spread(loop, from, ts, offsetof(struct slot, phase_ns) + (size_t)loop->pub.phase * sizeof(uint64_t), 0);
+	trend_spread(loop, from, ts, offsetof(struct beat, phase_us) + (size_t)loop->pub.phase * sizeof(uint32_t), 0);
 }
 
 static void phase_end(struct loop_own *loop, uint64_t ts)
@@ -138,6 +141,9 @@ static void slice_end(struct model_own *model, struct loop_own *loop, uint64_t t
 	loop->before_runnable_ns = sums->runnable_ns;
 	loop->iteration_cpu_known = sums->on_cpu_ns != PS_UNKNOWN && (loop->iteration_cpu_known || !loop->iteration_begun);
 	loop->iteration_cpu_ns += loop->iteration_cpu_known ? least(sums->on_cpu_ns, ns) : 0;
+	struct slot *slot = loop_slot(loop, ts);
+	if (slot)
+		trend_slice(slot, ns);
 	loop->iteration_busy_ns += minus(ts, most(loop->slice_ns, loop->iteration_since_ns));
 	loop->iteration_begun = 1;
 }

@@ -130,6 +130,10 @@ void on_work_finished(struct model_own *model, const void *record)
 	if (pool && thread && thread->pub.work == told->work && told->since_ns)
 		pool_job_add(model, pool, told->work, thread->work_submitted_ns, told->since_ns, told->h.ts);
 	if (thread) {
+		uint64_t from = told->since_ns ? told->since_ns : thread->pub.work ? thread->pub.work_since_ns : 0;
+		if (from)
+			trend_job(&thread->pub, from, told->h.ts, told->kind < PS_WORK_KIND_COUNT ? told->kind : PS_WORK_OTHER,
+				  names_string(model->names, told->name));
 		thread->pub.work = 0;
 		thread->pub.work_since_ns = told->h.ts;
 		thread->pub.work_name = "";

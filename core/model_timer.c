@@ -149,6 +149,9 @@ void on_loop_gauges(struct model_own *model, const void *record)
 		return;
 	loop->pub.next_due_ns = told->next_due_ns;
 	loop->pub.buffered_bytes = told->buffered_bytes;
+	struct slot *slot = loop_slot(loop, told->h.ts);
+	if (slot)
+		slot->buffered_bytes = most(slot->buffered_bytes, told->buffered_bytes);
 	loop->pub.timers_armed = told->timers;
 	loop->pub.timers_overdue = told->overdue;
 	loop->pub.handles = told->handles;

@@ -204,6 +204,174 @@ TEST(ps015_name_lookups_that_hold_the_pool)
 	model_close(model);
 }
 
+TEST(ps006_one_callback_that_starves_the_others)
+{
+	struct model *model = a_model();
+	a_loop(model, 0);
+	frame(model, 1, "greedy");
+	APPLY(model, SYMBOL, ps_ev_symbol, 0, 0, .pid = PID, .frame = 1, .address = 0x77);
+	for (uint64_t at = 1000; at < 25000; at += 20) {
+		returns(model, at, TID, FD, at - 2, 2);
+		APPLY(model, CALLBACK_BEGIN, ps_ev_callback_begin, at, TID, .fn = 0x77, .fd = 9, .kind = PS_KIND_TCP);
+		APPLY(model, CALLBACK_BEGIN, ps_ev_callback_begin, at + 15, TID, .fn = 0x78, .fd = 10, .kind = PS_KIND_TCP);
+		enter(model, at + 18, TID, FD, at, -1);
+	}
+	now(model, 25000);
+	const struct finding *finding = find(model, "PS006");
+	assert_non_null(finding);
+	assert_non_null(strstr(finding->title, "greedy (tcp callback) takes 83% of the busy time"));
+	model_close(model);
+}
+
+TEST(ps006_not_while_the_loop_has_time_nor_alone)
+{
+	for (int alone = 0; alone < 2; alone++) {
+		struct model *model = a_model();
+		a_loop(model, 0);
+		for (uint64_t at = 1000; at < 25000; at += 20) {
+			returns(model, at, TID, FD, at - 2, 2);
+			APPLY(model, CALLBACK_BEGIN, ps_ev_callback_begin, at, TID, .fn = 0x77, .fd = 9, .kind = PS_KIND_TCP);
+			if (!alone)
+				APPLY(model, CALLBACK_BEGIN, ps_ev_callback_begin, at + 5, TID, .fn = 0x78, .fd = 10, .kind = PS_KIND_TCP);
+			enter(model, at + (alone ? 18 : 7), TID, FD, at, -1);
+		}
+		now(model, 25000);
+		assert_null(find(model, "PS006"));
+		model_close(model);
+	}
+}
+
+static struct model *growing(uint32_t first, int step_each_minute)
+{
+	struct model *model = a_model();
+	a_loop(model, PS_LOOP_RING);
+	for (uint64_t at = 2000; at < 2000 + 330000; at += 1000) {
+		returns(model, at, TID, FD, at - 500, 0);
+		APPLY(model, LOOP_GAUGES, ps_ev_loop_gauges, at, TID, .next_due_ns = PS_UNKNOWN,
+		      .timers = first + (uint32_t)((int64_t)(at / 5000) * step_each_minute / 12));
+		enter(model, at + 1, TID, FD, at, -1);
+		now(model, at + 2);
+	}
+	return model;
+}
+
+TEST(ps010_timers_that_only_become_more)
+{
+	struct model *model = growing(100, 24);
+	const struct finding *finding = find(model, "PS010");
+	assert_non_null(finding);
+	assert_non_null(strstr(finding->title, "timers only become more"));
+	model_close(model);
+	model = growing(100, 1); /* five more in five minutes: nothing */
+	assert_null(find(model, "PS010"));
+	model_close(model);
+}
+
+TEST(ps016_a_buffer_that_grows_above_its_mark)
+{
+	for (int grows = 0; grows < 2; grows++) {
+		struct model *model = a_model();
+		a_loop(model, PS_LOOP_RING);
+		APPLY(model, FD_INTEREST, ps_ev_fd_interest, 1000, TID, .poller_fd = FD, .fd = 9, .events = 1, .op = PS_INTEREST_ADD,
+		      .kind = PS_KIND_TCP);
+		returns(model, 1500, TID, FD, 1000, 1);
+		APPLY(model, BACKPRESSURE, ps_ev_backpressure, 1500, TID, .fd = 9, .on = 1, .buffered_bytes = 70000,
+		      .high_water_bytes = 65536);
+		enter(model, 1501, TID, FD, 1500, -1);
+		for (uint64_t at = 1600; at < 6000; at += 200) {
+			APPLY(model, LOOP_GAUGES, ps_ev_loop_gauges, at, TID, .next_due_ns = PS_UNKNOWN,
+			      .buffered_bytes = grows ? at * 1000 : 9000000 - at * 1000);
+			now(model, at + 1);
+		}
+		if (grows)
+			assert_non_null(strstr(find(model, "PS016")->title, "fd 9"));
+		else
+			assert_null(find(model, "PS016"));
+		model_close(model);
+	}
+}
+
+TEST(ps017_threads_that_wait_for_one_connection_each)
+{
+	struct model *model = a_model();
+	APPLY(model, PROCESS, ps_ev_process, 1000, 0, .pid = PID, .start_ns = 1);
+	for (uint32_t i = 0; i < 10; i++)
+		APPLY(model, THREAD, ps_ev_thread, 1000, 300 + i, .pid = PID, .role = PS_ROLE_CONNECTION);
+	now(model, 1200);
+	assert_null(find(model, "PS017"));
+	for (uint32_t i = 0; i < 10; i++)
+		APPLY(model, BLOCKED, ps_ev_blocked, 1300, 300 + i, .fd = (int32_t)(20 + i), .op = 1);
+	now(model, 1400);
+	assert_string_equal(find(model, "PS017")->title,
+			    "a thread per connection: 10 of 10 threads only wait in a read or a write");
+	model_close(model);
+}
+
+static struct model *accepting(unsigned per_second, int opens)
+{
+	struct model *model = a_model();
+	a_loop(model, PS_LOOP_RING);
+	APPLY(model, FD_INTEREST, ps_ev_fd_interest, 1000, TID, .poller_fd = FD, .fd = 9, .events = 1, .op = PS_INTEREST_ADD,
+	      .kind = PS_KIND_LISTEN);
+	for (unsigned i = 0; i < per_second * 5; i++) {
+		double at = 1000 + i * 1000.0 / per_second;
+		returns(model, at + 0.1, TID, FD, at, 1);
+		APPLY(model, FD_READY, ps_ev_fd_ready, at + 0.1, TID, .poller_fd = FD, .fd = 9);
+		if (opens)
+			APPLY(model, FD_LIFE, ps_ev_fd_life, at + 0.1, TID, .fd = 100 + (int32_t)i, .op = PS_LIFE_OPENED, .kind = PS_KIND_TCP);
+		enter(model, at + 0.2, TID, FD, at + 0.1, -1);
+	}
+	now(model, 6001);
+	return model;
+}
+
+TEST(ps018_a_listener_that_is_ready_for_nothing)
+{
+	struct model *model = accepting(500, 0);
+	assert_non_null(strstr(find(model, "PS018")->title, "out of descriptors?"));
+	model_close(model);
+	model = accepting(500, 1);
+	assert_null(find(model, "PS018"));
+	model_close(model);
+	model = accepting(2500, 1);
+	assert_non_null(strstr(find(model, "PS018")->title, "accept storm"));
+	model_close(model);
+}
+
+TEST(ps019_events_after_the_close)
+{
+	struct model *model = a_model();
+	a_loop(model, PS_LOOP_RING);
+	APPLY(model, FD_LIFE, ps_ev_fd_life, 1000, TID, .fd = 9, .generation = 2, .op = PS_LIFE_OPENED, .kind = PS_KIND_TCP);
+	returns(model, 1100, TID, FD, 1050, 1);
+	APPLY(model, FD_READY, ps_ev_fd_ready, 1100, TID, .poller_fd = FD, .fd = 9, .generation = 2);
+	APPLY(model, FD_LIFE, ps_ev_fd_life, 1101, TID, .fd = 9, .generation = 2, .op = PS_LIFE_CLOSED);
+	enter(model, 1102, TID, FD, 1100, -1);
+	assert_null(find(model, "PS019"));
+	returns(model, 1200, TID, FD, 1102, 1);
+	APPLY(model, FD_READY, ps_ev_fd_ready, 1200, TID, .poller_fd = FD, .fd = 9, .generation = 2);
+	assert_non_null(strstr(find(model, "PS019")->title, "closed but still registered: ready 1 times"));
+	APPLY(model, FD_LIFE, ps_ev_fd_life, 1300, TID, .fd = 9, .generation = 3, .op = PS_LIFE_OPENED, .kind = PS_KIND_TCP);
+	APPLY(model, FD_READY, ps_ev_fd_ready, 1301, TID, .poller_fd = FD, .fd = 9, .generation = 3);
+	assert_non_null(strstr(find(model, "PS019")->title, "ready 1 times"));
+	model_close(model);
+}
+
+TEST(every_finding_says_how_to_confirm_it_and_where_to_look)
+{
+	static const char *const screens[] = { "overview", "stalls", "phases", "pool", "timers", "fds", "timeline", "probes" };
+	for (const struct finding_rule *const *rule = finding_rules; *rule; rule++) {
+		size_t known = 0;
+		if (!(*rule)->confirm || !(*rule)->where)
+			fail_msg("%s says not how to confirm it, or where to look", (*rule)->id);
+		while (known < 8 && strcmp(screens[known], (*rule)->where))
+			known++;
+		assert_true(known < 8);
+		assert_ptr_equal(finding_rule_of((*rule)->id), *rule);
+	}
+	assert_null(finding_rule_of("PS999"));
+}
+
 TEST(ps090_loss_and_missing_probes_but_not_those_that_are_off)
 {
 	struct model *model = a_model();
