@@ -21,7 +21,7 @@ struct findings_list {
 
 const struct finding_rule *const finding_rules[] = {
 	&finding_ps001, &finding_ps002, &finding_ps003, &finding_ps004, &finding_ps005, &finding_ps006, &finding_ps007,
-	&finding_ps008, &finding_ps009, &finding_ps010, &finding_ps011, &finding_ps013, &finding_ps015, &finding_ps016,
+	&finding_ps008, &finding_ps009, &finding_ps010, &finding_ps011, &finding_ps012, &finding_ps013, &finding_ps015, &finding_ps016,
 	&finding_ps017, &finding_ps018, &finding_ps019, &finding_ps090, NULL,
 };
 

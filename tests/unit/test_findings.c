@@ -182,6 +182,24 @@ TEST(ps011_a_starved_pool_names_what_holds_it)
 	model_close(model);
 }
 
+TEST(ps012_a_backlog_that_is_nearly_full)
+{
+	static const struct { uint64_t backlog; int found, severity; } rows[] = {
+		{ 100, 0, 0 }, { 409, 1, SEVERITY_WARN }, { 512, 1, SEVERITY_CRIT }, { PS_UNKNOWN, 0, 0 },
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct model *model = a_model();
+		a_loop(model, 0);
+		APPLY(model, FD_STATE, ps_ev_fd_state, 1000, TID, .poller_fd = FD, .fd = 9, .backlog = rows[i].backlog,
+		      .backlog_max = 511);
+		now(model, 1100);
+		const struct finding *finding = find(model, "PS012");
+		assert_int_equal(finding != NULL, rows[i].found);
+		assert_true(!finding || (int)finding->severity == rows[i].severity);
+		model_close(model);
+	}
+}
+
 TEST(ps013_the_collector)
 {
 	struct model *model = a_model();
