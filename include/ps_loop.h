@@ -254,6 +254,31 @@ const void *ps_http_body(const struct ps_http_request *request, size_t *bytes);
 /* Answers once; may be called later, from another callback. `type` and body are copied. */
 int ps_http_reply(struct ps_http_request *request, int status, const char *type, const void *body, size_t bytes);
 
+/* ---- the other model: one blocking thread per connection ----
+ * The same handler for comparison: each connection has a thread that waits in
+ * read() until there is a request. It belongs to no loop; any thread may call
+ * these, but close only when no other call is under way.
+ *
+ * `fn` runs in many threads at once (stacks of 256 KiB), must answer before it
+ * returns (else the client gets 500) and may not keep the request. The limits
+ * are those of ps_http_listen(), `connections` is also the most threads there
+ * will be. In a forked child there are no threads: leave the server alone there.
+ */
+struct ps_http_threads;
+struct ps_http_threads_info {
+	size_t size;              /* sizeof, set by the caller */
+	uint64_t accepted, requests;
+	uint64_t shed;            /* connections closed at once: too many, or no descriptor, memory or thread */
+	uint32_t connections;     /* now; as many threads */
+	uint32_t most;            /* at one time */
+};
+int ps_http_threads_listen(struct ps_http_threads **server, const char *host, uint16_t port,
+			   const struct ps_http_limits *limits, ps_http_fn *fn, void *arg);
+uint16_t ps_http_threads_port(const struct ps_http_threads *server);
+int ps_http_threads_info(struct ps_http_threads *server, struct ps_http_threads_info *info);
+/* Ends all connections and waits for their threads; -EDEADLK from the handler. */
+int ps_http_threads_close(struct ps_http_threads *server);
+
 #ifdef __cplusplus
 }
 #endif

@@ -16,7 +16,6 @@
 #include "handles.h"
 #include "probe.h"
 
-#define LINGER_NS 2000000000ull
 #define SWEEP_MAX_NS 1000000000ull
 #define SWEEP_MIN_NS 5000000ull
 
@@ -36,7 +35,7 @@ void http_end(struct http_connection *connection)
 	connection->flags |= HTTP_LINGER;
 	free(connection->rest);
 	connection->rest = NULL;
-	set_deadline(connection, LINGER_NS + (ps_stream_buffered(connection->stream) ?
+	set_deadline(connection, HTTP_LINGER_NS + (ps_stream_buffered(connection->stream) ?
 					      connection->server->limits.idle_ns : 0));
 	if (connection->flags & HTTP_EOF && !ps_stream_buffered(connection->stream)) {
 		connection_close(connection);
@@ -55,7 +54,7 @@ static void watch(struct http_connection *connection)
 		return;
 	if (connection->flags & HTTP_WAITING)
 		connection->deadline_ns = 0;
-	else if (connection->flags & HTTP_BLOCKED || !connection->request)
+	else if (connection->flags & HTTP_BLOCKED || !connection->input.request)
 		set_deadline(connection, limits->idle_ns);
 	if (connection->flags & (HTTP_WAITING | HTTP_BLOCKED))
 		ps_stream_pause(connection->stream);
@@ -82,7 +81,7 @@ static int keep_rest(struct http_connection *connection, const char *data, size_
 void http_feed(struct http_connection *connection, const char *data, size_t bytes)
 {
 	connection->flags |= HTTP_PARSING;
-	llhttp_errno_t err = llhttp_execute(&connection->parser, data, bytes);
+	llhttp_errno_t err = llhttp_execute(&connection->input.parser, data, bytes);
 	connection->flags &= (uint8_t)~HTTP_PARSING;
 	if (connection->stream->io.handle.state != HANDLE_OPEN) {
 		http_flush(connection); /* drops what the cork holds of it */
@@ -94,12 +93,12 @@ void http_feed(struct http_connection *connection, const char *data, size_t byte
 	}
 	size_t used = bytes;
 	if (err == HPE_PAUSED) {
-		used = (size_t)(llhttp_get_error_pos(&connection->parser) - data);
-		llhttp_resume(&connection->parser);
+		used = (size_t)(llhttp_get_error_pos(&connection->input.parser) - data);
+		llhttp_resume(&connection->input.parser);
 		err = HPE_OK;
 	}
 	if (err || keep_rest(connection, data + used, bytes - used)) {
-		http_refuse(connection, err && connection->error ? connection->error : err ? 400 : 500);
+		http_refuse(connection, err && connection->input.error ? connection->input.error : err ? 400 : 500);
 		return;
 	}
 	http_flush(connection);
@@ -122,6 +121,83 @@ void http_resume(struct http_connection *connection)
 	free(rest);
 }
 
+/* ---- what the parser reaches ---- */
+
+static int begin_request(struct http_input *input)
+{
+	struct http_connection *connection = http_connection_of(input);
+	struct ps_http_server *server = connection->server;
+	struct ps_http_request *request = handle_open(server->loop, SLAB_REQUEST, PS_KIND_TCP, server->arg);
+
+	if (!request)
+		return -ENOMEM;
+	request->text = server->spare ? server->spare : malloc(server->limits.header_bytes);
+	server->spare = NULL;
+	if (!request->text) {
+		handle_free(&request->handle);
+		return -ENOMEM;
+	}
+	request->text_room = server->limits.header_bytes;
+	request->owner = input->owner;
+	request->input = input;
+	input->request = request;
+	set_deadline(connection, server->limits.header_ns);
+	return 0;
+}
+
+void http_request_free(struct ps_http_request *request)
+{
+	struct ps_http_server *server = request->input ? http_connection_of(request->input)->server : NULL;
+
+	if (server && !server->spare)
+		server->spare = request->text;
+	else
+		free(request->text);
+	if (request->input)
+		request->input->request = NULL;
+	free(request->body);
+	handle_free(&request->handle);
+}
+
+static void headers_complete(struct http_input *input, int wants_continue)
+{
+	struct http_connection *connection = http_connection_of(input);
+
+	set_deadline(connection, input->limits->idle_ns);
+	if (!wants_continue)
+		return;
+	http_flush(connection);
+	ps_stream_write(connection->stream, http_continue_text, strlen(http_continue_text));
+}
+
+static int call_handler(struct http_input *input)
+{
+	struct http_connection *connection = http_connection_of(input);
+	struct ps_http_server *server = connection->server;
+	struct ps_http_request *request = input->request;
+	struct ps_stream *stream = connection->stream;
+
+	if (!llhttp_should_keep_alive(&input->parser))
+		connection->flags |= HTTP_LAST;
+	connection->flags |= HTTP_WAITING;
+	request->handle.number = stream->io.handle.number;
+	probe_callback_now(server->loop, (void *)server->fn, &stream->io.handle, stream->io.fd,
+			   io_generation(&stream->io));
+	server->fn(request, server->arg);
+	callback_end(server->loop);
+	if (connection->flags & HTTP_WAITING || stream->io.handle.state != HANDLE_OPEN)
+		return HPE_PAUSED;
+	http_request_free(request);
+	return connection->flags & (HTTP_LAST | HTTP_BLOCKED) ? HPE_PAUSED : 0;
+}
+
+static const struct http_owner loop_owner = {
+	.begin = begin_request,
+	.headers = headers_complete,
+	.complete = call_handler,
+	.reply = http_loop_reply,
+};
+
 /* ---- what the stream tells ---- */
 
 static void on_read(struct ps_stream *stream, const void *data, ssize_t bytes, void *arg)
@@ -135,7 +211,7 @@ static void on_read(struct ps_stream *stream, const void *data, ssize_t bytes, v
 	} else if (bytes == 0) {
 		connection->flags |= HTTP_EOF;
 		/* in the middle of a request there is nothing left to wait for */
-		if (connection->request && !(connection->flags & HTTP_WAITING))
+		if (connection->input.request && !(connection->flags & HTTP_WAITING))
 			connection_close(connection);
 		else
 			watch(connection);
@@ -157,10 +233,10 @@ static void on_closed(struct ps_stream *stream, void *arg)
 	struct http_connection *connection = arg;
 	struct ps_http_server *server = connection->server;
 
-	if (connection->request) {
-		connection->request->connection = NULL;
+	if (connection->input.request) {
+		connection->input.request->input = NULL;
 		if (!(connection->flags & HTTP_WAITING))
-			http_request_free(connection->request);
+			http_request_free(connection->input.request);
 	}
 	*(connection->before ? &connection->before->next : &server->first) = connection->next;
 	if (connection->next)
@@ -205,8 +281,7 @@ static void on_accept(struct ps_listener *listener, struct ps_stream *stream, vo
 	server->first = connection;
 	if (server->count++ == 0)
 		ps_timer_start(server->sweep, sweep_ns(&server->limits), sweep_ns(&server->limits));
-	llhttp_init(&connection->parser, HTTP_REQUEST, &http_settings);
-	connection->parser.data = connection;
+	http_input_init(&connection->input, &loop_owner, &server->limits);
 	ps_stream_set(stream, &connection_events, connection);
 	watch(connection);
 }
@@ -224,21 +299,11 @@ static void on_sweep(void *arg)
 		if (!connection->deadline_ns || connection->deadline_ns > now ||
 		    connection->stream->io.handle.state != HANDLE_OPEN)
 			continue;
-		if (connection->request && !(connection->flags & (HTTP_LINGER | HTTP_BLOCKED)))
+		if (connection->input.request && !(connection->flags & (HTTP_LINGER | HTTP_BLOCKED)))
 			http_refuse(connection, 408);
 		else
 			connection_close(connection);
 	}
-}
-
-static void set_limits(struct ps_http_limits *to, const struct ps_http_limits *from)
-{
-	*to = from ? *from : (struct ps_http_limits){ 0 };
-	to->header_bytes = to->header_bytes ? to->header_bytes : 16 * 1024;
-	to->body_bytes = to->body_bytes ? to->body_bytes : 1024 * 1024;
-	to->idle_ns = to->idle_ns ? to->idle_ns : 60000000000ull;
-	to->header_ns = to->header_ns ? to->header_ns : 10000000000ull;
-	to->connections = to->connections ? to->connections : 10000;
 }
 
 int ps_http_listen(struct ps_loop *loop, struct ps_http_server **out, const char *host, uint16_t port,
@@ -252,7 +317,7 @@ int ps_http_listen(struct ps_loop *loop, struct ps_http_server **out, const char
 	server->loop = loop;
 	server->fn = fn;
 	server->arg = arg;
-	set_limits(&server->limits, limits);
+	http_limits_fill(&server->limits, limits);
 	int err = ps_timer_open(loop, &server->sweep, on_sweep, server);
 	if (!err)
 		err = ps_tcp_listen(loop, &server->listener, host, port, 0, on_accept, server);

@@ -11,59 +11,24 @@
 #include <strings.h>
 
 #include "http.h"
-#include "probe.h"
 
-#define PAUSE HPE_PAUSED
-
-static struct http_connection *of(llhttp_t *parser)
+static struct http_input *of(llhttp_t *parser)
 {
 	return parser->data;
 }
 
-static int refuse(struct http_connection *connection, int status)
+static int refuse(struct http_input *input, int status)
 {
-	connection->error = (uint16_t)status;
+	input->error = (uint16_t)status;
 	return HPE_USER;
 }
 
-struct ps_http_request *http_request_open(struct http_connection *connection)
+static int add_text(struct http_input *input, const char *data, size_t bytes)
 {
-	struct ps_http_server *server = connection->server;
-	struct ps_http_request *request = handle_open(server->loop, SLAB_REQUEST, PS_KIND_TCP, server->arg);
-
-	if (!request)
-		return NULL;
-	request->text = server->spare ? server->spare : malloc(server->limits.header_bytes);
-	server->spare = NULL;
-	if (!request->text) {
-		handle_free(&request->handle);
-		return NULL;
-	}
-	request->text_room = server->limits.header_bytes;
-	request->connection = connection;
-	return request;
-}
-
-void http_request_free(struct ps_http_request *request)
-{
-	struct http_connection *connection = request->connection;
-
-	if (connection && !connection->server->spare)
-		connection->server->spare = request->text;
-	else
-		free(request->text);
-	if (connection)
-		connection->request = NULL;
-	free(request->body);
-	handle_free(&request->handle);
-}
-
-static int add_text(struct http_connection *connection, const char *data, size_t bytes)
-{
-	struct ps_http_request *request = connection->request;
+	struct ps_http_request *request = input->request;
 
 	if (bytes > request->text_room - request->text_bytes)
-		return refuse(connection, 431);
+		return refuse(input, 431);
 	memcpy(request->text + request->text_bytes, data, bytes);
 	request->text_bytes += bytes;
 	return 0;
@@ -71,13 +36,9 @@ static int add_text(struct http_connection *connection, const char *data, size_t
 
 static int on_begin(llhttp_t *parser)
 {
-	struct http_connection *connection = of(parser);
+	struct http_input *input = of(parser);
 
-	connection->request = http_request_open(connection);
-	if (!connection->request)
-		return refuse(connection, 503);
-	connection->deadline_ns = connection->server->loop->now_ns + connection->server->limits.header_ns;
-	return 0;
+	return input->owner->begin(input) ? refuse(input, 503) : 0;
 }
 
 static int on_text(llhttp_t *parser, const char *data, size_t bytes)
@@ -92,36 +53,34 @@ static int on_text_end(llhttp_t *parser)
 
 static int on_headers(llhttp_t *parser)
 {
-	struct http_connection *connection = of(parser);
-	struct ps_http_request *request = connection->request;
+	struct http_input *input = of(parser);
+	struct ps_http_request *request = input->request;
 
 	request->method = llhttp_method_name((llhttp_method_t)parser->method);
 	request->is_head = parser->method == HTTP_HEAD;
 	parser->upgrade = 0;
 	if (parser->method == HTTP_CONNECT)
-		return refuse(connection, 501);
-	if (parser->flags & F_CONTENT_LENGTH && parser->content_length > connection->server->limits.body_bytes)
-		return refuse(connection, 413);
-	connection->deadline_ns = connection->server->loop->now_ns + connection->server->limits.idle_ns;
+		return refuse(input, 501);
+	if (parser->flags & F_CONTENT_LENGTH && parser->content_length > input->limits->body_bytes)
+		return refuse(input, 413);
 	const char *expect = ps_http_header(request, "expect");
-	if (expect && !strcasecmp(expect, "100-continue"))
-		http_continue(connection);
+	input->owner->headers(input, expect && !strcasecmp(expect, "100-continue"));
 	return 0;
 }
 
 static int on_body(llhttp_t *parser, const char *data, size_t bytes)
 {
-	struct http_connection *connection = of(parser);
-	struct ps_http_request *request = connection->request;
+	struct http_input *input = of(parser);
+	struct ps_http_request *request = input->request;
 	size_t need = request->body_bytes + bytes;
 
-	if (need > connection->server->limits.body_bytes)
-		return refuse(connection, 413);
+	if (need > input->limits->body_bytes)
+		return refuse(input, 413);
 	if (need > request->body_room) {
 		size_t room = need < 1024 ? 1024 : need + need / 2;
 		char *body = realloc(request->body, room);
 		if (!body)
-			return refuse(connection, 503);
+			return refuse(input, 503);
 		request->body = body;
 		request->body_room = room;
 	}
@@ -132,28 +91,12 @@ static int on_body(llhttp_t *parser, const char *data, size_t bytes)
 
 static int on_complete(llhttp_t *parser)
 {
-	struct http_connection *connection = of(parser);
-	struct ps_http_server *server = connection->server;
-	struct ps_http_request *request = connection->request;
-	struct ps_stream *stream = connection->stream;
+	struct http_input *input = of(parser);
 
-	if (!llhttp_should_keep_alive(parser))
-		connection->flags |= HTTP_LAST;
-	connection->flags |= HTTP_WAITING;
-	request->handle.number = stream->io.handle.number;
-	probe_callback_now(server->loop, (void *)server->fn, &stream->io.handle, stream->io.fd,
-			   io_generation(&stream->io));
-	server->fn(request, server->arg);
-	callback_end(server->loop);
-	if (connection->flags & HTTP_WAITING || stream->io.handle.state != HANDLE_OPEN)
-		return PAUSE;
-	http_request_free(request);
-	if (connection->flags & (HTTP_LAST | HTTP_BLOCKED))
-		return PAUSE;
-	return 0;
+	return input->owner->complete(input);
 }
 
-const llhttp_settings_t http_settings = {
+static const llhttp_settings_t settings = {
 	.on_message_begin = on_begin,
 	.on_url = on_text,
 	.on_url_complete = on_text_end,
@@ -165,6 +108,14 @@ const llhttp_settings_t http_settings = {
 	.on_body = on_body,
 	.on_message_complete = on_complete,
 };
+
+void http_input_init(struct http_input *input, const struct http_owner *owner, const struct ps_http_limits *limits)
+{
+	llhttp_init(&input->parser, HTTP_REQUEST, &settings);
+	input->parser.data = input;
+	input->owner = owner;
+	input->limits = limits;
+}
 
 /* ---- what the handler may ask ---- */
 

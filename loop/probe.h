@@ -156,6 +156,41 @@ static inline void probe_immediates(struct ps_loop *loop, uint64_t since_ns, uin
 	       .left = tasks_count(&loop->immediates));
 }
 
+/* ---- from the ring of a thread that serves one connection ---- */
+
+static inline void probe_blocked(struct recorder *recorder, uint64_t ts, int fd, enum ps_blocked_op op)
+{
+	USDT(blocked, fd, op);
+	RECORD(recorder, BLOCKED, ps_ev_blocked, ts, .fd = fd, .op = op);
+}
+
+static inline void probe_unblocked(struct recorder *recorder, uint64_t ts, uint64_t since_ns, int fd,
+				   enum ps_blocked_op op, int64_t result)
+{
+	USDT(unblocked, fd, op, result);
+	RECORD(recorder, UNBLOCKED, ps_ev_unblocked, ts, .since_ns = since_ns, .result = result, .fd = fd, .op = op);
+}
+
+static inline void probe_connection(struct recorder *recorder, uint64_t ts, int fd, uint32_t number, enum ps_life op)
+{
+	USDT(connection, fd, op);
+	RECORD(recorder, FD_LIFE, ps_ev_fd_life, ts, .fd = fd, .generation = number, .op = (uint16_t)op,
+	       .kind = PS_KIND_TCP, .handle = number);
+}
+
+static inline void probe_handler_begin(struct recorder *recorder, uint64_t ts, void *fn, uint32_t number, int fd)
+{
+	USDT(handler_begin, fn, fd);
+	RECORD(recorder, CALLBACK_BEGIN, ps_ev_callback_begin, ts, .fn = (uint64_t)(uintptr_t)fn, .handle = number,
+	       .fd = fd, .kind = PS_KIND_TCP, .generation = number);
+}
+
+static inline void probe_handler_end(struct recorder *recorder, uint64_t ts, uint32_t number)
+{
+	USDT(handler_end, number);
+	RECORD(recorder, CALLBACK_END, ps_ev_callback_end, ts, .handle = number);
+}
+
 /* What a job of the pool is, told from the loop's and from the workers' rings alike. */
 struct probe_work {
 	uint64_t number;

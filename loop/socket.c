@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "probe.h"
+#include "socket.h"
 #include "stream.h"
 
 #define ACCEPTS_PER_TURN 64
@@ -131,8 +132,7 @@ static void dispatch(struct ps_io *io, uint32_t events)
 	}
 }
 
-static int listen_on(struct ps_loop *loop, struct ps_listener **out, const struct address *address, int backlog,
-		     ps_accept_fn *fn, void *arg)
+static int open_listening(const struct address *address, int backlog)
 {
 	int one = 1, fd = open_socket(address);
 
@@ -144,6 +144,24 @@ static int listen_on(struct ps_loop *loop, struct ps_listener **out, const struc
 		close(fd);
 		return err;
 	}
+	return fd;
+}
+
+int socket_listen_tcp(const char *host, uint16_t port)
+{
+	struct address address;
+	int err = tcp_address(&address, host, port);
+
+	return err ? err : open_listening(&address, 0);
+}
+
+static int listen_on(struct ps_loop *loop, struct ps_listener **out, const struct address *address, int backlog,
+		     ps_accept_fn *fn, void *arg)
+{
+	int fd = open_listening(address, backlog);
+
+	if (fd < 0)
+		return fd;
 	struct ps_listener *listener = handle_open(loop, SLAB_LISTENER, PS_KIND_LISTEN, arg);
 	if (!listener) {
 		close(fd);
@@ -181,21 +199,26 @@ int ps_unix_listen(struct ps_loop *loop, struct ps_listener **listener, const ch
 	return err ? err : listen_on(loop, listener, &address, backlog, fn, arg);
 }
 
-static int own_address(const struct ps_listener *listener, struct address *address)
+static int own_address(int fd, struct address *address)
 {
 	address->bytes = sizeof(*address) - sizeof(address->bytes);
-	return getsockname(listener->io.fd, &address->any, &address->bytes) < 0 ? -errno : 0;
+	return getsockname(fd, &address->any, &address->bytes) < 0 ? -errno : 0;
 }
 
-uint16_t ps_listener_port(const struct ps_listener *listener)
+uint16_t socket_port(int fd)
 {
 	struct address address;
 
-	if (!listener || !handle_is_open(&listener->io.handle) || own_address(listener, &address))
+	if (own_address(fd, &address))
 		return 0;
 	if (address.any.sa_family == AF_INET)
 		return ntohs(address.v4.sin_port);
 	return address.any.sa_family == AF_INET6 ? ntohs(address.v6.sin6_port) : 0;
+}
+
+uint16_t ps_listener_port(const struct ps_listener *listener)
+{
+	return listener && handle_is_open(&listener->io.handle) ? socket_port(listener->io.fd) : 0;
 }
 
 int ps_listener_close(struct ps_listener *listener)
@@ -205,7 +228,7 @@ int ps_listener_close(struct ps_listener *listener)
 	if (!listener || !handle_is_open(&listener->io.handle))
 		return -EINVAL;
 	struct ps_loop *loop = listener->io.handle.loop;
-	if (!own_address(listener, &address) && address.any.sa_family == AF_UNIX &&
+	if (!own_address(listener->io.fd, &address) && address.any.sa_family == AF_UNIX &&
 	    address.bytes > offsetof(struct sockaddr_un, sun_path))
 		unlink(address.local.sun_path);
 	probe_fd_life(loop, listener->io.fd, io_generation(&listener->io), PS_LIFE_CLOSED, &listener->io.handle);
