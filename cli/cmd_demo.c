@@ -52,14 +52,14 @@ static void fill_keys(struct tui_host_key keys[MOST_SCENARIOS + 1])
 static void say_scenario(struct live *live)
 {
 	const struct demo *demo = (const struct demo *)live;
-	printf("scenario: %s\n", demo_scenarios[demo->scenario].name);
+	printf("scenario: %s, http://127.0.0.1:%u/\n", demo_scenarios[demo->scenario].name, demo->server.port);
 }
 
 static void show_scenario(struct live *live)
 {
 	const struct demo *demo = (const struct demo *)live;
-	snprintf(live->dashboard.status.detail, sizeof(live->dashboard.status.detail), "scenario: %s",
-		 demo_scenarios[demo->scenario].name);
+	snprintf(live->dashboard.status.detail, sizeof(live->dashboard.status.detail), "scenario: %s, port %u",
+		 demo_scenarios[demo->scenario].name, demo->server.port);
 }
 
 static int watch_server(struct demo *demo, const struct options *options, struct tape *tape)
@@ -108,7 +108,7 @@ static int run(const struct options *given)
 		code = tape_open(&tape, &options);
 	if (code)
 		return code;
-	int err = demo_server_start(&demo.server, demo.scenario);
+	int err = demo_server_start(&demo.server, demo.scenario, options.port);
 	if (err)
 		code = fault(CLI_KERNEL, "cannot start the demo's server: %s", strerror(-err));
 	else
@@ -122,8 +122,9 @@ const struct command cmd_demo = {
 	.name = "demo", .usage = "[SCENARIO]", .note = "a server with a switchable sin, and the dashboard on it",
 	.more = "Starts an HTTP server on pollscope's own loop, with load, and watches it in the same terminal through its "
 		"flight recorder. Needs no privileges and no other program. Keys switch the scenario while it runs.\n"
+		"thread-per-connection serves the same handler once more by blocking threads, with --port N on N + 1.\n"
 		"Where standard output is no terminal, it prints plain text and ends after -d (10 s if not given).",
 	.options = OPT(STALL) | OPT(DURATION) | OPT(COUNT) | OPT(JSON) | OPT(JSONL) | OPT(OUTPUT) | OPT(FORCE) |
-		OPT(COLOR) | OPT(ASCII) | OPT(READY_FD),
+		OPT(COLOR) | OPT(ASCII) | OPT(READY_FD) | OPT(PORT),
 	.most = 1, .run = run, .words = demo_scenario_names, .words_title = "Scenarios:",
 };

@@ -49,12 +49,22 @@ struct demo_server {
 	int control;                /* a byte written to it is the scenario's index; closed = the server ends */
 	uint16_t port;
 };
-int demo_server_start(struct demo_server *server, int scenario); /* 0 or -errno */
+int demo_server_start(struct demo_server *server, int scenario, uint16_t port); /* port 0 = any; 0 or -errno */
 int demo_server_switch(const struct demo_server *server, int scenario);
 void demo_server_stop(struct demo_server *server);
 
+uint16_t demo_port(void);                           /* in the server process: that the user chose; 0 = none */
+void demo_serve_hello(struct ps_http_request *request, void *arg);
+
 /* ---- load: a thread of the server process with clients on a loop of its own ---- */
 
-int demo_load_start(uint16_t port);                 /* 0 or -errno; runs until the process ends */
+struct demo_load;
+int demo_load_start(struct demo_load **load, uint16_t port, unsigned clients); /* 0 or -errno */
+void demo_load_stop(struct demo_load *load);
+
+/* ---- thread-per-connection: the other model, side by side with the loop's ---- */
+
+int demo_threads_start(struct ps_loop *loop);
+void demo_threads_stop(void);
 
 #endif

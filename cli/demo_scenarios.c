@@ -192,6 +192,8 @@ const struct demo_scenario demo_scenarios[] = {
 	{ "dns-hog", 'D', "slow name lookups hold the pool", demo_dns_start, demo_ticker_stop },
 	{ "slow-consumer", 'B', "more is written than the other end reads", demo_slow_start, demo_slow_stop },
 	{ "timer-storm", 'T', "2000 timers due at one instant", start_timer_storm, stop_timer_storm },
+	{ "thread-per-connection", 'M', "the same handler, a blocked thread for each connection", demo_threads_start,
+	  demo_threads_stop },
 	{ NULL, 0, NULL, NULL, NULL },
 };
 

@@ -14,14 +14,24 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define CLIENTS 12
+
+static uint16_t chosen_port;
+
+uint16_t demo_port(void)
+{
+	return chosen_port;
+}
+
 struct service {
 	struct ps_loop *loop;
 	struct ps_http_server *http;
 	struct ps_io *control;
+	struct demo_load *load;
 	int scenario;
 };
 
-static void serve_hello(struct ps_http_request *request, void *arg)
+void demo_serve_hello(struct ps_http_request *request, void *arg)
 {
 	static const char hello[] = "hello\n";
 	ps_http_reply(request, 200, "text/plain", hello, sizeof(hello) - 1);
@@ -56,13 +66,13 @@ static int open_service(struct service *service, int control)
 	const struct ps_loop_options options = { .size = sizeof(options), .name = "demo" };
 	int err = ps_loop_open(&service->loop, &options);
 	if (!err)
-		err = ps_http_listen(service->loop, &service->http, "127.0.0.1", 0, NULL, serve_hello, service);
+		err = ps_http_listen(service->loop, &service->http, "127.0.0.1", chosen_port, NULL, demo_serve_hello, service);
 	if (!err)
 		err = ps_io_open(service->loop, &service->control, control, on_control, service);
 	if (!err)
 		err = ps_io_start(service->control, PS_READABLE);
 	if (!err)
-		err = demo_load_start(ps_http_port(service->http));
+		err = demo_load_start(&service->load, ps_http_port(service->http), CLIENTS);
 	return err;
 }
 
@@ -103,7 +113,7 @@ static void begin_child(pid_t parent, const int control[2], const int report[2],
 	serve(control[0], report[1], scenario);
 }
 
-int demo_server_start(struct demo_server *server, int scenario)
+int demo_server_start(struct demo_server *server, int scenario, uint16_t port)
 {
 	int control[2], report[2];
 	struct answer answer = { .err = -ECHILD };
@@ -116,6 +126,7 @@ int demo_server_start(struct demo_server *server, int scenario)
 		close(control[1]);
 		return err;
 	}
+	chosen_port = port;
 	pid_t parent = getpid(), pid = fork();
 	if (!pid)
 		begin_child(parent, control, report, scenario);

@@ -149,6 +149,14 @@ static int take_ready_fd(struct options *options, const char *text)
 	return 0;
 }
 
+static int take_port(struct options *options, const char *text)
+{
+	char *end;
+	unsigned long port = strtoul(text, &end, 10);
+	options->port = (uint16_t)port;
+	return *text < '0' || *text > '9' || *end || !port || port > 65535 ? -EINVAL : 0;
+}
+
 static void put_exporters(FILE *out)
 {
 	for (size_t i = 0; exporters[i]; i++)
@@ -206,6 +214,7 @@ const struct option_row option_rows[OPTION_COUNT_OF] = {
 	ROW(ASCII), 0, "ascii", NULL, "draw with ASCII only", NULL, take_ascii },
 	ROW(READY_FD), 0, "ready-fd", "N", "write a byte to descriptor N when attached", "an open descriptor",
 		take_ready_fd },
+	ROW(PORT), 0, "port", "N", "serve on this port, also to clients of your own", "a port number", take_port },
 	ROW(QUIET), 'q', "quiet", NULL, "errors only, no other words", NULL, take_quiet },
 	ROW(HELP), 'h', "help", NULL, "show help", NULL, take_help },
 	ROW(VERSION), 'V', "version", NULL, "show the version", NULL, take_version },

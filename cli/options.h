@@ -12,7 +12,8 @@
 enum option_id {
 	OPTION_ALL, OPTION_FOLLOW, OPTION_STALL, OPTION_DURATION, OPTION_COUNT, OPTION_JSON, OPTION_JSONL,
 	OPTION_OUTPUT, OPTION_FORCE, OPTION_TO, OPTION_BUDGET, OPTION_JUNIT, OPTION_INCONCLUSIVE, OPTION_LOSSY,
-	OPTION_RING, OPTION_ON_STALL, OPTION_ROTATE, OPTION_KEEP, OPTION_NO_BPF, OPTION_WITHOUT, OPTION_COLOR, OPTION_ASCII, OPTION_READY_FD, OPTION_QUIET,
+	OPTION_RING, OPTION_ON_STALL, OPTION_ROTATE, OPTION_KEEP, OPTION_NO_BPF, OPTION_WITHOUT, OPTION_COLOR, OPTION_ASCII,
+	OPTION_READY_FD, OPTION_PORT, OPTION_QUIET,
 	OPTION_HELP, OPTION_VERSION, OPTION_COUNT_OF
 };
 #define OPT(id) (1ull << OPTION_##id)
@@ -31,6 +32,7 @@ struct options {
 	int all, follow, json, jsonl, force, lossy, no_bpf, ascii, quiet, help, version;
 	uint32_t without;           /* bit per enum ps_probe_group */
 	int ready_fd;               /* -1 = none */
+	uint16_t port;              /* 0 = not given */
 	enum when color;
 	enum inconclusive inconclusive;
 	const char *output, *to, *budget, *junit; /* NULL = not given */

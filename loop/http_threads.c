@@ -31,8 +31,8 @@
 
 #define STACK_BYTES (256u * 1024)
 #define READ_BYTES 16384u
-#define RINGS 512u       /* readers look at 2048 rings of a process at most */
-#define RING_SLOTS 64u
+#define RINGS 128u /* at 72 KiB each */
+#define RING_SLOTS 1024u
 
 struct ps_http_threads {
 	int listen_fd, spare_fd;
@@ -41,7 +41,7 @@ struct ps_http_threads {
 	void *arg;
 	pthread_t acceptor;
 	pthread_mutex_t lock;
-	pthread_cond_t left;             /* the last connection has gone */
+	pthread_cond_t left; /* the last connection has gone */
 	struct threaded *first;
 	uint32_t count, most, rings;
 	uint64_t accepted, shed;
@@ -57,15 +57,15 @@ struct threaded {
 	struct threaded *next, *before;
 	struct clock clock;
 	struct recorder_memory memory;
-	char *cork;                      /* answers of one parse, written together */
+	char *cork; /* answers of one parse, written together */
 	size_t corked, cork_room;
-	uint64_t read_timeout_ns;        /* what the socket has now */
-	uint64_t deadline_ns;            /* of the request that is being received; 0 = none is */
+	uint64_t read_timeout_ns; /* what the socket has now */
+	uint64_t deadline_ns; /* of the request that is being received; 0 = none is */
 	struct http_date date;
 	int fd;
 	uint32_t number;
-	uint8_t last;                    /* the connection ends after this answer */
-	uint8_t records;                 /* it may have a ring */
+	uint8_t last; /* the connection ends after this answer */
+	uint8_t records; /* it may have a ring */
 };
 
 static _Thread_local struct threaded *own; /* of a connection's thread */
@@ -109,7 +109,8 @@ static ssize_t read_some(struct threaded *threaded, char *data, size_t room)
 		n = recv(threaded->fd, data, room, 0);
 	while (n < 0 && errno == EINTR);
 	n = n < 0 ? -errno : n;
-	probe_unblocked(threaded->memory.recorder, clock_now(&threaded->clock), since, threaded->fd, PS_BLOCKED_READ, n);
+	probe_unblocked(threaded->memory.recorder, clock_now(&threaded->clock), since, threaded->fd, PS_BLOCKED_READ,
+			n);
 	return n;
 }
 
@@ -215,10 +216,14 @@ static int begin_request(struct http_input *input)
 
 	if (!text)
 		return -ENOMEM;
-	threaded->request = (struct ps_http_request){
-		.handle = { .arg = threaded->server->arg, .number = threaded->number, .kind = PS_KIND_TCP,
-			    .state = HANDLE_OPEN },
-		.owner = input->owner, .input = input, .text = text, .text_room = input->limits->header_bytes };
+	threaded->request = (struct ps_http_request){ .handle = { .arg = threaded->server->arg,
+								  .number = threaded->number,
+								  .kind = PS_KIND_TCP,
+								  .state = HANDLE_OPEN },
+						      .owner = input->owner,
+						      .input = input,
+						      .text = text,
+						      .text_room = input->limits->header_bytes };
 	input->request = &threaded->request;
 	threaded->deadline_ns = clock_now(&threaded->clock) + input->limits->header_ns;
 	return 0;
@@ -242,8 +247,8 @@ static int call_handler(struct http_input *input)
 
 	threaded->last |= !llhttp_should_keep_alive(&input->parser);
 	atomic_fetch_add_explicit(&server->requests, 1, memory_order_relaxed);
-	probe_handler_begin(threaded->memory.recorder, clock_now(&threaded->clock), (void *)server->fn, threaded->number,
-			    threaded->fd);
+	probe_handler_begin(threaded->memory.recorder, clock_now(&threaded->clock), (void *)server->fn,
+			    threaded->number, threaded->fd);
 	server->fn(&threaded->request, server->arg);
 	if (!threaded->request.replied)
 		put_answer(threaded, 500, "text/plain", http_reason(500), strlen(http_reason(500)),
@@ -338,8 +343,9 @@ static void *connection_main(void *arg)
 	pthread_setname_np(pthread_self(), name);
 	threaded->memory = (struct recorder_memory){ .recorder = &recorder_none, .fd = -1 };
 	if (PROBES && threaded->records)
-		recorder_open(&threaded->memory, &(struct recorder_options){
-			.name = name, .slots = RING_SLOTS, .role = PS_ROLE_CONNECTION, .poller_fd = -1 });
+		recorder_open(&threaded->memory,
+			      &(struct recorder_options){
+				      .name = name, .slots = RING_SLOTS, .role = PS_ROLE_CONNECTION, .poller_fd = -1 });
 	probe_connection(threaded->memory.recorder, clock_now(&threaded->clock), threaded->fd, threaded->number,
 			 PS_LIFE_OPENED);
 	serve(threaded);
@@ -501,9 +507,12 @@ int ps_http_threads_info(struct ps_http_threads *server, struct ps_http_threads_
 	if (!server || !info || info->size < sizeof(*info))
 		return -EINVAL;
 	pthread_mutex_lock(&server->lock);
-	*info = (struct ps_http_threads_info){ .size = info->size, .accepted = server->accepted, .shed = server->shed,
+	*info = (struct ps_http_threads_info){ .size = info->size,
+					       .accepted = server->accepted,
+					       .shed = server->shed,
 					       .requests = atomic_load(&server->requests),
-					       .connections = server->count, .most = server->most };
+					       .connections = server->count,
+					       .most = server->most };
 	pthread_mutex_unlock(&server->lock);
 	return 0;
 }

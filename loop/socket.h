@@ -6,6 +6,6 @@
 #include <stdint.h>
 
 int socket_listen_tcp(const char *host, uint16_t port); /* a descriptor that does not block, or -errno */
-uint16_t socket_port(int fd);                                         /* that it is bound to; 0 = none */
+uint16_t socket_port(int fd); /* that it is bound to; 0 = none */
 
 #endif

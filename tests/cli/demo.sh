@@ -12,7 +12,7 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 fi
 ran() { "${as_user[@]}" "$PS" demo "$@"; }
 
-for scenario in healthy computation sync-io regex json tick-starvation pool-congestion dns-hog slow-consumer timer-storm; do
+for scenario in healthy computation sync-io regex json tick-starvation pool-congestion dns-hog slow-consumer timer-storm thread-per-connection; do
 	ran "$scenario" -d 3s --json >"$T/$scenario.json" 2>"$T/err" || fail "$scenario: exit $?: $(cat "$T/err")"
 	holds "$T/$scenario.json" "len(d['loops']) >= 1 and d['loops'][0]['polls'] > 100"
 	holds "$T/$scenario.json" "d['lost']['total'] == 0"
@@ -45,6 +45,28 @@ ran computation -d 3s >"$T/plain" 2>"$T/err" || fail "plain: exit $?: $(cat "$T/
 grep -q 'scenario: computation' "$T/plain" || fail "the scenario is not named: $(cat "$T/plain")"
 grep -q 'scenario_computation' "$T/plain" || fail "the culprit is not named: $(cat "$T/plain")"
 LC_ALL=C grep -q "$(printf '\033')" "$T/plain" && fail "escape codes off a terminal"
+
+# a port of the user's choice: the loop's server there, the one with blocking threads on the next
+port=$(free_port)
+"${as_user[@]}" "$PS" demo thread-per-connection --port "$port" -d 20s >"$T/plain" 2>&1 & tool=$!
+pids+=("$tool")
+answers() { [ "$(curl -s "http://127.0.0.1:$1/")" = hello ]; }
+until_ok 10 answers "$port" || fail "no answer on the port that was asked for: $(cat "$T/plain")"
+server=$(pgrep -P "$tool")
+until_ok 5 answers $((port + 1)) || fail "no answer from the blocking threads"
+if wrk=$(program wrk); then
+	for p in "$port" $((port + 1)); do
+		"$wrk" -t1 -c16 -d1s "http://127.0.0.1:$p/" >"$T/wrk" 2>&1 || fail "wrk: $(cat "$T/wrk")"
+		grep -q 'Socket errors\|Non-2xx' "$T/wrk" && fail "wrk on $p: $(cat "$T/wrk")"
+		[ "$(awk '/requests in/ { print $1 }' "$T/wrk")" -ge 500 ] || fail "wrk on $p: $(cat "$T/wrk")"
+	done
+fi
+threads() { [ "$(cat "/proc/$server"/task/*/comm | grep -c '^ps-conn')" = 48 ]; }
+until_ok 5 threads || fail "not one thread for each of the 48 connections of the load"
+kill "$tool"
+wait "$tool"
+"$PS" demo --port 70000 >"$T/plain" 2>&1
+[ $? = 2 ] || fail "a port that cannot be"
 
 # nothing is left when the tool is killed
 "${as_user[@]}" "$PS" demo -d 60s >"$T/plain" 2>&1 & tool=$!

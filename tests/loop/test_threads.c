@@ -55,7 +55,8 @@ static void serve(const struct ps_http_limits *limits)
 
 static int client_open(uint16_t port)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port),
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_port = htons(port),
 				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -168,7 +169,8 @@ static char *conversation(uint16_t port, const char *text)
 
 TEST(both_servers_give_the_same_answers_to_the_same_bytes)
 {
-	static char long_header[40000] = "GET / HTTP/1.1\r\nX: ", large[5000] = "POST / HTTP/1.1\r\nContent-Length: 4000\r\n\r\n";
+	static char long_header[40000] = "GET / HTTP/1.1\r\nX: ",
+		    large[5000] = "POST / HTTP/1.1\r\nContent-Length: 4000\r\n\r\n";
 	memset(long_header + strlen(long_header), 'a', sizeof(long_header) - 30);
 	memset(large + strlen(large), 'b', 4000);
 	const char *const texts[] = {
@@ -295,7 +297,8 @@ TEST(running_out_of_descriptors_sheds_connections_of_the_blocking_server_too)
 	close(top);
 	low.rlim_cur = (rlim_t)top;
 	ok(setrlimit(RLIMIT_NOFILE, &low));
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(ps_http_threads_port(server)),
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_port = htons(ps_http_threads_port(server)),
 				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	for (int i = 0; i < 3; i++) {
 		ok(connect(fds[i], (struct sockaddr *)&address, sizeof(address)));
@@ -401,7 +404,7 @@ static int find_ring(struct ps_ring_header *header)
 TEST(a_connections_thread_records_where_it_blocks_and_what_it_calls)
 {
 	static const char text[] = "GET /one HTTP/1.1\r\n\r\n";
-	static const uint16_t order[] = { PS_EV_FD_LIFE, PS_EV_BLOCKED, PS_EV_UNBLOCKED, PS_EV_CALLBACK_BEGIN,
+	static const uint16_t order[] = { PS_EV_FD_LIFE,      PS_EV_BLOCKED, PS_EV_UNBLOCKED, PS_EV_CALLBACK_BEGIN,
 					  PS_EV_CALLBACK_END, PS_EV_BLOCKED, PS_EV_UNBLOCKED, PS_EV_BLOCKED };
 	enum { RECORDS = sizeof(order) / sizeof(order[0]) };
 	union {
