@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The demo off a terminal: says which scenario it plays, needs no privileges,
 # and what the summary finds is the scenario's sin.
-# limit: 90
+# limit: 120
 . tests/lib.sh
 
 # as an ordinary user where there is one to be
