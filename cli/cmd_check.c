@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* pollscope check: the CI gate. Budgets judged on recordings or summaries. */
+/*
+ * pollscope check: the CI gate. Budgets judged on recordings or summaries, and
+ * on how they differ from a baseline. The verdict is the exit code; the files
+ * tell it to others.
+ */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -8,87 +13,74 @@
 #include "check.h"
 #include "command.h"
 #include "fault.h"
+#include "inputs.h"
 #include "json.h"
 #include "output.h"
-#include "recording.h"
-#include "summary.h"
 
-struct inputs {
-	json_t **documents;
-	const char **names;
-	size_t count;
-};
+typedef int write_fn(const struct check_report *report, FILE *out);
 
-static int ends_in(const char *name, const char *suffix)
+/* GitHub gives each step a file that is there already and is only added to. */
+static int is_step_summary(const char *name)
 {
-	size_t bytes = strlen(name), tail = strlen(suffix);
-	return bytes >= tail && !strcmp(name + bytes - tail, suffix);
+	const char *summary = getenv("GITHUB_STEP_SUMMARY");
+	return summary && *summary && !strcmp(summary, name);
 }
 
-static int load_summary(json_t **document, const char *name)
+static int open_target(struct output *output, const char *name, int force)
 {
-	json_error_t error;
-	*document = json_load_file(name, JSON_REJECT_DUPLICATES, &error);
-	if (*document && json_is_integer(json_object_get(*document, "schema_version")))
-		return 0;
-	if (*document)
-		return fault(CLI_USAGE, "cannot read %s: it is no summary document of pollscope", name);
-	return fault(CLI_USAGE, "cannot read %s: %s (line %d, column %d)", name, error.text, error.line, error.column);
+	if (!is_step_summary(name))
+		return output_open(output, name, force);
+	*output = (struct output){ .fd = open(name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600), .owned = 1, .name = name };
+	return output->fd < 0 ? fault(CLI_OUTPUT, "cannot write %s: %s", name, strerror(errno)) : 0;
 }
 
-static int load_recording(json_t **document, const char *name, uint64_t stall_ns)
-{
-	struct recording recording;
-	int code = recording_open(&recording, name, stall_ns);
-	if (code)
-		return code;
-	code = recording_read(&recording);
-	if (!code && !(*document = summary_document(recording.model, COMMAND_TOOL, 0)))
-		code = fault(CLI_OUTPUT, "not enough memory for %s", name);
-	recording_close(&recording);
-	return code;
-}
-
-static int load_inputs(struct inputs *inputs, const struct options *options)
-{
-	inputs->documents = calloc((size_t)options->operand_count, sizeof(*inputs->documents));
-	inputs->names = (const char **)options->operands;
-	if (!inputs->documents)
-		return fault(CLI_OUTPUT, "not enough memory");
-	for (int i = 0; i < options->operand_count; i++) {
-		const char *name = options->operands[i];
-		json_t **document = &inputs->documents[inputs->count];
-		int code = ends_in(name, ".json") ? load_summary(document, name)
-						  : load_recording(document, name, options->stall_ns);
-		inputs->count += *document != NULL;
-		if (code)
-			return code;
-	}
-	return 0;
-}
-
-static void free_inputs(struct inputs *inputs)
-{
-	for (size_t i = 0; i < inputs->count; i++)
-		json_decref(inputs->documents[i]);
-	free(inputs->documents);
-}
-
-static int write_junit(const struct check_report *report, const struct options *options)
+static int write_file(const struct check_report *report, const char *name, write_fn *print, const struct options *options)
 {
 	struct output output;
-	int code = output_open(&output, options->junit, options->force);
-	if (code)
+	int code = name ? open_target(&output, name, options->force) : 0;
+	if (code || !name)
 		return code;
 	int fd = dup(output.fd);
 	FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
-	int err = out ? check_print_junit(report, out) : -errno;
+	int err = out ? print(report, out) : -errno;
 	if (out && fclose(out) && !err)
 		err = -errno;
-	code = err ? fault(fault_code(SIDE_OUTPUT, err), "cannot write %s: %s", options->junit, strerror(-err))
-		   : output_settle(&output);
+	code = err ? fault(fault_code(SIDE_OUTPUT, err), "cannot write %s: %s", name, strerror(-err)) : output_settle(&output);
 	int closed = output_close(&output);
 	return code ? code : closed;
+}
+
+static int print_benchmark(const struct check_report *report, FILE *out)
+{
+	json_t *list = check_benchmark(report);
+	int err = !list ? -ENOMEM : json_dumpf(list, out, JSON_INDENT(2)) ? -EIO : 0;
+	json_decref(list);
+	return fputc('\n', out) == EOF && !err ? -errno : err;
+}
+
+static int write_files(const struct check_report *report, const struct options *options)
+{
+	const struct { const char *name; write_fn *print; } files[] = {
+		{ options->junit, check_print_junit }, { options->markdown, check_print_markdown },
+		{ options->benchmark, print_benchmark } };
+	int worst = 0;
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		int code = write_file(report, files[i].name, files[i].print, options);
+		worst = worst ? worst : code;
+	}
+	return worst;
+}
+
+/* Annotations are commands in the log: they go beside the text, or to stderr where stdout is a document. */
+static void print_annotations(const struct check_report *report, const struct options *options)
+{
+	const char *actions = getenv("GITHUB_ACTIONS"), *root = getenv("GITHUB_WORKSPACE");
+	char here[4096];
+	if (!options->github && (!actions || strcmp(actions, "true")))
+		return;
+	if (!root || !*root)
+		root = getcwd(here, sizeof(here));
+	check_print_github(report, root, options->json ? stderr : stdout);
 }
 
 static int exit_of(enum verdict verdict, enum inconclusive how)
@@ -100,45 +92,115 @@ static int exit_of(enum verdict verdict, enum inconclusive how)
 	return verdict == VERDICT_PASS ? CLI_OK : verdict == VERDICT_FAIL ? CLI_FAILED : codes[how];
 }
 
-static int judge(const struct budget_file *budgets, const struct inputs *inputs, const struct options *options)
+/* "pass" means it everywhere: what was left open is green in the files too, "report" only in the exit code. */
+static void pass_what_is_open(struct check_report *report)
+{
+	for (size_t i = 0; i < report->count; i++)
+		if (report->results[i].verdict == VERDICT_INCONCLUSIVE)
+			report->results[i].verdict = VERDICT_PASS;
+	if (report->verdict == VERDICT_INCONCLUSIVE)
+		report->verdict = VERDICT_PASS;
+}
+
+static int judge(const struct budget_file *budgets, const struct inputs *inputs, const struct inputs *baseline,
+		 const struct options *options)
 {
 	struct check_report report = { 0 };
-	int err = check_run(&report, budgets, inputs->documents, inputs->names, inputs->count, options->lossy);
+	const struct check_runs runs = inputs_runs(inputs), before = inputs_runs(baseline);
+	const struct check_options how = { .lossy_ok = options->lossy, .units = options->units };
+	int err = check_run(&report, budgets, &runs, &before, &how);
 	if (err)
-		return fault(CLI_USAGE, "cannot judge by %s: %s", options->budget, strerror(-err));
+		return fault(CLI_OUTPUT, "cannot judge by %s: %s", options->budget, strerror(-err));
+	if (options->inconclusive == INCONCLUSIVE_PASS)
+		pass_what_is_open(&report);
 	int code = exit_of(report.verdict, options->inconclusive);
 	if (options->json)
 		json_tell("check", check_json(&report));
 	else
 		check_print_text(&report, stdout);
-	int written = options->junit ? write_junit(&report, options) : 0;
+	print_annotations(&report, options);
+	int written = write_files(&report, options);
 	check_report_free(&report);
 	return written ? written : code;
 }
 
-static int run(const struct options *options)
+static int load_all(struct inputs *inputs, struct inputs *baseline, const struct options *options)
+{
+	int code = 0;
+	for (int i = 0; i < options->operand_count && !code; i++)
+		code = inputs_add(inputs, options->operands[i], options->stall_ns);
+	for (int i = 0; i < options->baseline_count && !code; i++)
+		code = inputs_add(baseline, options->baseline[i], options->stall_ns);
+	return code;
+}
+
+static int check(const struct options *options)
 {
 	struct budget_file *budgets = NULL;
-	struct inputs inputs = { 0 };
+	struct inputs inputs = { 0 }, baseline = { 0 };
 	char message[512] = "";
 	if (!options->budget)
-		return fault(CLI_USAGE, "check wants --budget FILE; docs/check.md shows one");
+		return fault(CLI_USAGE, "check wants --budget FILE; check --init FILE.psr writes a first one");
 	int err = budget_open(&budgets, options->budget, message, sizeof(message));
 	if (err)
 		return fault(CLI_USAGE, "%s: %s", options->budget, *message ? message : strerror(-err));
-	int code = load_inputs(&inputs, options);
+	int code = load_all(&inputs, &baseline, options);
 	if (!code)
-		code = judge(budgets, &inputs, options);
-	free_inputs(&inputs);
+		code = judge(budgets, &inputs, &baseline, options);
+	inputs_free(&inputs);
+	inputs_free(&baseline);
 	budget_close(budgets);
 	return code;
 }
 
+/* ---- --init ---- */
+
+static int put_first(const json_t *document, const struct options *options)
+{
+	struct output output;
+	const char *name = options->operands[0];
+	if (!options->output)
+		return check_init(document, name, stdout) ? CLI_OUTPUT : 0; /* main() says why */
+	int code = output_open(&output, options->output, options->force);
+	if (code)
+		return code;
+	int fd = dup(output.fd);
+	FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
+	int err = out ? check_init(document, name, out) : -errno;
+	if (out && fclose(out) && !err)
+		err = -errno;
+	code = err ? fault(fault_code(SIDE_OUTPUT, err), "cannot write %s: %s", options->output, strerror(-err)) :
+		     output_settle(&output);
+	int closed = output_close(&output);
+	return code ? code : closed;
+}
+
+static int init(const struct options *options)
+{
+	struct inputs inputs = { 0 };
+	if (options->operand_count != 1)
+		return fault(CLI_USAGE, "--init makes a budget from one recording, not from %d", options->operand_count);
+	int code = inputs_add(&inputs, options->operands[0], options->stall_ns);
+	if (!code)
+		code = put_first(inputs.documents[0], options);
+	inputs_free(&inputs);
+	return code;
+}
+
+static int run(const struct options *options)
+{
+	return options->init ? init(options) : check(options);
+}
+
 const struct command cmd_check = {
 	.name = "check", .usage = "FILE... --budget FILE", .note = "judge recordings by a budget; for CI",
-	.more = "FILE is a recording (.psr) or a summary document (.json). Every budget of the YAML file is a limit on a "
-		"number of the summary document; the first culprit of a failure is named.\n"
-		"Exit code 0: all hold; 1: one does not; 3: too little or lossy data to tell (see --inconclusive).",
-	.options = OPT(BUDGET) | OPT(JUNIT) | OPT(INCONCLUSIVE) | OPT(LOSSY) | OPT(JSON) | OPT(STALL) | OPT(FORCE),
+	.more = "FILE is a recording (.psr), a summary document (.json) or a folder of them. Every budget of the YAML file is a "
+		"limit on a number of the summary document; the first culprit of a failure is named by file and line.\n"
+		"With --baseline the runs are compared with earlier ones: new synchronous calls, stalls and broken rules from one "
+		"run, CPU time and latency from at least ten of each side.\n"
+		"Exit code 0: all hold; 1: one does not; 3: too little or lossy data, or runs that cannot be compared (see "
+		"--inconclusive). check --init FILE.psr writes a first budget.",
+	.options = OPT(BUDGET) | OPT(BASELINE) | OPT(UNITS) | OPT(INIT) | OPT(OUTPUT) | OPT(JUNIT) | OPT(GITHUB) | OPT(MARKDOWN) |
+		OPT(BENCHMARK) | OPT(INCONCLUSIVE) | OPT(LOSSY) | OPT(JSON) | OPT(STALL) | OPT(FORCE),
 	.fewest = 1, .most = 10000, .run = run,
 };

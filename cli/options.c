@@ -30,6 +30,8 @@ FLAG(jsonl)
 FLAG(force)
 FLAG(lossy)
 FLAG(no_bpf)
+FLAG(init)
+FLAG(github)
 FLAG(ascii)
 FLAG(quiet)
 FLAG(help)
@@ -44,6 +46,8 @@ FLAG(version)
 TEXT(output)
 TEXT(budget)
 TEXT(junit)
+TEXT(markdown)
+TEXT(benchmark)
 
 static int take_stall(struct options *options, const char *text)
 {
@@ -94,6 +98,21 @@ static int take_keep(struct options *options, const char *text)
 static int take_count(struct options *options, const char *text)
 {
 	return parse_count(text, &options->count);
+}
+
+static int take_baseline(struct options *options, const char *text)
+{
+	if (!*text || options->baseline_count == OPTION_BASELINES)
+		return -EINVAL;
+	options->baseline[options->baseline_count++] = text;
+	return 0;
+}
+
+static int take_units(struct options *options, const char *text)
+{
+	char *end;
+	options->units = strtod(text, &end);
+	return end == text || *end || !(options->units > 0 && options->units < 1e18) ? -EINVAL : 0;
 }
 
 static int take_to(struct options *options, const char *text)
@@ -215,6 +234,15 @@ const struct option_row option_rows[OPTION_COUNT_OF] = {
 	ROW(READY_FD), 0, "ready-fd", "N", "write a byte to descriptor N when attached", "an open descriptor",
 		take_ready_fd },
 	ROW(PORT), 0, "port", "N", "serve on this port, also to clients of your own", "a port number", take_port },
+	ROW(BASELINE), 0, "baseline", "FILE", "compare with this recording, summary or folder of them (may be repeated)",
+		"a file or a folder", take_baseline },
+	ROW(UNITS), 0, "units", "N", "units of work that each run did, for metrics per unit", "a number above 0", take_units },
+	ROW(INIT), 0, "init", NULL, "write a first budget from a recording, with its reasons", NULL, take_init },
+	ROW(GITHUB), 0, "github", NULL, "annotations for GitHub Actions (by itself where GITHUB_ACTIONS=true)", NULL, take_github },
+	ROW(MARKDOWN), 0, "markdown", "FILE", "write the results as a Markdown table too; appends to $GITHUB_STEP_SUMMARY", "a file name",
+		take_markdown },
+	ROW(BENCHMARK), 0, "benchmark", "FILE", "write the figures for github-action-benchmark too (customSmallerIsBetter)",
+		"a file name", take_benchmark },
 	ROW(QUIET), 'q', "quiet", NULL, "errors only, no other words", NULL, take_quiet },
 	ROW(HELP), 'h', "help", NULL, "show help", NULL, take_help },
 	ROW(VERSION), 'V', "version", NULL, "show the version", NULL, take_version },

@@ -14,12 +14,15 @@ enum option_id {
 	OPTION_OUTPUT, OPTION_FORCE, OPTION_TO, OPTION_BUDGET, OPTION_JUNIT, OPTION_INCONCLUSIVE, OPTION_LOSSY,
 	OPTION_RING, OPTION_ON_STALL, OPTION_ROTATE, OPTION_KEEP, OPTION_NO_BPF, OPTION_WITHOUT, OPTION_COLOR, OPTION_ASCII,
 	OPTION_READY_FD, OPTION_PORT, OPTION_QUIET,
+	OPTION_BASELINE, OPTION_UNITS, OPTION_INIT, OPTION_GITHUB, OPTION_MARKDOWN, OPTION_BENCHMARK,
 	OPTION_HELP, OPTION_VERSION, OPTION_COUNT_OF
 };
 #define OPT(id) (1ull << OPTION_##id)
 #define OPT_COMMON (OPT(QUIET) | OPT(HELP) | OPT(VERSION))
 /* what every command that attaches takes */
 #define OPT_TARGET (OPT(ALL) | OPT(FOLLOW) | OPT(STALL) | OPT(NO_BPF) | OPT(WITHOUT) | OPT(READY_FD) | OPT(DURATION))
+
+#define OPTION_BASELINES 256
 
 enum when { WHEN_AUTO, WHEN_ALWAYS, WHEN_NEVER };
 enum inconclusive { INCONCLUSIVE_EXIT, INCONCLUSIVE_FAIL, INCONCLUSIVE_PASS, INCONCLUSIVE_REPORT };
@@ -36,6 +39,11 @@ struct options {
 	enum when color;
 	enum inconclusive inconclusive;
 	const char *output, *to, *budget, *junit; /* NULL = not given */
+	const char *markdown, *benchmark;
+	int init, github;
+	double units;               /* of work per run; 0 = not given */
+	const char *baseline[OPTION_BASELINES]; /* files and folders */
+	int baseline_count;
 	char **operands;            /* what is no option; owned by argv */
 	int operand_count;
 	char **launch;              /* after "--", NULL-terminated; NULL = none */

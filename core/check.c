@@ -9,14 +9,16 @@
 #include "check_parts.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "text.h"
 
 /* ---- words ---- */
 
-static void say_value(char out[32], double value, int is_duration)
+void say_value(char out[32], double value, int is_duration)
 {
 	if (is_duration)
 		text_duration(out, (uint64_t)value);
@@ -40,30 +42,45 @@ static void say_where(char *out, size_t room, const struct where *where)
 	text_clean(out, room, text, length);
 }
 
-/* The place in the source that the stall's stacks tell of: the innermost frame that has one. */
-static void take_place(struct check_result *result, const json_t *stall)
+void result_name(struct check_result *result, const struct budget *budget)
 {
-	const json_t *stack, *frame;
-	size_t i, k;
-	json_array_foreach(json_object_get(stall, "stacks"), i, stack)
-		json_array_foreach(json_object_get(stack, "frames"), k, frame) {
-			const char *file = json_string_value(json_object_get(frame, "file"));
-			if (!file || !*file)
-				continue;
-			text_clean(result->file, sizeof(result->file), file, strlen(file));
-			result->line = (uint32_t)json_integer_value(json_object_get(frame, "line"));
-			return;
-		}
+	snprintf(result->metric, sizeof(result->metric), "%s", budget->metric);
+	say_where(result->where, sizeof(result->where), &budget->where);
+}
+
+void result_say(struct check_result *result, const char *format, ...)
+{
+	char text[1024];
+	va_list args;
+	va_start(args, format);
+	int length = vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (length >= 0)
+		text_clean(result->reason, sizeof(result->reason), text,
+			   (size_t)length < sizeof(text) ? (size_t)length : sizeof(text) - 1);
 }
 
 /* ---- one document ---- */
 
-/* Why silence of this document proves nothing; NULL = it does. */
-static const char *doubt(const json_t *document, int lossy_ok, char out[160])
+/* A target that failed did not do all of its work. */
+static const char *doubt_end(const json_t *document, char out[160])
+{
+	const json_t *status = json_object_get(json_object_get(document, "target"), "exit_status");
+	int value = (int)json_integer_value(status);
+	if (!json_is_integer(status) || !value)
+		return NULL;
+	if (WIFSIGNALED(value))
+		snprintf(out, 160, "the target left early: killed by signal %d", WTERMSIG(value));
+	else
+		snprintf(out, 160, "the target left early: exit code %d", WEXITSTATUS(value));
+	return out;
+}
+
+const char *document_doubt(const struct budget_file *file, const json_t *document, int lossy_ok, char out[160])
 {
 	const json_t *loops = json_object_get(document, "loops"), *loop;
-	json_int_t lost = json_integer_value(json_object_get(json_object_get(document, "lost"), "total"));
-	double moved = 0;
+	double lost = json_number_value(json_object_get(json_object_get(document, "lost"), "total"));
+	double events = json_number_value(json_object_get(document, "events")), moved = 0;
 	size_t i;
 	if (!json_array_size(loops))
 		return "no event loop was seen";
@@ -71,43 +88,47 @@ static const char *doubt(const json_t *document, int lossy_ok, char out[160])
 		moved += json_number_value(json_object_get(loop, "polls")) + json_number_value(json_object_get(loop, "busy_ns"));
 	if (moved <= 0)
 		return "no event of a loop was seen";
-	if (!lost || lossy_ok)
-		return NULL;
-	snprintf(out, 160, "%lld events were lost", (long long)lost);
-	return out;
+	if (lost > 0 && !lossy_ok && lost > file->loss * (lost + events)) {
+		snprintf(out, 160, "%.0f events were lost", lost);
+		return out;
+	}
+	return doubt_end(document, out);
 }
 
 static void say_failure(struct check_result *result, const struct reading *reading, const char *sign, const char *name)
 {
-	char is[32], limit[32], longest[16] = "", text[512];
+	char is[32], limit[32], longest[16] = "";
 	const char *culprit = json_string_value(json_object_get(reading->stall, "culprit"));
 	say_value(is, result->measured, result->is_duration);
 	say_value(limit, result->limit, result->is_duration);
 	if (culprit)
 		text_duration(longest, (uint64_t)json_integer_value(json_object_get(reading->stall, "duration_ns")));
-	int length = snprintf(text, sizeof(text), "%s %s %s%s%s%s%.200s%s%.100s%s", is, sign, limit, culprit ? ": " : "", longest,
-			      culprit ? " " : "", culprit ? culprit : "", *name ? " (" : "", name, *name ? ")" : "");
-	text_clean(result->reason, sizeof(result->reason), text, (size_t)length < sizeof(text) ? (size_t)length : sizeof(text) - 1);
-	take_place(result, reading->stall);
+	result_say(result, "%s %s %s%s%s%s%.200s%s%.100s%s", is, sign, limit, culprit ? ": " : "", longest, culprit ? " " : "",
+		   culprit ? culprit : "", *name ? " (" : "", name, *name ? ")" : "");
+	if (reading->stall)
+		stall_place(reading->stall, result->file, sizeof(result->file), &result->line);
 }
 
 static void say_doubt(struct check_result *result, const char *why, const char *name)
 {
-	char text[512];
-	int length = snprintf(text, sizeof(text), "%.200s%s%.100s%s", why, *name ? " (" : "", name, *name ? ")" : "");
 	result->verdict = VERDICT_INCONCLUSIVE;
-	text_clean(result->reason, sizeof(result->reason), text, (size_t)length);
+	result_say(result, "%.200s%s%.100s%s", why, *name ? " (" : "", name, *name ? ")" : "");
 }
 
-static struct check_result judge_limit(const struct budget *budget, const json_t *document, const char *name, int lossy_ok,
-				       int highest)
+/* What every document is judged by. */
+struct judge {
+	const struct budget_file *file;
+	const struct check_options *options;
+};
+
+static struct check_result judge_limit(const struct judge *judge, const struct budget *budget, const json_t *document,
+				       const char *name, int highest)
 {
-	struct check_result result = { .verdict = VERDICT_PASS };
+	struct check_result result = { .verdict = VERDICT_PASS, .baseline = -1 };
 	char why[160];
-	struct reading reading = metric_read(budget, document, highest);
-	const char *unsure = doubt(document, lossy_ok, why);
-	snprintf(result.metric, sizeof(result.metric), "%s", budget->metric);
-	say_where(result.where, sizeof(result.where), &budget->where);
+	struct reading reading = metric_read(budget, document, highest, judge->options->units);
+	const char *unsure = document_doubt(judge->file, document, judge->options->lossy_ok, why);
+	result_name(&result, budget);
 	result.is_duration = metric_is_duration(budget->row);
 	result.limit = highest ? budget->max : budget->min;
 	result.measured = reading.known ? reading.value : -1;
@@ -124,27 +145,27 @@ static struct check_result judge_limit(const struct budget *budget, const json_t
 	return result;
 }
 
-static unsigned rank(enum verdict verdict)
+unsigned verdict_rank(enum verdict verdict)
 {
 	return verdict == VERDICT_FAIL ? 2 : verdict == VERDICT_INCONCLUSIVE;
 }
 
 static int is_worse(const struct check_result *a, const struct check_result *b, int highest)
 {
-	if (rank(a->verdict) != rank(b->verdict))
-		return rank(a->verdict) > rank(b->verdict);
+	if (verdict_rank(a->verdict) != verdict_rank(b->verdict))
+		return verdict_rank(a->verdict) > verdict_rank(b->verdict);
 	return highest ? a->measured > b->measured : a->measured < b->measured;
 }
 
 /* ---- all ---- */
 
-static struct check_result over_documents(const struct budget *budget, json_t *const *documents, const char *const *names, size_t n,
-					  int lossy_ok, int highest)
+static struct check_result over_documents(const struct judge *judge, const struct budget *budget, const struct check_runs *runs,
+					  int highest)
 {
 	struct check_result worst = { 0 };
-	for (size_t i = 0; i < n; i++) {
-		const char *name = n > 1 && names && names[i] ? names[i] : "";
-		struct check_result result = judge_limit(budget, documents[i], name, lossy_ok, highest);
+	for (size_t i = 0; i < runs->count; i++) {
+		const char *name = runs->count > 1 && runs->names && runs->names[i] ? runs->names[i] : "";
+		struct check_result result = judge_limit(judge, budget, runs->documents[i], name, highest);
 		if (!i || is_worse(&result, &worst, highest))
 			worst = result;
 	}
@@ -154,32 +175,46 @@ static struct check_result over_documents(const struct budget *budget, json_t *c
 static void add(struct check_report *report, const struct check_result *result)
 {
 	report->results[report->count++] = *result;
-	if (rank(result->verdict) > rank(report->verdict))
+	if (verdict_rank(result->verdict) > verdict_rank(report->verdict))
 		report->verdict = result->verdict;
 }
 
-int check_run(struct check_report *report, const struct budget_file *budgets, json_t *const *documents, const char *const *names,
-	      size_t n, int lossy_ok)
+static int judge_budget(struct check_report *report, const struct judge *judge, struct comparison *comparison,
+			const struct budget *budget, const struct check_runs *runs, const struct check_runs *baseline)
 {
-	*report = (struct check_report){ .verdict = n ? VERDICT_PASS : VERDICT_INCONCLUSIVE };
+	struct check_result result;
+	if (budget->is_regression) {
+		int err = regression_judge(&result, comparison, judge->file, budget, runs, baseline, judge->options);
+		add(report, &result);
+		return err;
+	}
+	for (int highest = 1; highest >= 0; highest--)
+		if (highest ? budget->has_max : budget->has_min) {
+			result = over_documents(judge, budget, runs, highest);
+			add(report, &result);
+		}
+	return 0;
+}
+
+int check_run(struct check_report *report, const struct budget_file *budgets, const struct check_runs *runs,
+	      const struct check_runs *baseline, const struct check_options *options)
+{
+	const struct judge judge = { budgets, options };
+	struct comparison comparison = { 0 };
+	int err = 0;
+	*report = (struct check_report){ .verdict = runs->count ? VERDICT_PASS : VERDICT_INCONCLUSIVE };
 	report->results = calloc(budgets->count * 2 + 1, sizeof(*report->results));
 	if (!report->results)
 		return -ENOMEM;
-	for (size_t i = 0; i < budgets->count && n; i++) {
-		const struct budget *budget = &budgets->budgets[i];
-		struct check_result result = { .measured = -1, .is_duration = metric_is_duration(budget->row) };
-		if (budget->needs_baseline) {
-			snprintf(result.metric, sizeof(result.metric), "%s", budget->metric);
-			say_doubt(&result, "a regression needs a baseline to compare with", "");
-			add(report, &result);
-		}
-		for (int highest = 1; highest >= 0; highest--)
-			if (highest ? budget->has_max : budget->has_min) {
-				result = over_documents(budget, documents, names, n, lossy_ok, highest);
-				add(report, &result);
-			}
-	}
-	return 0;
+	for (size_t i = 0; i < budgets->count && runs->count && !err; i++)
+		err = judge_budget(report, &judge, &comparison, &budgets->budgets[i], runs, baseline);
+	if (!err)
+		err = regression_decide(report);
+	facts_free(&comparison.runs);
+	facts_free(&comparison.baseline);
+	if (err)
+		check_report_free(report);
+	return err;
 }
 
 void check_report_free(struct check_report *report)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The CI gate: budgets (YAML) judged on summary documents. Pure: reads no
- * clock and no machine state.
+ * The CI gate: budgets (YAML) judged on summary documents, and runs compared
+ * with a baseline. Pure: reads no clock and no machine state.
  *
  * A metric is any number of the summary document by path: "stall.count",
  * "stall.max", "lag.p99", "loops.0.iteration_ns.p99", "pool.wait.p99",
@@ -27,8 +27,13 @@ struct check_result {
 	char metric[96];
 	char where[96];
 	enum verdict verdict;
-	double measured, limit;   /* ns for durations */
+	double measured, limit;   /* ns for durations; measured -1 = not measured */
 	int is_duration;
+	/* a regression: `measured` and `baseline` are medians, the rest are shares (0.05 = 5 % more) */
+	int is_regression, is_compared;
+	double baseline;          /* -1 = none */
+	double margin, change, low, high, p;
+	size_t runs, baseline_runs;
 	char reason[256];         /* names the culprit: "200ms PBKDF2 <- hashPw auth.js:41" */
 	char file[128]; uint32_t line; /* of the culprit, if known */
 };
@@ -39,12 +44,30 @@ struct check_report {
 	size_t count;
 };
 
-/* documents[n]: one per recording; `lossy_ok`: judge in spite of lost events. */
-int check_run(struct check_report *report, const struct budget_file *budgets,
-	      json_t *const *documents, const char *const *names, size_t n, int lossy_ok);
+struct check_runs {               /* one document per recording */
+	json_t *const *documents;
+	const char *const *names; /* may be NULL, and so may each */
+	size_t count;
+};
+struct check_options {
+	int lossy_ok;             /* judge in spite of lost events */
+	double units;             /* of work that each run did; 0 = not told */
+};
+
+/* The baseline may be NULL. 0 or -ENOMEM. */
+int check_run(struct check_report *report, const struct budget_file *budgets, const struct check_runs *runs,
+	      const struct check_runs *baseline, const struct check_options *options);
 void check_report_free(struct check_report *report);
+
 int check_print_text(const struct check_report *report, FILE *out);
 int check_print_junit(const struct check_report *report, FILE *out);
+/* Workflow commands, worst first, at most 10 of a kind; files under `root` are told relative to it. */
+int check_print_github(const struct check_report *report, const char *root, FILE *out);
+int check_print_markdown(const struct check_report *report, FILE *out);
 json_t *check_json(const struct check_report *report);
+json_t *check_benchmark(const struct check_report *report); /* github-action-benchmark, customSmallerIsBetter */
+
+/* Writes a first budget from what one run did, with its reasons as comments. */
+int check_init(const json_t *document, const char *name, FILE *out);
 
 #endif

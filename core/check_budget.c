@@ -19,6 +19,8 @@
 
 #define MAX_FILE    (1u << 20)
 #define MAX_BUDGETS 10000u
+#define BUDGET_RUNS 10      /* of each side, unless the file says otherwise */
+#define BUDGET_RUNS_LEAST 4 /* below, even the clearest difference is chance in one of 20 cases */
 
 struct reader {
 	yaml_document_t *document;
@@ -198,22 +200,30 @@ static int take_min(struct reader *reader, yaml_node_t *value, void *into)
 	return 0;
 }
 
-static int take_margin(struct reader *reader, yaml_node_t *value, void *into)
+/* "5%" as a share */
+static int read_percent(struct reader *reader, const yaml_node_t *node, const char *what, double most, double *share)
 {
 	char *end;
-	const char *text = scalar(value);
+	const char *text = scalar(node);
 	double percent = text ? strtod(text, &end) : NAN;
-	((struct entry *)into)->margin = value;
-	if (!text || end == text || strcmp(end, "%") || !(percent >= 0 && percent <= 1000))
-		return refuse(reader, value, "margin must be a percentage, as 5%%");
+	if (!text || end == text || strcmp(end, "%") || !(percent >= 0 && percent <= most))
+		return refuse(reader, node, "%s must be a percentage, as 5%%", what);
+	*share = percent / 100;
 	return 0;
+}
+
+static int take_margin(struct reader *reader, yaml_node_t *value, void *into)
+{
+	struct entry *entry = into;
+	entry->margin = value;
+	return read_percent(reader, value, "margin", 1000, &entry->budget.margin);
 }
 
 static const struct key budget_keys[] = {
 	{ "metric", take_metric }, { "where", take_where }, { "max", take_max }, { "min", take_min }, { NULL, NULL },
 };
 static const struct key regression_keys[] = {
-	{ "metric", take_metric }, { "margin", take_margin }, { NULL, NULL },
+	{ "metric", take_metric }, { "where", take_where }, { "margin", take_margin }, { "max", take_max }, { NULL, NULL },
 };
 
 static int read_limit(struct reader *reader, const struct budget *budget, const yaml_node_t *node, double *limit)
@@ -266,6 +276,8 @@ static int read_budget(struct reader *reader, yaml_node_t *node)
 		return err;
 	if (!entry.metric)
 		return refuse(reader, node, "a budget needs a metric");
+	if (entry.budget.row->class == CLASS_NEW)
+		return refuse(reader, entry.metric, "%s compares with a baseline: it belongs under regressions", entry.budget.metric);
 	if (!entry.max && !entry.min)
 		return refuse(reader, node, "the budget of %s needs a max or a min", entry.budget.metric);
 	if (entry.where && !metric_is_of_stalls(entry.budget.row))
@@ -279,6 +291,13 @@ static int read_budget(struct reader *reader, yaml_node_t *node)
 	return err ? err : add_budget(reader, &entry.budget);
 }
 
+/* What may change by chance alone, where the file does not say. */
+static double default_margin(enum metric_class class)
+{
+	static const double margins[] = { [CLASS_WALL] = 0.10, [CLASS_CPU] = 0.03, [CLASS_STRUCTURAL] = 0, [CLASS_NEW] = 0 };
+	return margins[class];
+}
+
 static int read_regression(struct reader *reader, yaml_node_t *node)
 {
 	struct entry entry = { 0 };
@@ -287,8 +306,20 @@ static int read_regression(struct reader *reader, yaml_node_t *node)
 		return err;
 	if (!entry.metric)
 		return refuse(reader, node, "a regression needs a metric");
-	entry.budget.needs_baseline = 1;
-	return add_budget(reader, &entry.budget);
+	struct budget *budget = &entry.budget;
+	int is_new = budget->row->class == CLASS_NEW;
+	if (entry.where && !metric_is_of_stalls(budget->row))
+		return refuse(reader, entry.where, "where filters stalls: use it with stall.count, stall.max or stall.total");
+	if (entry.margin && is_new)
+		return refuse(reader, entry.margin, "%s counts new things: give a max, not a margin", budget->metric);
+	if (entry.max && !is_new)
+		return refuse(reader, entry.max, "a regression has a margin; a max belongs under budgets");
+	budget->is_regression = 1;
+	if (!entry.margin)
+		budget->margin = default_margin(budget->row->class);
+	if (entry.max)
+		err = read_limit(reader, budget, entry.max, &budget->max);
+	return err ? err : add_budget(reader, budget);
 }
 
 /* ---- the file ---- */
@@ -320,8 +351,26 @@ static int take_regressions(struct reader *reader, yaml_node_t *value, void *int
 	return each_item(reader, value, read_regression, "regressions");
 }
 
+static int take_runs(struct reader *reader, yaml_node_t *value, void *into)
+{
+	char *end;
+	const char *text = scalar(value);
+	long runs = text ? strtol(text, &end, 10) : 0;
+	if (!text || *end || runs < BUDGET_RUNS_LEAST || runs > 1000)
+		return refuse(reader, value, "runs must be a number from %d to 1000: with fewer nothing can be told from chance",
+			      BUDGET_RUNS_LEAST);
+	reader->file->runs = (size_t)runs;
+	return 0;
+}
+
+static int take_loss(struct reader *reader, yaml_node_t *value, void *into)
+{
+	return read_percent(reader, value, "loss", 100, &reader->file->loss);
+}
+
 static const struct key file_keys[] = {
-	{ "schema", take_schema }, { "budgets", take_budgets }, { "regressions", take_regressions }, { NULL, NULL },
+	{ "schema", take_schema }, { "runs", take_runs }, { "loss", take_loss }, { "budgets", take_budgets },
+	{ "regressions", take_regressions }, { NULL, NULL },
 };
 
 static int read_document(struct reader *reader)
@@ -377,7 +426,9 @@ int budget_open(struct budget_file **budgets, const char *path, char *message, s
 		refuse(&reader, NULL, "cannot be opened: %s", strerror(-err));
 		return err;
 	}
-	if (!file)
+	if (file)
+		file->runs = BUDGET_RUNS;
+	else
 		err = -ENOMEM;
 	if (!err && (fseek(stream, 0, SEEK_END) == 0 && ftell(stream) > (long)MAX_FILE))
 		err = refuse(&reader, NULL, "larger than 1 MiB: that is no budget file");

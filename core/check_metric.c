@@ -14,7 +14,13 @@
 
 #define HIST(name, path)                                                                                               \
 	{ name ".p50", path ".p50" }, { name ".p90", path ".p90" }, { name ".p99", path ".p99" },                      \
-	{ name ".max", path ".max" }, { name ".count", path ".count" }
+	{ name ".max", path ".max" }, { name ".mean", path ".mean" }, { name ".count", path ".count" }
+#define CPU_HIST(name, path)                                                                                           \
+	{ name ".p50", path ".p50", .class = CLASS_CPU }, { name ".p90", path ".p90", .class = CLASS_CPU },            \
+	{ name ".p99", path ".p99", .class = CLASS_CPU }, { name ".max", path ".max", .class = CLASS_CPU },            \
+	{ name ".mean", path ".mean", .class = CLASS_CPU }, { name ".count", path ".count" }
+#define OWN(quantile)                                                                                                  \
+	{ "lag." quantile, "loops.*.lag_ns." quantile, .own = "lag_own." quantile }
 #define SAME(path) { path, path }
 #define SAME_HIST(path) HIST(path, path)
 #define DRAIN(path)                                                                                                    \
@@ -29,16 +35,36 @@
 
 const struct metric metrics[] = {
 	{ "stall.count", "loops.*.stall_count", 1 },
-	{ "stall.total", "loops.*.stall_total_ns", 1 },
-	{ "stall.max", "loops.*.stall_max_ns" },
-	HIST("lag", "loops.*.lag_ns"),
+	{ "stall.total", "loops.*.stall_total_ns", 1, .own = "stall.own_total" },
+	{ "stall.max", "loops.*.stall_max_ns", .own = "stall.own_max" },
+	{ "stall.own_total", "loops.*.stalls.*.own_ns", 1 },
+	{ "stall.own_max", "loops.*.stalls.*.own_ns" },
+	OWN("p50"), OWN("p90"), OWN("p99"), OWN("max"), OWN("mean"),
+	{ "lag.count", "loops.*.lag_ns.count" },
+	HIST("lag_own", "loops.*.lag_own_ns"),
+	CPU_HIST("iteration_cpu", "loops.*.iteration_cpu_ns"),
+	{ "cpu.total", "loops.*.on_cpu_ns", 1, CLASS_CPU },
+	{ "cpu.per_iteration", "loops.*.on_cpu_ns", 1, CLASS_CPU, "loops.*.iterations" },
+	{ "cpu.per_ready", "loops.*.on_cpu_ns", 1, CLASS_CPU, "loops.*.ready" },
+	{ "cpu.per_unit", "loops.*.on_cpu_ns", 1, CLASS_CPU, "unit" },
+	{ "iterations.per_ready", "loops.*.iterations", 1, CLASS_STRUCTURAL, "loops.*.ready" },
+	{ "iterations.per_unit", "loops.*.iterations", 1, CLASS_STRUCTURAL, "unit" },
+	{ "callbacks.per_ready", "loops.*.callbacks", 1, CLASS_STRUCTURAL, "loops.*.ready" },
+	{ "callbacks.per_unit", "loops.*.callbacks", 1, CLASS_STRUCTURAL, "unit" },
+	{ "callbacks", "loops.*.callbacks", 1, CLASS_STRUCTURAL },
+	{ "fds.open", "loops.*.fds_open", 1, CLASS_STRUCTURAL },
+	{ "timers.open", "loops.*.timers.armed", 1, CLASS_STRUCTURAL },
+	{ "ticks.longest", "loops.*.ticks.max_count", .class = CLASS_STRUCTURAL },
+	{ "new.sync_calls", "", .class = CLASS_NEW },
+	{ "new.stalls", "", .class = CLASS_NEW },
+	{ "new.rules", "", .class = CLASS_NEW },
 	HIST("iteration", "loops.*.iteration_ns"),
 	HIST("poll_wait", "loops.*.poll_wait_ns"),
 	HIST("timer_late", "loops.*.timers.late_ns"),
 	HIST("pool.wait", "pools.*.wait_ns"),
 	HIST("pool.run", "pools.*.run_ns"),
 	{ "pool.queued", "pools.*.max_queued" },
-	{ "pool.saturated", "pools.*.saturated_ns" },
+	{ "pool.saturated", "pools.*.saturated_ns", .class = CLASS_STRUCTURAL },
 	{ "utilization", "loops.*.utilization" },
 	{ "iterations", "loops.*.iterations" },
 	{ "polls", "loops.*.polls" },
@@ -48,14 +74,15 @@ const struct metric metrics[] = {
 	SAME("loops.*.iterations"), SAME("loops.*.polls"), SAME("loops.*.empty_polls"), SAME("loops.*.ready"),
 	SAME("loops.*.busy_ns"), SAME("loops.*.wait_ns"), SAME("loops.*.utilization"), SAME("loops.*.on_cpu_ns"),
 	SAME("loops.*.runnable_ns"), SAME("loops.*.blocked_ns"), SAME("loops.*.stall_count"),
-	SAME("loops.*.stall_total_ns"), SAME("loops.*.stall_max_ns"),
+	SAME("loops.*.stall_total_ns"), SAME("loops.*.stall_max_ns"), SAME("loops.*.callbacks"), SAME("loops.*.fds_open"),
+	SAME_HIST("loops.*.lag_own_ns"), CPU_HIST("loops.*.iteration_cpu_ns", "loops.*.iteration_cpu_ns"),
 	SAME_HIST("loops.*.iteration_ns"), SAME_HIST("loops.*.poll_wait_ns"), SAME_HIST("loops.*.lag_ns"),
 	SAME_HIST("loops.*.timers.late_ns"), SAME("loops.*.timers.armed"), SAME("loops.*.timers.overdue"),
 	SAME("loops.*.timers.fired"), DRAIN("loops.*.ticks"), DRAIN("loops.*.immediates"),
 	SAME("pools.*.threads"), SAME("pools.*.busy"), SAME("pools.*.queued"), SAME("pools.*.max_queued"),
 	SAME("pools.*.oldest_ns"), SAME("pools.*.saturated_ns"), SAME_HIST("pools.*.wait_ns"), SAME_HIST("pools.*.run_ns"),
 	KIND("fs"), KIND("dns"), KIND("crypto"), KIND("user"), KIND("other"),
-	{ NULL, NULL, 0 },
+	{ NULL, NULL },
 };
 
 /* 1 when the name is the pattern with numbers in place of "*". */
@@ -143,7 +170,7 @@ static void take(struct reading *reading, const struct metric *metric, double va
 }
 
 struct walk {
-	const struct budget *budget;
+	const struct metric *row;
 	const json_t *document;
 	int highest, unknown;
 	struct reading *reading;
@@ -162,7 +189,7 @@ static void walk_path(struct walk *walk, const json_t *value, const char *path, 
 	size_t length = strcspn(path, ".");
 	if (!*path) {
 		if (json_is_number(value)) {
-			take(walk->reading, walk->budget->row, json_number_value(value), walk->highest);
+			take(walk->reading, walk->row, json_number_value(value), walk->highest);
 			return;
 		}
 		if (!walk->unknown++)
@@ -225,60 +252,115 @@ static double number_of(const json_t *object, const char *key)
 	return json_number_value(json_object_get(object, key));
 }
 
-static void read_stalls(struct reading *reading, const struct budget *budget, const json_t *document)
+/* What is asked of the stalls that match: how many, how long together, how long the longest. */
+struct stall_sum {
+	double count, total, longest, own_total, own_longest;
+	double kept, all;
+	unsigned unknown;
+	const json_t *worst;
+};
+
+static void sum_stall(struct stall_sum *sum, const json_t *stall)
+{
+	double ns = number_of(stall, "duration_ns"), own = stall_own_ns(stall);
+	if (!sum->worst || ns > sum->longest)
+		sum->worst = stall;
+	sum->count++;
+	sum->total += ns;
+	sum->longest = ns > sum->longest ? ns : sum->longest;
+	sum->own_total += own;
+	sum->own_longest = own > sum->own_longest ? own : sum->own_longest;
+}
+
+static struct stall_sum sum_stalls(const struct budget *budget, const json_t *document)
 {
 	const json_t *loop, *stall, *loops = json_object_get(document, "loops");
-	double count = 0, total = 0, longest = 0, kept = 0, all = 0;
-	unsigned unknown = 0;
+	struct stall_sum sum = { 0 };
 	size_t i, k;
 	json_array_foreach(loops, i, loop) {
 		const json_t *stalls = json_object_get(loop, "stalls");
-		all += number_of(loop, "stall_count");
-		kept += (double)json_array_size(stalls);
+		sum.all += number_of(loop, "stall_count");
+		sum.kept += (double)json_array_size(stalls);
 		json_array_foreach(stalls, k, stall) {
 			int match = matches(&budget->where, document, loop, stall);
-			double ns = number_of(stall, "duration_ns");
-			unknown += match < 0;
-			if (match <= 0)
-				continue;
-			count++;
-			total += ns;
-			if (!reading->stall || ns > longest) {
-				reading->stall = stall;
-				longest = ns;
-			}
+			sum.unknown += match < 0;
+			if (match > 0)
+				sum_stall(&sum, stall);
 		}
 	}
+	return sum;
+}
+
+static void read_stalls(struct reading *reading, const struct budget *budget, const struct metric *row, const json_t *document)
+{
+	struct stall_sum sum = sum_stalls(budget, document);
+	const char *what = row->name + strlen("stall.");
+	int is_count = !strcmp(what, "count");
+	int whole = is_count && !budget->has_where; /* the loops' own count knows of stalls that are no longer listed */
+	const struct { const char *name; double value; } values[] = {
+		{ "count", whole ? sum.all : sum.count }, { "total", sum.total }, { "max", sum.longest },
+		{ "own_total", sum.own_total }, { "own_max", sum.own_longest } };
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+		if (!strcmp(what, values[i].name))
+			reading->value = values[i].value;
 	reading->known = 1;
-	const char *what = budget->row->name + strlen("stall.");
-	int whole = !budget->has_where; /* the loops' own figures know of stalls that are no longer listed */
-	if (!strcmp(what, "count"))
-		reading->value = whole ? all : count;
-	else
-		reading->value = !strcmp(what, "total") ? total : longest;
-	if (budget->has_where && unknown) {
+	reading->stall = sum.worst;
+	if (budget->has_where && sum.unknown) {
 		reading->partial = 1;
-		snprintf(reading->why, sizeof(reading->why), "%u stalls are not known well enough for this filter", unknown);
-	} else if (kept < all) {
-		reading->partial = budget->has_where;
-		snprintf(reading->why, sizeof(reading->why), "only %.0f of %.0f stalls are listed", kept, all);
+		snprintf(reading->why, sizeof(reading->why), "%u stalls are not known well enough for this filter", sum.unknown);
+	} else if (sum.kept < sum.all) {
+		reading->partial = !whole;
+		snprintf(reading->why, sizeof(reading->why), "only %.0f of %.0f stalls are listed", sum.kept, sum.all);
 	}
 }
 
-struct reading metric_read(const struct budget *budget, const json_t *document, int highest)
+/* ---- a metric ---- */
+
+static struct reading read_path(const struct metric *row, const char *path, const json_t *document, int highest)
 {
 	struct reading reading = { 0 };
-	int stalls = metric_is_of_stalls(budget->row);
-	if (stalls)
-		read_stalls(&reading, budget, document);
-	if (stalls && (budget->has_where || !strcmp(budget->row->name, "stall.count")))
-		return reading;
-	const json_t *worst = reading.stall;
-	reading = (struct reading){ .stall = worst };
-	struct walk walk = { budget, document, highest, 0, &reading };
-	int is_short = strcmp(budget->row->name, budget->row->path) != 0;
-	walk_path(&walk, document, is_short ? budget->row->path : budget->metric, "");
+	struct walk walk = { row, document, highest, 0, &reading };
+	walk_path(&walk, document, path, "");
 	if (walk.unknown && reading.known)
 		reading.partial = 1;
+	return reading;
+}
+
+/* By how much of what it is divided: iterations, ready descriptors, units of work. */
+static struct reading read_divisor(const struct metric *row, const json_t *document, double units)
+{
+	static const struct metric sum = { .name = "", .path = "", .sums = 1 };
+	struct reading divisor = { .known = 1, .value = units };
+	if (strcmp(row->per, "unit")) {
+		divisor = read_path(&sum, row->per, document, 1);
+		if (divisor.known && divisor.value <= 0)
+			snprintf(divisor.why, sizeof(divisor.why), "not measured: there was none of %s", strrchr(row->per, '.') + 1);
+	} else if (units <= 0) {
+		snprintf(divisor.why, sizeof(divisor.why), "not told: how many units of work did a run do? (--units N)");
+	}
+	divisor.known = divisor.known && divisor.value > 0;
+	return divisor;
+}
+
+struct reading metric_read(const struct budget *budget, const json_t *document, int highest, double units)
+{
+	const struct metric *row = budget->row;
+	struct reading reading = { 0 };
+	int by_list = strstr(row->path, ".stalls.") != NULL;
+	int stalls = metric_is_of_stalls(row);
+	if (stalls)
+		read_stalls(&reading, budget, row, document);
+	if (stalls && (budget->has_where || by_list || !strcmp(row->name, "stall.count")))
+		return reading;
+	const json_t *worst = reading.stall;
+	int is_short = strcmp(row->name, row->path) != 0;
+	reading = read_path(row, is_short ? row->path : budget->metric, document, highest);
+	reading.stall = worst;
+	if (!row->per || !reading.known)
+		return reading;
+	struct reading divisor = read_divisor(row, document, units);
+	if (!divisor.known)
+		return divisor;
+	reading.value /= divisor.value;
 	return reading;
 }

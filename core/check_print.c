@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The gate's answer as text, JUnit XML and JSON. */
+/* The gate's answer as text and JSON, and the words that all its forms share. */
 #include "check_parts.h"
 
 #include <errno.h>
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "text.h"
@@ -24,7 +26,12 @@ static size_t word_of(enum verdict verdict)
 	return 2;
 }
 
-static size_t count_of(const struct check_report *report, enum verdict verdict)
+const char *verdict_word(enum verdict verdict)
+{
+	return words[word_of(verdict)].json;
+}
+
+size_t verdict_count(const struct check_report *report, enum verdict verdict)
 {
 	size_t count = 0;
 	for (size_t i = 0; i < report->count; i++)
@@ -32,115 +39,137 @@ static size_t count_of(const struct check_report *report, enum verdict verdict)
 	return count;
 }
 
-static const char *value_text(char out[32], const struct check_result *result, double value)
+const char *result_value(char out[96], const struct check_result *result)
 {
-	char duration[16];
+	char value[32];
 	if (result->measured < 0)
 		return "n/a";
-	if (result->is_duration)
-		snprintf(out, 32, "%s", text_duration(duration, (uint64_t)value));
+	say_value(value, result->measured, result->is_duration);
+	if (result->is_compared)
+		snprintf(out, 96, "%s, %+.1f%% (%+.1f%% to %+.1f%%)", value, 100 * result->change, 100 * result->low,
+			 100 * result->high);
 	else
-		snprintf(out, 32, "%.10g", value);
+		snprintf(out, 96, "%s", value);
 	return out;
 }
 
-static void full_name(char out[224], const struct check_result *result)
+void result_full_name(char out[224], const struct check_result *result)
 {
 	snprintf(out, 224, "%s%s%s%s", result->metric, *result->where ? " {" : "", result->where, *result->where ? "}" : "");
 }
 
-static int state_of(FILE *out)
+int stream_state(FILE *out)
 {
 	return ferror(out) ? (errno ? -errno : -EIO) : 0;
 }
+
+/* ---- order ---- */
+
+/* How far over the limit, as a ratio; a regression's is its change. */
+static double excess(const struct check_result *result)
+{
+	if (result->is_compared)
+		return 1 + result->change;
+	return result->limit > 0 ? result->measured / result->limit : result->measured + 1;
+}
+
+static int is_before(const struct check_report *report, size_t a, size_t b)
+{
+	const struct check_result *x = &report->results[a], *y = &report->results[b];
+	unsigned first = verdict_rank(x->verdict), second = verdict_rank(y->verdict);
+	if (first != second)
+		return first > second;
+	return excess(x) > excess(y);
+}
+
+size_t *results_worst_first(const struct check_report *report)
+{
+	size_t *order = malloc((report->count + 1) * sizeof(*order));
+	for (size_t i = 0; order && i < report->count; i++) {
+		size_t at = i;
+		for (; at > 0 && is_before(report, i, order[at - 1]); at--)
+			order[at] = order[at - 1];
+		order[at] = i;
+	}
+	return order;
+}
+
+/* ---- text ---- */
 
 int check_print_text(const struct check_report *report, FILE *out)
 {
 	for (size_t i = 0; i < report->count; i++) {
 		const struct check_result *result = &report->results[i];
-		char name[224], value[32];
-		full_name(name, result);
+		char name[224], value[96];
+		result_full_name(name, result);
 		fprintf(out, "%-12s  %-32s  %s\n", words[word_of(result->verdict)].word, name,
-			result->verdict == VERDICT_PASS ? value_text(value, result, result->measured) : result->reason);
+			result->verdict == VERDICT_PASS ? result_value(value, result) : result->reason);
 		if (result->verdict == VERDICT_FAIL && *result->file)
 			fprintf(out, "%-12s  %-32s  at %s:%u\n", "", "", result->file, result->line);
 	}
 	fprintf(out, "%s: %zu failed, %zu inconclusive, %zu passed\n", words[word_of(report->verdict)].word,
-		count_of(report, VERDICT_FAIL), count_of(report, VERDICT_INCONCLUSIVE), count_of(report, VERDICT_PASS));
-	return state_of(out);
+		verdict_count(report, VERDICT_FAIL), verdict_count(report, VERDICT_INCONCLUSIVE),
+		verdict_count(report, VERDICT_PASS));
+	return stream_state(out);
 }
 
-/* XML knows no escape for control characters nor for U+FFFE and U+FFFF. */
-static void print_escaped(FILE *out, const char *text)
-{
-	for (const unsigned char *at = (const unsigned char *)text; *at; at++) {
-		static const struct { char byte; const char *entity; } entities[] = {
-			{ '<', "&lt;" }, { '>', "&gt;" }, { '&', "&amp;" }, { '"', "&quot;" }, { '\'', "&apos;" } };
-		const char *entity = NULL;
-		for (size_t i = 0; i < sizeof(entities) / sizeof(entities[0]); i++)
-			entity = *at == (unsigned char)entities[i].byte ? entities[i].entity : entity;
-		if (entity) {
-			fputs(entity, out);
-		} else if (*at < 0x20 || *at == 0x7F) {
-			fputc('?', out);
-		} else if (at[0] == 0xEF && at[1] == 0xBF && (at[2] == 0xBE || at[2] == 0xBF)) {
-			fputc('?', out);
-			at += 2;
-		} else {
-			fputc(*at, out);
-		}
-	}
-}
-
-static void print_case(const struct check_result *result, FILE *out)
-{
-	char name[224];
-	full_name(name, result);
-	fputs("  <testcase classname=\"pollscope.check\" name=\"", out);
-	print_escaped(out, name);
-	if (result->verdict == VERDICT_FAIL && *result->file) {
-		fputs("\" file=\"", out);
-		print_escaped(out, result->file);
-		fprintf(out, "\" line=\"%u", result->line);
-	}
-	if (result->verdict == VERDICT_PASS) {
-		fputs("\"/>\n", out);
-		return;
-	}
-	/* not "skipped": that is green in most viewers, and inconclusive is not a pass */
-	const char *element = result->verdict == VERDICT_FAIL ? "failure" : "error";
-	fprintf(out, "\">\n    <%s type=\"%s\" message=\"", element, words[word_of(result->verdict)].json);
-	print_escaped(out, result->reason);
-	fputs("\"/>\n  </testcase>\n", out);
-}
-
-int check_print_junit(const struct check_report *report, FILE *out)
-{
-	fprintf(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"pollscope check\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\">\n",
-		report->count, count_of(report, VERDICT_FAIL), count_of(report, VERDICT_INCONCLUSIVE));
-	for (size_t i = 0; i < report->count; i++)
-		print_case(&report->results[i], out);
-	fputs("</testsuite>\n", out);
-	return state_of(out);
-}
+/* ---- JSON ---- */
 
 static json_t *optional(const char *text)
 {
 	return *text ? json_string(text) : json_null();
 }
 
+static json_t *number(double value, int is_known)
+{
+	return is_known && isfinite(value) ? json_real(value) : json_null();
+}
+
+static json_t *result_json(const struct check_result *result)
+{
+	json_t *json = json_pack("{s:s, s:o, s:s, s:o, s:f, s:b, s:o, s:o, s:o}", "metric", result->metric, "where",
+				 optional(result->where), "verdict", verdict_word(result->verdict), "measured",
+				 number(result->measured, result->measured >= 0), "limit", result->limit, "is_duration",
+				 result->is_duration, "reason", optional(result->reason), "file", optional(result->file), "line",
+				 result->line ? json_integer(result->line) : json_null());
+	if (!result->is_regression)
+		return json;
+	int is_compared = result->is_compared;
+	json_object_set_new(json, "regression",
+			    json_pack("{s:o, s:f, s:o, s:o, s:o, s:o, s:I, s:I}", "baseline",
+				      number(result->baseline, result->baseline >= 0), "margin", result->margin, "change",
+				      number(result->change, is_compared), "low", number(result->low, is_compared), "high",
+				      number(result->high, is_compared), "p", number(result->p, is_compared), "runs",
+				      (json_int_t)result->runs, "baseline_runs", (json_int_t)result->baseline_runs));
+	return json;
+}
+
 json_t *check_json(const struct check_report *report)
 {
 	json_t *results = json_array();
+	for (size_t i = 0; i < report->count; i++)
+		json_array_append_new(results, result_json(&report->results[i]));
+	return json_pack("{s:i, s:s, s:o}", "schema_version", 1, "verdict", verdict_word(report->verdict), "results", results);
+}
+
+/* What github-action-benchmark reads with tool: customSmallerIsBetter. */
+json_t *check_benchmark(const struct check_report *report)
+{
+	json_t *list = json_array();
 	for (size_t i = 0; i < report->count; i++) {
 		const struct check_result *result = &report->results[i];
-		json_array_append_new(
-			results, json_pack("{s:s, s:o, s:s, s:o, s:f, s:b, s:o, s:o, s:o}", "metric", result->metric, "where",
-					   optional(result->where), "verdict", words[word_of(result->verdict)].json, "measured",
-					   result->measured < 0 ? json_null() : json_real(result->measured), "limit", result->limit,
-					   "is_duration", result->is_duration, "reason", optional(result->reason), "file",
-					   optional(result->file), "line",
-					   result->line ? json_integer(result->line) : json_null()));
+		char name[224], range[64] = "";
+		if (result->measured < 0)
+			continue;
+		result_full_name(name, result);
+		if (result->is_compared)
+			snprintf(range, sizeof(range), "%+.1f%% to %+.1f%%", 100 * result->low, 100 * result->high);
+		json_t *row = json_pack("{s:s, s:s, s:f, s:s}", "name", name, "unit", result->is_duration ? "ns" : "count", "value",
+					result->measured, "extra",
+					*result->reason ? result->reason : verdict_word(result->verdict));
+		if (*range)
+			json_object_set_new(row, "range", json_string(range));
+		json_array_append_new(list, row);
 	}
-	return json_pack("{s:i, s:s, s:o}", "schema_version", 1, "verdict", words[word_of(report->verdict)].json, "results", results);
+	return list;
 }

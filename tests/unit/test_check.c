@@ -78,7 +78,9 @@ static struct check_report judged(const char *budget, json_t *made, int lossy_ok
 		fail_msg("%s", message);
 	struct check_report report;
 	const char *name = "a.psr";
-	assert_int_equal(check_run(&report, budgets, &made, &name, 1, lossy_ok), 0);
+	const struct check_runs runs = { &made, &name, 1 };
+	const struct check_options options = { .lossy_ok = lossy_ok };
+	assert_int_equal(check_run(&report, budgets, &runs, NULL, &options), 0);
 	budget_close(budgets);
 	return report;
 }
@@ -208,7 +210,7 @@ TEST(no_loop_or_no_document_is_inconclusive)
 	json_decref(made);
 	char message[512];
 	struct budget_file *budgets = read_budget("schema: 1\nbudgets:\n  - metric: stall.count\n    max: 1\n", message);
-	assert_int_equal(check_run(&report, budgets, NULL, NULL, 0, 0), 0);
+	assert_int_equal(check_run(&report, budgets, &(struct check_runs){ 0 }, NULL, &(struct check_options){ 0 }), 0);
 	assert_int_equal(report.verdict, VERDICT_INCONCLUSIVE);
 	check_report_free(&report);
 	budget_close(budgets);
@@ -221,7 +223,7 @@ TEST(of_several_recordings_the_worst_decides_and_is_named)
 	char message[512];
 	struct budget_file *budgets = read_budget("schema: 1\nbudgets:\n  - metric: stall.count\n    max: 1\n", message);
 	struct check_report report;
-	assert_int_equal(check_run(&report, budgets, made, names, 3, 0), 0);
+	assert_int_equal(check_run(&report, budgets, &(struct check_runs){ made, names, 3 }, NULL, &(struct check_options){ 0 }), 0);
 	assert_int_equal(report.count, 1);
 	assert_int_equal(report.verdict, VERDICT_FAIL);
 	assert_non_null(strstr(report.results[0].reason, "(bad.psr)"));
@@ -238,7 +240,7 @@ TEST(a_regression_without_a_baseline_is_inconclusive)
 	assert_non_null(budgets);
 	json_t *made = document(0);
 	struct check_report report;
-	assert_int_equal(check_run(&report, budgets, &made, NULL, 1, 0), 0);
+	assert_int_equal(check_run(&report, budgets, &(struct check_runs){ &made, NULL, 1 }, NULL, &(struct check_options){ 0 }), 0);
 	assert_int_equal(report.verdict, VERDICT_INCONCLUSIVE);
 	assert_non_null(strstr(report.results[0].reason, "baseline"));
 	check_report_free(&report);
