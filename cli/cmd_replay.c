@@ -15,6 +15,7 @@
 
 #define TICK_NS (50 * 1000 * 1000ull)
 #define SECOND_NS 1000000000ull
+#define SCOUT_STEP 40000u /* records a tick, about 10 ms */
 #define SLOWEST (-3)  /* x1/8 */
 #define FASTEST 6     /* x64 */
 
@@ -50,6 +51,7 @@ static void advance(void *arg)
 	struct replay *replay = arg;
 	uint64_t now = ps_loop_now(replay->loop), passed = now - replay->last_ns;
 	replay->last_ns = now;
+	player_scout(&replay->player, SCOUT_STEP);
 	if (replay->paused || replay->player.at_end)
 		return;
 	passed = replay->speed < 0 ? passed >> -replay->speed : passed << replay->speed;
@@ -157,12 +159,15 @@ static void refresh_status(void *arg)
 {
 	struct replay *replay = arg;
 	const struct player *player = &replay->player;
-	char head[24], length[24];
+	char head[24], length[24], base[24], from[40] = "";
+	put_minutes(base, sizeof(base), player->base_ns - player->begin_ns);
+	if (player->base_ns > player->begin_ns) /* a long recording: the figures are not of the whole */
+		snprintf(from, sizeof(from), " figures from %s", base);
 	put_minutes(head, sizeof(head), player->head_ns - player->begin_ns);
 	put_minutes(length, sizeof(length), player->end_ns - player->begin_ns);
-	snprintf(replay->dashboard.status.detail, sizeof(replay->dashboard.status.detail), "x%s%d %s/%s%s",
+	snprintf(replay->dashboard.status.detail, sizeof(replay->dashboard.status.detail), "x%s%d %s/%s%s%s",
 		 replay->speed < 0 ? "1/" : "", 1 << (replay->speed < 0 ? -replay->speed : replay->speed), head, length,
-		 player->at_end ? " end" : replay->paused ? " paused" : "");
+		 player->at_end ? " end" : replay->paused ? " paused" : "", from);
 }
 
 static void on_signal(struct ps_signal *handle, int number, void *arg)

@@ -78,6 +78,29 @@ int psr_reader_next(struct psr_reader *reader, const struct ps_record **record);
 enum psr_state psr_reader_state(const struct psr_reader *reader); /* after the end */
 /* One sentence about completeness: "torn in chunk 12 of at least 13: 1,204 events dropped". */
 size_t psr_reader_describe(const struct psr_reader *reader, char *out, size_t room);
+struct psr_point {           /* where one may begin to read: all that is defined comes again there */
+	uint64_t offset;
+	uint64_t ts;         /* greatest time before it */
+	uint64_t before;     /* events before it */
+};
+/*
+ * Goes on there; the file must be seekable. What is defined comes first, with times not before the point's.
+ * The state at the end speaks of what was read.
+ */
+int psr_reader_seek(struct psr_reader *reader, const struct psr_point *point);
+
+struct psr_outline {         /* what the heads of a file's blocks tell */
+	int whole;           /* it ends in its index */
+	int is_sound;        /* 0: something in the middle could not be passed; read it all to know */
+	uint64_t bytes, events, first_ts, last_ts;
+	uint32_t chunks;     /* seen */
+	struct psr_point *points;
+	size_t point_count;
+};
+/* By pread: where fd stands does not matter and does not change. 0, -ESPIPE, -EBADMSG, -errno. */
+int psr_outline_read(struct psr_outline *outline, int fd);
+void psr_outline_free(struct psr_outline *outline);
+
 uint64_t psr_reader_position(const struct psr_reader *reader); /* bytes read */
 void psr_reader_close(struct psr_reader *reader);
 

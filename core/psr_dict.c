@@ -16,8 +16,8 @@
 struct psr_dict {
 	struct ps_record **records;
 	uint32_t count, room;
-	uint32_t *slots;      /* index + 1; 0 = free */
-	uint32_t slot_count;  /* power of two */
+	uint32_t *slots; /* index + 1; 0 = free */
+	uint32_t slot_count; /* power of two */
 	size_t bytes;
 };
 
@@ -42,6 +42,13 @@ static uint64_t key_loop(const struct ps_record *record)
 	return (uint64_t)record->tid << 32 | (uint32_t)((const struct ps_ev_loop *)record)->poller_fd;
 }
 
+static uint64_t key_fd(const struct ps_record *record)
+{
+	int32_t fd = record->event == PS_EV_FD_LIFE ? ((const struct ps_ev_fd_life *)record)->fd
+						    : ((const struct ps_ev_fd_interest *)record)->fd;
+	return (uint64_t)record->tid << 32 | (uint32_t)fd;
+}
+
 static uint64_t key_group(const struct ps_record *record)
 {
 	return ((const struct ps_ev_probe *)record)->group;
@@ -52,15 +59,10 @@ static const struct definition {
 	uint16_t event;
 	uint64_t (*key)(const struct ps_record *record);
 } definitions[] = {
-	{ PS_EV_STRING, key_id },
-	{ PS_EV_FRAME, key_id },
-	{ PS_EV_STACK, key_id },
-	{ PS_EV_SYMBOL, key_symbol },
-	{ PS_EV_PROCESS, key_id }, /* its first field is the pid */
-	{ PS_EV_THREAD, key_tid },
-	{ PS_EV_LOOP, key_loop },
-	{ PS_EV_PROBE, key_group },
-	{ PS_EV_PROCESS_EXIT, key_id },
+	{ PS_EV_STRING, key_id },	{ PS_EV_FRAME, key_id },    { PS_EV_STACK, key_id },
+	{ PS_EV_SYMBOL, key_symbol },	{ PS_EV_PROCESS, key_id }, /* its first field is the pid */
+	{ PS_EV_THREAD, key_tid },	{ PS_EV_LOOP, key_loop },   { PS_EV_FD_LIFE, key_fd },
+	{ PS_EV_FD_INTEREST, key_fd },	{ PS_EV_PROBE, key_group }, { PS_EV_PROCESS_EXIT, key_id },
 	{ PS_EV_THREAD_EXIT, key_tid },
 };
 #define DEFINITIONS (sizeof(definitions) / sizeof(definitions[0]))
@@ -129,33 +131,90 @@ void psr_dict_close(struct psr_dict *dict)
 	free(dict);
 }
 
-/* A number that is used again is no longer that which exited. */
-static void forget_exit(struct psr_dict *dict, const struct ps_record *record)
+/* Kept as a place holder, not told. */
+static void forget(struct psr_dict *dict, const struct ps_record *record, unsigned event)
 {
-	unsigned event = record->event == PS_EV_PROCESS ? PS_EV_PROCESS_EXIT : record->event == PS_EV_THREAD ? PS_EV_THREAD_EXIT : 0;
 	const struct definition *definition = find_definition(event);
-	uint32_t *slot = definition ? find_slot(dict, definition, definition->key(record)) : NULL;
-	if (slot && *slot)
-		dict->records[*slot - 1]->size = 0; /* kept as a place holder, not told */
+	uint32_t *slot = dict->slot_count ? find_slot(dict, definition, definition->key(record)) : NULL;
+	if (!slot || !*slot)
+		return;
+	dict->bytes -= dict->records[*slot - 1]->size;
+	dict->records[*slot - 1]->size = 0;
+}
+
+/* What the record ends. 1: it defines nothing itself. */
+static int forget_ended(struct psr_dict *dict, const struct ps_record *record)
+{
+	switch (record->event) {
+	case PS_EV_PROCESS: /* a number that is used again is no longer that which exited */
+		forget(dict, record, PS_EV_PROCESS_EXIT);
+		return 0;
+	case PS_EV_THREAD:
+		forget(dict, record, PS_EV_THREAD_EXIT);
+		return 0;
+	case PS_EV_FD_INTEREST:
+		if (((const struct ps_ev_fd_interest *)record)->op != PS_INTEREST_REMOVE)
+			return 0;
+		forget(dict, record, PS_EV_FD_INTEREST);
+		return 1;
+	case PS_EV_FD_LIFE:
+		if (((const struct ps_ev_fd_life *)record)->op != PS_LIFE_CLOSED)
+			return 0;
+		forget(dict, record, PS_EV_FD_INTEREST);
+		forget(dict, record, PS_EV_FD_LIFE);
+		return 1;
+	}
+	return 0;
+}
+
+static void take_name(uint16_t *kind, uint32_t *name, uint16_t new_kind, uint32_t new_name)
+{
+	*kind = new_kind ? new_kind : *kind;
+	*name = new_name ? new_name : *name;
+}
+
+/* A change of a descriptor goes into the record that made it known, which may have told more. 1: it did. */
+static int fold(struct ps_record *old, const struct ps_record *record)
+{
+	if (record->event == PS_EV_FD_INTEREST && old->size) {
+		struct ps_ev_fd_interest *was = (struct ps_ev_fd_interest *)old;
+		const struct ps_ev_fd_interest *is = (const struct ps_ev_fd_interest *)record;
+		if (is->op != PS_INTEREST_MODIFY || is->generation != was->generation ||
+		    is->poller_fd != was->poller_fd)
+			return 0;
+		was->events = is->events;
+		take_name(&was->kind, &was->name, is->kind, is->name);
+		return 1;
+	}
+	if (record->event == PS_EV_FD_LIFE && old->size) {
+		struct ps_ev_fd_life *was = (struct ps_ev_fd_life *)old;
+		const struct ps_ev_fd_life *is = (const struct ps_ev_fd_life *)record;
+		if (is->op != PS_LIFE_NAMED || is->generation != was->generation)
+			return 0;
+		take_name(&was->kind, &was->name, is->kind, is->name);
+		return 1;
+	}
+	return 0;
 }
 
 int psr_dict_learn(struct psr_dict *dict, const struct ps_record *record)
 {
 	const struct definition *definition = find_definition(record->event);
-	if (!definition)
+	if (!definition || forget_ended(dict, record))
 		return 0;
 	int err = grow(dict);
 	if (err)
 		return err;
 	uint32_t *slot = find_slot(dict, definition, definition->key(record));
 	struct ps_record *old = *slot ? dict->records[*slot - 1] : NULL;
+	if (old && fold(old, record))
+		return 0;
 	if (dict->bytes + record->size > DICT_BYTES && (!old || old->size < record->size))
 		return 0;
 	struct ps_record *copy = malloc(record->size);
 	if (!copy)
 		return -ENOMEM;
 	memcpy(copy, record, record->size);
-	forget_exit(dict, record);
 	if (old) {
 		dict->bytes -= old->size;
 		free(old);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What a recording has defined so far: strings, frames, stacks, symbols, who
- * exists and which probes work. The writer repeats it at seek points, so a
+ * exists, which descriptors are open and which probes work. The writer repeats it at seek points, so a
  * reader that starts there or lost a chunk understands what follows.
  */
 #ifndef PSR_DICT_H

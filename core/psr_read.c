@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <zstd.h>
 
 #include "psr_block.h"
@@ -42,6 +43,8 @@ struct psr_reader {
 	uint64_t seen;         /* records delivered or known to be lost */
 	uint64_t events;       /* delivered */
 	uint64_t last_ts;
+	uint64_t floor_ts;     /* definitions are not of before then */
+	int sought;            /* the next block's sequence is not known */
 	int needs_definitions; /* some may have been lost */
 	int whole, damaged, torn, done;
 	uint32_t bad_block;    /* where it began */
@@ -204,6 +207,9 @@ static int next_block(struct psr_reader *reader)
 	if (got <= 0)
 		return got;
 	uint64_t offset = reader->input.position;
+	if (reader->sought)
+		reader->sequence = block.sequence;
+	reader->sought = 0;
 	if (reader->blocks && block.sequence < reader->sequence) { /* seen already, or forged */
 		note_damage(reader);
 		input_use(&reader->input, sizeof(block) + block.packed_bytes);
@@ -338,6 +344,8 @@ static int next_record(struct psr_reader *reader, const struct ps_record **recor
 		return 0;
 	}
 	reader->left--;
+	if (out->ts < reader->floor_ts && reader->block_kind == PSR_DEFINITIONS_BLOCK)
+		out->ts = reader->floor_ts;
 	if (reader->block_kind == PSR_EVENTS_BLOCK) {
 		reader->last_ts = out->ts;
 		reader->events++;
@@ -366,6 +374,25 @@ int psr_reader_next(struct psr_reader *reader, const struct ps_record **record)
 		else if (!got)
 			finish(reader);
 	}
+}
+
+int psr_reader_seek(struct psr_reader *reader, const struct psr_point *point)
+{
+	if (reader->error)
+		return reader->error;
+	if (lseek(reader->input.fd, (off_t)point->offset, SEEK_SET) < 0)
+		return -errno;
+	reader->input.start = reader->input.end = 0;
+	reader->input.at_end = 0;
+	reader->input.position = point->offset;
+	reader->left = 0;
+	reader->block_kind = 0;
+	reader->lost.count = 0;
+	reader->gap = reader->done = reader->whole = reader->torn = 0;
+	reader->sought = reader->needs_definitions = 1;
+	reader->seen = point->before;
+	reader->last_ts = reader->floor_ts = point->ts;
+	return 0;
 }
 
 enum psr_state psr_reader_state(const struct psr_reader *reader)

@@ -151,7 +151,8 @@ static const struct ps_record *as_of(const struct psr_writer *writer, const stru
 	int later = record->ts >= writer->define_ts;
 	if (!writer->define_ts)
 		return record;
-	if (later && (record->event == PS_EV_PROCESS_EXIT || record->event == PS_EV_THREAD_EXIT))
+	if (later && (record->event == PS_EV_PROCESS_EXIT || record->event == PS_EV_THREAD_EXIT ||
+		      record->event == PS_EV_FD_LIFE || record->event == PS_EV_FD_INTEREST))
 		return NULL;
 	memcpy(copy, record, record->size);
 	copy->ts = writer->define_ts;

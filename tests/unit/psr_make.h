@@ -24,7 +24,7 @@ static uint64_t make_random(void)
 }
 
 /* A record of `event` with random fields, tail and padding as the format keeps it; `room` holds 65536 bytes. */
-static const struct ps_record *make_record(void *room, unsigned event, uint64_t ts, uint32_t tid)
+static inline const struct ps_record *make_record(void *room, unsigned event, uint64_t ts, uint32_t tid)
 {
 	const struct event_schema *schema = schema_event(event);
 	struct ps_record *record = room;
