@@ -29,6 +29,7 @@ struct psr_info {            /* the header, as text and numbers */
 	char boot_id[40];
 	char command[512];   /* the tool's command line */
 	uint64_t stall_ns;   /* threshold in force */
+	uint16_t major, minor; /* of the format; set by the reader */
 };
 
 /*
@@ -102,6 +103,9 @@ int psr_outline_read(struct psr_outline *outline, int fd);
 void psr_outline_free(struct psr_outline *outline);
 
 uint64_t psr_reader_position(const struct psr_reader *reader); /* bytes read */
+uint64_t psr_reader_events(const struct psr_reader *reader);   /* delivered, definitions that were told again not counted */
+uint64_t psr_reader_dropped(const struct psr_reader *reader);  /* known to be missing */
+uint64_t psr_reader_chunks(const struct psr_reader *reader);   /* sound ones with events */
 void psr_reader_close(struct psr_reader *reader);
 
 #endif

@@ -39,6 +39,7 @@ struct psr_reader {
 	uint32_t block_kind;
 
 	uint32_t blocks;       /* good ones */
+	uint32_t chunks;       /* … of events */
 	uint32_t sequence;     /* the next block's */
 	uint64_t seen;         /* records delivered or known to be lost */
 	uint64_t events;       /* delivered */
@@ -224,6 +225,7 @@ static int next_block(struct psr_reader *reader)
 	input_use(&reader->input, sizeof(block) + block.packed_bytes);
 	if (block.kind == PSR_EVENTS_BLOCK) {
 		reader->needs_definitions &= !after_definitions;
+		reader->chunks++;
 		reader->seen += block.events;
 	}
 	if (err == -EBADMSG) { /* sound by its CRC, yet not ours to read */
@@ -276,6 +278,8 @@ static int read_head(struct psr_reader *reader)
 		return -EILSEQ;
 	size_t schema_bytes = 0;
 	int err = psr_head_parse(body, head.body_bytes, &reader->info, &schema, &schema_bytes);
+	reader->info.major = head.major;
+	reader->info.minor = head.minor;
 	if (!err)
 		err = psr_plan_open(&reader->plan, schema, schema_bytes);
 	if (!err)
@@ -319,6 +323,21 @@ const struct psr_info *psr_reader_info(const struct psr_reader *reader)
 uint64_t psr_reader_position(const struct psr_reader *reader)
 {
 	return reader->input.position;
+}
+
+uint64_t psr_reader_events(const struct psr_reader *reader)
+{
+	return reader->events;
+}
+
+uint64_t psr_reader_dropped(const struct psr_reader *reader)
+{
+	return reader->dropped;
+}
+
+uint64_t psr_reader_chunks(const struct psr_reader *reader)
+{
+	return reader->chunks;
 }
 
 /* ---- records ---- */
