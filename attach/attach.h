@@ -72,6 +72,35 @@ int attach_find_loops(struct loop_found **found, pid_t pid);
 /* PIDs whose command or program is called `comm` (not this process). Returns how many, -errno. */
 int attach_find_command(const char *comm, pid_t *pids, size_t room);
 
+/* ---- the inside of a poller, at one moment ---- */
+
+struct poller_item {
+	int32_t fd;
+	uint32_t events;          /* EPOLL* bits waited for */
+	uint64_t data;            /* what the program gets back for it */
+	uint32_t kind;            /* enum ps_kind */
+	int is_ready;             /* on the ready list; -1 = not seen */
+	uint64_t unread_bytes;    /* PS_UNKNOWN = it has no such thing, or not seen */
+	uint64_t backlog, backlog_max; /* of a listening socket: connections not accepted yet; PS_UNKNOWN */
+	char name[80];            /* peer, path, "pipe:[7]", not cleaned; "" = not known */
+};
+
+struct poller_picture {
+	uint64_t ns, cost_ns;     /* when it was complete, and how long it took */
+	uint64_t item_count;
+	uint64_t depth;           /* of the kernel's tree of items; this and the next three: PS_UNKNOWN = not seen */
+	uint64_t ready;           /* items on the ready list */
+	uint64_t waiters;         /* threads that wait */
+	uint64_t unread_bytes;
+	uint32_t flags;           /* enum ps_poller_flags */
+	char how[160];            /* "iterator over open files", or why it was read from /proc */
+	struct poller_item *items; /* by descriptor */
+};
+
+/* 0; -ESRCH: no such process or descriptor, or it is no poller; -EPERM, -ENOMEM. */
+int attach_poller_read(struct poller_picture *picture, pid_t pid, int epfd);
+void attach_poller_free(struct poller_picture *picture);
+
 /* ---- what works here ---- */
 
 struct doctor_row {

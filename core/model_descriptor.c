@@ -11,7 +11,7 @@
 /* What nobody has counted yet is 0 as soon as somebody counts. */
 static void begin_counts(const struct model_own *model, struct fd_stat *row)
 {
-	uint64_t *const counts[] = { &row->ready,	   &row->dispatched,    &row->read_bytes,
+	uint64_t *const counts[] = { &row->ready,	  &row->dispatched,    &row->read_bytes,
 				     &row->written_bytes, &row->empty_wakeups, &row->eagain };
 	uint32_t state = model->pub.probes[PS_PROBE_READY].state;
 

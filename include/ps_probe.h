@@ -109,6 +109,60 @@ struct ps_filter {
 	uint64_t words[PS_FILTER_BITS / 64];
 };
 
+/* ---- the poller's inside (bpf/poller.bpf.c) ---- */
+
+#define PS_POLLER_RING_BYTES (1u << 20)
+#define PS_POLLER_LIMIT      2048u  /* items of one call */
+#define PS_POLLER_WAITERS    1024u  /* more of them are not counted */
+#define PS_LEARN_FDS         8u
+
+/* What a file is, the address of its operations tells; which is which is learnt from files of our own. */
+struct ps_poller_request {
+	uint32_t tgid;
+	int32_t poller_fd;
+	uint32_t learns;        /* 1: only learn_fd */
+	uint32_t limit;
+	uint64_t poller_f_op, socket_f_op;
+	uint64_t after_file;    /* the cursor: the last item that was told */
+	int32_t after_fd;
+	int32_t learn_fd[PS_LEARN_FDS];
+	uint32_t zero;
+};
+
+struct ps_poller_answer {
+	uint32_t found;         /* 1: the descriptor is a poller, 2: it is something else, 0: there is none */
+	uint32_t more;          /* there are more items */
+	uint32_t torn;          /* the tree changed under the walk */
+	uint32_t depth;
+	uint32_t waiters;
+	int32_t last_fd;
+	uint64_t last_file;
+	uint64_t poller;        /* address of the instance: its name in the kernel */
+	uint64_t learnt_f_op[PS_LEARN_FDS];
+};
+
+enum ps_item_flags { PS_ITEM_READY = 1, PS_ITEM_UNREAD = 2 /* `unread` holds */, PS_ITEM_LISTENS = 4 };
+
+struct ps_poller_item {
+	uint64_t file;
+	uint64_t f_op;
+	uint64_t object;        /* of a socket: the address of its sock; else 0 */
+	uint64_t data;          /* what the program gets back for it */
+	uint64_t inode;
+	int32_t fd;
+	uint32_t events;
+	uint32_t unread;
+	uint32_t backlog, backlog_max;
+	uint16_t family;
+	uint8_t state, protocol;
+	uint16_t flags;         /* enum ps_item_flags */
+	uint16_t local_port, peer_port;
+	uint16_t zero;
+	uint8_t local[16], peer[16];
+};
+
+_Static_assert(sizeof(struct ps_poller_item) == 40 + 20 + 12 + 32, "no holes in an item");
+
 _Static_assert(sizeof(struct ps_raw) ==
 		       16 + 16 + 24 + 8 + 8 + 16 + PS_PATH_BYTES + 8 * (PS_KERNEL_FRAMES + PS_USER_FRAMES) + 8 + 24 * PS_V8_FUNCTIONS,
 	       "no holes in a raw record");
