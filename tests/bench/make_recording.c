@@ -5,7 +5,11 @@
  * pool that works. Four events a turn; nothing is random, so the same arguments
  * give the same events.
  *
- *   build/tests/bench/make_recording FILE.psr SECONDS EVENTS_PER_SECOND
+ *   build/tests/bench/make_recording FILE.psr SECONDS EVENTS_PER_SECOND [FILE2.psr]
+ *
+ * With FILE2 the second half goes there, as by rotation. The golden files of
+ * tests/data/psr are made so (20 seconds, 100 events a second); each stays when
+ * the format moves on, and another joins it.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -93,6 +97,16 @@ static void turn(uint64_t number, uint64_t period, int stalls)
 	ts += period - period / 2;
 }
 
+/* Formats before 1.1 know no second file: -DNO_ROTATION makes their golden files with their own sources. */
+static int go_on(int fd, const struct psr_info *info)
+{
+#ifdef NO_ROTATION
+	return -1;
+#else
+	return psr_writer_next(writer, fd, info);
+#endif
+}
+
 int main(int argc, char **argv)
 {
 	struct psr_info info = { .version = PS_EVENT_VERSION,
@@ -101,8 +115,8 @@ int main(int argc, char **argv)
 				 .boottime_ns = ts,
 				 .tool = "make_recording",
 				 .stall_ns = 50000000 };
-	if (argc != 4)
-		return fprintf(stderr, "usage: make_recording FILE.psr SECONDS EVENTS_PER_SECOND\n"), 2;
+	if (argc != 4 && argc != 5)
+		return fprintf(stderr, "usage: make_recording FILE.psr SECONDS EVENTS_PER_SECOND [FILE2.psr]\n"), 2;
 	uint64_t seconds = strtoull(argv[2], NULL, 10), rate = strtoull(argv[3], NULL, 10), end = ts + seconds * SECOND;
 	int fd = open(argv[1], O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	if (fd < 0 || !rate || psr_writer_open(&writer, fd, &info))
@@ -110,6 +124,12 @@ int main(int argc, char **argv)
 	define();
 	uint64_t clock = 0, minute = ts / (60 * SECOND);
 	for (uint64_t number = 0; ts < end; number++) {
+		if (argc == 5 && ts >= end - seconds * SECOND / 2) {
+			argc = 4;
+			fd = open(argv[4], O_WRONLY | O_CREAT | O_TRUNC, 0600);
+			if (fd < 0 || go_on(fd, &info))
+				return perror(argv[4]), 1;
+		}
 		int stalls = ts / (60 * SECOND) != minute;
 		minute = ts / (60 * SECOND);
 		turn(number, 4 * SECOND / rate, stalls);
