@@ -16,6 +16,8 @@
 #include <string.h>
 
 #define SWEEP_NS  1000000000ull
+#define PROFILE_NS 10000000ull    /* one sample of the profile */
+#define SAMPLE_NS_MIN 500000ull
 #define LAST_WAIT_NS 200000000ull
 #define DRAIN_MAX 400000u  /* records of one drain: memory stays bounded when the target outruns us */
 
@@ -29,6 +31,7 @@ static int read_counts(const struct bpf_source *source, struct ps_probe_counts *
 	for (int i = 0; i < source->cpus && !err; i++) {
 		total->sent += counts[i].sent;
 		total->lost += counts[i].lost;
+		total->copies += counts[i].copies;
 		for (int group = 0; group < BPF_GROUPS; group++)
 			total->hits[group] += counts[i].hits[group];
 	}
@@ -45,6 +48,14 @@ static void tell_lost(struct bpf_source *source, const struct ps_probe_counts *c
 		source->put_failed = 0;
 }
 
+static void tell_unwind(const struct bpf_source *source, const struct ps_probe_counts *counts)
+{
+	int works = source->unwind_state == PS_PROBE_STATE_ON;
+
+	stream_probe(source->context.stream, PS_PROBE_UNWIND, source->unwind_state, source->unwind_reason,
+		     works ? counts->copies : PS_UNKNOWN, PS_UNKNOWN);
+}
+
 static void tell_groups(struct bpf_source *source, const struct ps_probe_counts *counts)
 {
 	for (int i = 0; i < BPF_GROUPS; i++) {
@@ -54,12 +65,30 @@ static void tell_groups(struct bpf_source *source, const struct ps_probe_counts 
 		stream_probe(source->context.stream, i, group->state, group->reason,
 			     works ? counts->hits[i] : PS_UNKNOWN, works ? bpf_group_cost(group) : PS_UNKNOWN);
 	}
+	tell_unwind(source, counts);
 }
 
 static int is_raw(const struct ps_record *record, size_t bytes)
 {
 	return (record->event == PS_RAW_OFFCPU || record->event == PS_RAW_SAMPLE) &&
 	       bytes >= offsetof(struct ps_raw, user);
+}
+
+static int is_raw_with_stack(const struct ps_record *record, size_t bytes)
+{
+	return (record->event == (PS_RAW_OFFCPU | PS_RAW_WITH_STACK) || record->event == (PS_RAW_SAMPLE | PS_RAW_WITH_STACK)) &&
+	       bytes >= offsetof(struct ps_raw_stack, stack);
+}
+
+static int take_raw_with_stack(struct bpf_source *source, const void *data, size_t bytes)
+{
+	static struct ps_raw_stack copy;
+
+	memcpy(&copy, data, bytes < sizeof(copy) ? bytes : sizeof(copy));
+	copy.raw.h.event &= (uint16_t)~PS_RAW_WITH_STACK;
+	if (copy.bytes > sizeof(copy.stack) || offsetof(struct ps_raw_stack, stack) + copy.bytes > bytes)
+		return -EINVAL;
+	return bpf_raw_put(source, &copy.raw, &copy);
 }
 
 static int take_record(void *arg, void *data, size_t bytes)
@@ -77,7 +106,9 @@ static int take_record(void *arg, void *data, size_t bytes)
 		struct ps_raw raw = { 0 };
 
 		memcpy(&raw, data, record->size < sizeof(raw) ? record->size : sizeof(raw));
-		err = bpf_raw_put(source, &raw);
+		err = bpf_raw_put(source, &raw, NULL);
+	} else if (is_raw_with_stack(record, bytes)) {
+		err = take_raw_with_stack(source, data, record->size);
 	} else if (record->event == PS_EV_POLL_ENTER || record->event == PS_EV_POLL_RETURN) {
 		/* both begin with the poller */
 		const struct ps_ev_poll_return *poll = data;
@@ -142,6 +173,12 @@ static void choose_settings(struct bpf_source *source)
 		.offcpu_ns = 1000000,
 		.sample_ns = 1000000000ull / (options->sample_hz ? options->sample_hz : 199),
 	};
+	/* five in the second half of the shortest stall */
+	if (source->settings.sample_ns > source->settings.stall_ns / 10)
+		source->settings.sample_ns = source->settings.stall_ns / 10;
+	if (source->settings.sample_ns < SAMPLE_NS_MIN)
+		source->settings.sample_ns = SAMPLE_NS_MIN;
+	source->settings.profile_ticks = (PROFILE_NS + source->settings.sample_ns / 2) / source->settings.sample_ns;
 }
 
 static int begin(struct bpf_source *source)
@@ -264,7 +301,7 @@ static int bpf_drain(void *state)
 
 const struct source source_bpf = {
 	.name = "bpf",
-	.groups = 1u << PS_PROBE_POLL | 1u << PS_PROBE_SCHED | 1u << PS_PROBE_SAMPLING,
+	.groups = 1u << PS_PROBE_POLL | 1u << PS_PROBE_SCHED | 1u << PS_PROBE_SAMPLING | 1u << PS_PROBE_UNWIND,
 	.open = bpf_open,
 	.drain = bpf_drain,
 	.close = bpf_close,

@@ -28,7 +28,7 @@ struct bpf_group {
 
 /* The shared maps, by the names they have in bpf/watch.h; -1 until the poll group is loaded. */
 struct bpf_maps {
-	int ring, processes, threads, filter, settings, counts, v8;
+	int ring, processes, threads, filter, settings, counts, v8, stacks;
 };
 
 /* A loop thread that user space knows. */
@@ -49,6 +49,9 @@ struct bpf_source {
 	struct bpf_maps maps;
 	struct ring_buffer *ring;
 	struct v8 **v8;         /* one per process; NULL: it runs none */
+	int with_unwind;        /* stacks are copied */
+	enum ps_probe_state unwind_state;
+	const char *unwind_reason;
 	int with_v8;            /* some process runs it, and the programs walk its stacks */
 	struct ps_probe_settings settings;
 	struct bpf_thread threads[BPF_THREADS];
@@ -84,6 +87,6 @@ void bpf_threads_sweep(struct bpf_source *source);
 
 /* ---- bpf_source_stack.c ---- */
 /* SAMPLE or OFFCPU, with named frames, from a raw record. -errno. */
-int bpf_raw_put(struct bpf_source *source, const struct ps_raw *raw);
+int bpf_raw_put(struct bpf_source *source, const struct ps_raw *raw, const struct ps_raw_stack *copy); /* copy: NULL = none */
 
 #endif

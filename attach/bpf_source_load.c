@@ -192,6 +192,7 @@ static void take_maps(struct bpf_source *source)
 		.settings = bpf_map__fd(skeleton->maps.settings),
 		.counts = bpf_map__fd(skeleton->maps.counts),
 		.v8 = bpf_map__fd(skeleton->maps.v8),
+		.stacks = bpf_map__fd(skeleton->maps.stacks),
 	};
 }
 
@@ -205,7 +206,7 @@ static int share_maps(const struct bpf_source *source, struct bpf_object *object
 		{ "ring", source->maps.ring },	     { "processes", source->maps.processes },
 		{ "threads", source->maps.threads }, { "filter", source->maps.filter },
 		{ "settings", source->maps.settings }, { "counts", source->maps.counts },
-		{ "v8", source->maps.v8 },
+		{ "v8", source->maps.v8 },	     { "stacks", source->maps.stacks },
 	};
 
 	for (size_t i = 0; i < sizeof(shared) / sizeof(*shared); i++) {
@@ -232,6 +233,7 @@ static int load_sched(struct bpf_source *source)
 	if (!skeleton)
 		return -errno;
 	skeleton->rodata->cfg_v8 = source->with_v8;
+	skeleton->rodata->cfg_unwind = source->with_unwind;
 	set_path_arguments((uint8_t *)skeleton->rodata->cfg_path_argument);
 	group->destroy = destroy_sched;
 	group->skeleton = skeleton;
@@ -259,6 +261,7 @@ static int load_sampling(struct bpf_source *source)
 	if (!skeleton)
 		return -errno;
 	skeleton->rodata->cfg_v8 = source->with_v8;
+	skeleton->rodata->cfg_unwind = source->with_unwind;
 	set_path_arguments((uint8_t *)skeleton->rodata->cfg_path_argument);
 	group->destroy = destroy_sample;
 	group->skeleton = skeleton;
@@ -337,17 +340,41 @@ static void try_poll(struct bpf_source *source)
 	take_maps(source);
 }
 
-/* The walk over V8's stacks needs more of the kernel than the rest: without it names are lost, not the group. */
-static int load_with_or_without_v8(struct bpf_source *source, enum ps_probe_group which,
-				   int (*load)(struct bpf_source *source))
+/* Copies of stacks and the walk over V8's need more of the kernel than the rest: without them names are lost, not the group. */
+static int load_with_or_without(struct bpf_source *source, enum ps_probe_group which, int (*load)(struct bpf_source *source))
 {
 	int err = load(source);
 
-	if (!err || !source->with_v8)
-		return err;
-	unload(&source->groups[which]);
-	source->with_v8 = 0;
-	return load(source);
+	if (err && source->with_unwind) {
+		unload(&source->groups[which]);
+		source->with_unwind = 0;
+		source->unwind_state = PS_PROBE_STATE_MISSING;
+		source->unwind_reason = "this kernel refuses to copy stacks: callers are found by frame pointers only";
+		err = load(source);
+	}
+	if (err && source->with_v8) {
+		unload(&source->groups[which]);
+		source->with_v8 = 0;
+		err = load(source);
+	}
+	return err;
+}
+
+static void choose_unwind(struct bpf_source *source)
+{
+	const struct attach_options *options = source->context.options;
+
+	source->unwind_state = PS_PROBE_STATE_OFF;
+	source->unwind_reason = "nothing samples";
+	if (options->no_bpf || options->without >> PS_PROBE_UNWIND & 1) {
+		source->unwind_reason = options->no_bpf ? "switched off by --no-bpf" : "switched off by --without";
+		return;
+	}
+#if defined(__x86_64__)
+	source->with_unwind = 1;
+#else
+	source->unwind_reason = "only on x86-64";
+#endif
 }
 
 static void try_sched(struct bpf_source *source)
@@ -356,7 +383,7 @@ static void try_sched(struct bpf_source *source)
 
 	if (!is_wanted(source, PS_PROBE_SCHED))
 		return;
-	int err = load_with_or_without_v8(source, PS_PROBE_SCHED, load_sched);
+	int err = load_with_or_without(source, PS_PROBE_SCHED, load_sched);
 	if (!err)
 		err = attach_sched(source);
 	if (err)
@@ -371,7 +398,7 @@ static void try_sampling(struct bpf_source *source)
 
 	if (!is_wanted(source, PS_PROBE_SAMPLING))
 		return;
-	int err = load_with_or_without_v8(source, PS_PROBE_SAMPLING, load_sampling);
+	int err = load_with_or_without(source, PS_PROBE_SAMPLING, load_sampling);
 	if (err)
 		set_missing(group, err);
 	else
@@ -381,11 +408,17 @@ static void try_sampling(struct bpf_source *source)
 
 void bpf_groups_load(struct bpf_source *source)
 {
-	source->maps = (struct bpf_maps){ -1, -1, -1, -1, -1, -1, -1 };
+	source->maps = (struct bpf_maps){ -1, -1, -1, -1, -1, -1, -1, -1 };
 	libbpf_set_print(NULL);
+	choose_unwind(source);
 	try_poll(source);
 	try_sched(source);
 	try_sampling(source);
+	if (source->with_unwind && (source->groups[PS_PROBE_SCHED].state == PS_PROBE_STATE_ON ||
+				    source->groups[PS_PROBE_SAMPLING].state == PS_PROBE_STATE_ON)) {
+		source->unwind_state = PS_PROBE_STATE_ON;
+		source->unwind_reason = "stacks without frame pointers, copied during stalls and read by .eh_frame";
+	}
 }
 
 void bpf_groups_unload(struct bpf_source *source)
@@ -413,9 +446,20 @@ uint64_t bpf_group_cost(const struct bpf_group *group)
 	return runs ? total : PS_UNKNOWN;
 }
 
+/* Without room its stack is not copied. */
+static void make_copy_room(const struct bpf_source *source, uint32_t tid)
+{
+	static const struct ps_raw_stack empty;
+
+	if (source->with_unwind && source->maps.stacks >= 0)
+		bpf_map_update_elem(source->maps.stacks, &tid, &empty, BPF_NOEXIST);
+}
+
 int bpf_timer_open(struct bpf_source *source, struct bpf_thread *thread)
 {
 	struct bpf_group *group = &source->groups[PS_PROBE_SAMPLING];
+
+	make_copy_room(source, thread->tid);
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_SOFTWARE,
 		.size = sizeof(attr),

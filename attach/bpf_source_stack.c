@@ -44,7 +44,48 @@ static size_t put_user_frames(struct stream *stream, struct symbols *symbols, co
 	return count;
 }
 
-static uint32_t put_stack(struct bpf_source *source, const struct ps_raw *raw)
+/* Callers by the copied stack; counts[0] of pcs; 0 = no copy. `only_rules` stops where V8's own code begins. */
+static size_t unwind_copy(struct symbols *symbols, const struct ps_raw_stack *copy, int only_rules, uint64_t *pcs, int *complete)
+{
+	struct unwind unwind = { .rule = symbols_rule, .arg = symbols, .only_rules = only_rules };
+
+	*complete = 0;
+	if (!copy)
+		return 0;
+	unwind.stack = (struct unwind_stack){ copy->stack, copy->bytes, copy->registers[PS_STACK_POINTER] };
+	memcpy(unwind.registers, copy->registers, sizeof(unwind.registers));
+	return unwind_walk(&unwind, pcs, PS_USER_FRAMES, complete);
+}
+
+/* Native code: by its rules where they lead on, else by frame pointers. */
+static size_t put_native(struct bpf_source *source, struct symbols *symbols, const struct ps_raw *raw,
+			 const struct ps_raw_stack *copy, uint32_t *frames)
+{
+	uint64_t pcs[PS_USER_FRAMES];
+	int complete;
+	size_t count = unwind_copy(symbols, copy, 0, pcs, &complete);
+	size_t by_pointer = put_user_frames(source->context.stream, symbols, raw, frames);
+
+	if (!complete && count <= by_pointer)
+		return by_pointer;
+	for (size_t i = 0; i < count; i++)
+		frames[i] = symbols_frame(symbols, source->context.stream, pcs[i], i > 0);
+	return count;
+}
+
+/* Of V8 with native code that broke the chain of frame pointers: its frames up to V8's own code, then the rest. */
+static size_t put_v8(struct bpf_source *source, size_t process, const struct ps_raw *raw, const struct ps_raw_stack *copy,
+		     uint32_t *frames)
+{
+	struct stream *stream = source->context.stream;
+	uint64_t pcs[PS_USER_FRAMES];
+	int complete;
+	size_t count = raw->broken ? unwind_copy(source->context.symbols[process], copy, 1, pcs, &complete) : 0;
+
+	return v8_stack(source->v8[process], stream, raw, pcs, count, frames, FRAMES_MAX);
+}
+
+static uint32_t put_stack(struct bpf_source *source, const struct ps_raw *raw, const struct ps_raw_stack *copy)
 {
 	uint32_t frames[PS_KERNEL_FRAMES + FRAMES_MAX];
 	struct stream *stream = source->context.stream;
@@ -55,9 +96,9 @@ static uint32_t put_stack(struct bpf_source *source, const struct ps_raw *raw)
 	if (process == source->context.process_count)
 		return stream_stack(stream, frames, count);
 	if (source->with_v8 && source->v8[process])
-		count += v8_stack(source->v8[process], stream, raw, frames + count, FRAMES_MAX);
+		count += put_v8(source, process, raw, copy, frames + count);
 	else
-		count += put_user_frames(stream, source->context.symbols[process], raw, frames + count);
+		count += put_native(source, source->context.symbols[process], raw, copy, frames + count);
 	return stream_stack(stream, frames, count);
 }
 
@@ -73,13 +114,13 @@ static uint32_t put_path(struct bpf_source *source, const struct ps_raw *raw)
 	return proc_syscall_path(raw->tgid, raw->syscall, raw->args, source->context.stream);
 }
 
-static int put_sample(struct bpf_source *source, const struct ps_raw *raw)
+static int put_sample(struct bpf_source *source, const struct ps_raw *raw, const struct ps_raw_stack *copy)
 {
 	struct ps_ev_sample sample = {
 		.h = { raw->h.ts, raw->h.tid, PS_EV_SAMPLE, sizeof(sample) },
-		.period_ns = source->settings.sample_ns,
+		.period_ns = raw->period_ns,
 		.syscall = raw->syscall,
-		.stack = put_stack(source, raw),
+		.stack = put_stack(source, raw, copy),
 		.path = put_path(source, raw),
 		.kind = PS_SAMPLE_CPU,
 	};
@@ -88,7 +129,7 @@ static int put_sample(struct bpf_source *source, const struct ps_raw *raw)
 	return stream_put(source->context.stream, &sample.h);
 }
 
-static int put_offcpu(struct bpf_source *source, const struct ps_raw *raw)
+static int put_offcpu(struct bpf_source *source, const struct ps_raw *raw, const struct ps_raw_stack *copy)
 {
 	struct ps_ev_offcpu off = {
 		.h = { raw->h.ts, raw->h.tid, PS_EV_OFFCPU, sizeof(off) },
@@ -97,7 +138,7 @@ static int put_offcpu(struct bpf_source *source, const struct ps_raw *raw)
 		.syscall = raw->syscall,
 		.state = raw->state,
 		.cpu = raw->cpu,
-		.stack = put_stack(source, raw),
+		.stack = put_stack(source, raw, copy),
 		.path = raw->state == PS_OFF_RUNNABLE ? 0 : put_path(source, raw),
 		.other = stream_string(source->context.stream, raw->other, strnlen(raw->other, sizeof(raw->other))),
 	};
@@ -106,7 +147,7 @@ static int put_offcpu(struct bpf_source *source, const struct ps_raw *raw)
 	return stream_put(source->context.stream, &off.h);
 }
 
-int bpf_raw_put(struct bpf_source *source, const struct ps_raw *raw)
+int bpf_raw_put(struct bpf_source *source, const struct ps_raw *raw, const struct ps_raw_stack *copy)
 {
-	return raw->h.event == PS_RAW_SAMPLE ? put_sample(source, raw) : put_offcpu(source, raw);
+	return raw->h.event == PS_RAW_SAMPLE ? put_sample(source, raw, copy) : put_offcpu(source, raw, copy);
 }

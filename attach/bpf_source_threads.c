@@ -48,6 +48,7 @@ void bpf_thread_remove(struct bpf_source *source, struct bpf_thread *thread)
 {
 	size_t hole = thread - source->threads, i = hole;
 
+	bpf_map_delete_elem(source->maps.stacks, &thread->tid);
 	if (thread->timer) {
 		bpf_link__destroy(thread->timer);
 		source->timer_count--;

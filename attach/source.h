@@ -16,6 +16,7 @@
 
 #include "attach.h"
 #include "ps_event.h"
+#include "unwind.h"
 
 /* ---- stream: records and what they refer to (stream.c) ---- */
 
@@ -55,6 +56,8 @@ int symbols_is_code(struct symbols *symbols, uint64_t address); /* 1: lies in ex
 /* What lies at a user address. The name is as in the file, not demangled; "" unless SYMBOLS_FILE, and then too if it has none. */
 enum symbols_place { SYMBOLS_NOWHERE, SYMBOLS_FILE, SYMBOLS_GENERATED };
 enum symbols_place symbols_place(struct symbols *symbols, uint64_t address, char *name, size_t room);
+/* How to unwind at an address; the rule is good until the next call that may read the mappings again. */
+enum unwind_place symbols_rule(void *symbols, uint64_t address, const struct unwind_rule **rule);
 uint32_t symbols_kernel_frame(struct stream *stream, uint64_t address);
 const char *symbols_kernel_name(uint64_t address); /* "" = not known */
 /* The address of a function by name in the target's executable or libraries, 0 = not found. */

@@ -20,6 +20,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "symbols_cfi.h"
+#include "symbols_lines.h"
 #include "symbols_parts.h"
 
 #define FILES_MAX    256
@@ -27,6 +29,7 @@
 #define REREAD_NS    100000000ull
 #define VDSO_MAX     (64u << 10)
 #define NAME_BYTES   4096
+#define RULES_SIZE   4096  /* power of two */
 
 struct file {
 	uint64_t inode;
@@ -39,6 +42,12 @@ struct cached {
 	uint32_t frame;        /* 0 = free */
 };
 
+struct known_rule {
+	uint64_t address;
+	uint8_t place;         /* enum unwind_place; NOWHERE = free */
+	struct unwind_rule rule;
+};
+
 struct symbols {
 	pid_t pid;
 	struct maps maps;
@@ -49,6 +58,7 @@ struct symbols {
 	int vdso_tried;
 	struct jit_names *jit_names;
 	uint64_t jit_tried_ns;
+	struct known_rule *rules; /* RULES_SIZE; NULL = never asked for */
 	struct cached cache[CACHE_SIZE];
 };
 
@@ -72,6 +82,7 @@ void symbols_close(struct symbols *symbols)
 	elf_file_close(symbols->vdso);
 	jit_names_close(symbols->jit_names);
 	maps_clear(&symbols->maps);
+	free(symbols->rules);
 	free(symbols);
 }
 
@@ -86,6 +97,8 @@ static const struct map *find_map(struct symbols *symbols, uint64_t address)
 	if (maps_read(&symbols->maps, symbols->pid))
 		return NULL;
 	memset(symbols->cache, 0, sizeof(symbols->cache));
+	for (size_t i = 0; symbols->rules && i < RULES_SIZE; i++)
+		symbols->rules[i].place = UNWIND_NOWHERE;
 	return maps_find(&symbols->maps, address);
 }
 
@@ -159,7 +172,19 @@ static void name_jit(struct symbols *symbols, struct stream *stream, uint64_t ad
 	frame->offset = name ? address - start : 0;
 }
 
-static void name_in_file(struct stream *stream, const struct elf_file *elf, uint64_t offset, struct ps_ev_frame *frame)
+static void find_line(struct stream *stream, struct elf_file *elf, uint64_t address, struct ps_ev_frame *frame)
+{
+	struct lines *lines = elf_file_lines(elf);
+	const char *file;
+	uint32_t line;
+
+	if (!lines || lines_find(lines, address, &file, &line))
+		return;
+	frame->file = stream_string(stream, file, strlen(file));
+	frame->line = line;
+}
+
+static void name_in_file(struct stream *stream, struct elf_file *elf, uint64_t offset, struct ps_ev_frame *frame)
 {
 	static char name[NAME_BYTES];
 	uint64_t start, address = elf ? elf_file_to_address(elf, offset) : UINT64_MAX;
@@ -174,6 +199,8 @@ static void name_in_file(struct stream *stream, const struct elf_file *elf, uint
 	frame->offset = address - start;
 	frame->kind = strncmp(name, "Builtins_", 9) ? PS_FRAME_NATIVE : PS_FRAME_BUILTIN;
 	frame->name = put_name(stream, name);
+	if (frame->kind == PS_FRAME_NATIVE)
+		find_line(stream, elf, address, frame);
 }
 
 static uint32_t resolve(struct symbols *symbols, struct stream *stream, const struct map *map, uint64_t address,
@@ -243,6 +270,37 @@ enum symbols_place symbols_place(struct symbols *symbols, uint64_t address, char
 	if (in_file == UINT64_MAX || elf_file_function(elf, in_file, name, room, &start))
 		*name = '\0';
 	return SYMBOLS_FILE;
+}
+
+static enum unwind_place find_rule(struct symbols *symbols, const struct map *map, uint64_t address, struct unwind_rule *rule)
+{
+	struct elf_file *elf = NULL;
+
+	if (map->kind == REGION_FILE)
+		elf = file_of(symbols, map);
+	else if (map->kind == REGION_VDSO)
+		elf = vdso_of(symbols, map);
+	struct cfi *cfi = elf ? elf_file_cfi(elf) : NULL;
+	uint64_t in_file = cfi ? elf_file_to_address(elf, address - map->start + map->offset) : UINT64_MAX;
+	return in_file != UINT64_MAX && !cfi_rule(cfi, in_file, rule) ? UNWIND_WITH_RULE : UNWIND_WITHOUT_RULE;
+}
+
+enum unwind_place symbols_rule(void *arg, uint64_t address, const struct unwind_rule **rule)
+{
+	struct symbols *symbols = arg;
+	const struct map *map = find_map(symbols, address);
+
+	if (!symbols->rules)
+		symbols->rules = calloc(RULES_SIZE, sizeof(*symbols->rules));
+	if (!map || !symbols->rules)
+		return UNWIND_NOWHERE;
+	struct known_rule *known = &symbols->rules[(address * 0x9e3779b97f4a7c15ull) >> 52];
+	if (known->place == UNWIND_NOWHERE || known->address != address) {
+		known->address = address;
+		known->place = find_rule(symbols, map, address, &known->rule);
+	}
+	*rule = &known->rule;
+	return known->place;
 }
 
 uint64_t symbols_address(struct symbols *symbols, const char *name)

@@ -12,6 +12,8 @@
  * and counts are bounded by its size.
  */
 #include "symbols_elf.h"
+#include "symbols_cfi.h"
+#include "symbols_lines.h"
 
 #include <errno.h>
 #include <gelf.h>
@@ -41,6 +43,9 @@ struct elf_file {
 	struct function *functions;
 	size_t function_count;
 	uint64_t names_offset, names_bytes;
+	struct cfi *cfi;
+	struct lines *lines;
+	int cfi_tried, lines_tried;
 };
 
 static int by_address(const void *a, const void *b)
@@ -170,9 +175,27 @@ void elf_file_close(struct elf_file *file)
 {
 	if (!file)
 		return;
+	cfi_close(file->cfi);
+	lines_close(file->lines);
 	close(file->fd);
 	free(file->functions);
 	free(file);
+}
+
+struct lines *elf_file_lines(struct elf_file *file)
+{
+	if (!file->lines_tried && lines_open(&file->lines, file->fd))
+		file->lines = NULL;
+	file->lines_tried = 1;
+	return file->lines;
+}
+
+struct cfi *elf_file_cfi(struct elf_file *file)
+{
+	if (!file->cfi_tried && cfi_open(&file->cfi, file->fd))
+		file->cfi = NULL;
+	file->cfi_tried = 1;
+	return file->cfi;
 }
 
 uint64_t elf_file_to_address(const struct elf_file *file, uint64_t offset)

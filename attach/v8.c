@@ -385,14 +385,31 @@ static uint64_t begin_turn(struct v8 *v8)
 	return now;
 }
 
-size_t v8_stack(struct v8 *v8, struct stream *stream, const struct ps_raw *raw, uint32_t *ids, size_t room)
+/* Frames of native code that the chain of frame pointers has not; returns where in `user` the chain goes on. */
+static uint32_t put_inner(struct v8 *v8, struct out *out, const struct ps_raw *raw, const uint64_t *pcs, size_t count)
+{
+	uint32_t rest = 0;
+
+	if (!count)
+		return 0;
+	for (size_t i = 0; i < count; i++)
+		put(out, symbols_frame(v8->symbols, out->stream, pcs[i], i > 0));
+	while (rest < raw->user_frames && rest < PS_USER_FRAMES && raw->user[rest])
+		rest++;
+	return rest;
+}
+
+size_t v8_stack(struct v8 *v8, struct stream *stream, const struct ps_raw *raw, const uint64_t *pcs, size_t pc_count,
+		uint32_t *ids, size_t room)
 {
 	struct out out = { .stream = stream, .ids = ids, .room = room };
 	uint64_t began, spent;
 
 	/* what files are loaded for the first of many stacks is not this one's time */
 	for (uint32_t i = 0; i < raw->user_frames && i < PS_USER_FRAMES; i++)
-		classify(v8, raw->user[i] - !!i);
+		if (raw->user[i] && classify(v8, raw->user[i] - !!i) == PC_NATIVE)
+			symbols_frame(v8->symbols, stream, raw->user[i], i > 0);
+	uint32_t first = put_inner(v8, &out, raw, pcs, pc_count);
 	began = begin_turn(v8);
 	/* functions come in the order of their frames */
 	for (uint32_t i = 0, k = 0; i < raw->user_frames && i < PS_USER_FRAMES; i++) {
@@ -406,7 +423,7 @@ size_t v8_stack(struct v8 *v8, struct stream *stream, const struct ps_raw *raw, 
 			frame.live_offset = i ? -1 : raw->live_offset;
 			k++;
 		}
-		if (frame.pc)
+		if (frame.pc && i >= first)
 			put_frame(v8, &out, &frame);
 	}
 	spent = stream_now() - began;

@@ -29,10 +29,12 @@ struct task_struct {
 struct pt_regs {
 	unsigned long di, si, dx, r10, r8, orig_ax;
 	unsigned long ip, sp, bp, r9, r12;
+	unsigned long ax, bx, cx, r11, r13, r14, r15;
 };
 #elif defined(__TARGET_ARCH_arm64)
 struct pt_regs {
 	unsigned long regs[31];
+	unsigned long sp, pc;
 	unsigned long orig_x0;
 	int syscallno;
 };

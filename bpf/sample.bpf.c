@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
 /*
- * The sampling group: where a loop thread is while it does not come back. One
- * timer per loop thread counts its CPU time; the program returns at once unless
- * the thread is busy for more than half of the stall threshold.
+ * The sampling group: where a loop thread is while it is busy. One timer per
+ * loop thread counts its CPU time. A busy slice that is young gives one sample
+ * in a hundredth of a second, which makes the profile; one that is older than
+ * half of the stall threshold is looked at with every tick; one that goes on
+ * and on more and more seldom, for it says the same again and again.
  */
-#include "watch.h"
+#include "stack_copy.h"
+
+#define PROFILE_BYTES (4u << 10)  /* of the stack, while a slice is not suspect */
+#define LONG_NS      1000000000ull
+#define VERY_LONG_NS 10000000000ull
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -13,24 +19,48 @@ struct {
 	__type(value, struct ps_raw);
 } scratch SEC(".maps");
 
+static __always_inline __u32 ticks_per_sample(const struct ps_probe_settings *set, __u64 busy_ns)
+{
+	if (busy_ns < set->stall_ns / 2)
+		return set->profile_ticks;
+	return busy_ns < LONG_NS ? 1 : busy_ns < VERY_LONG_NS ? 4 : 20;
+}
+
+static __always_inline void fill(void *ctx, struct ps_raw *raw, __u64 id, __u64 now, __u64 period_ns)
+{
+	raw->h.ts = now;
+	raw->h.tid = id;
+	raw->tgid = id >> 32;
+	raw->period_ns = period_ns;
+	raw->cpu = bpf_get_smp_processor_id();
+	take_syscall(raw, bpf_get_current_task_btf());
+	take_stacks(ctx, raw);
+}
+
 SEC("perf_event")
 int on_sample(void *ctx)
 {
 	const struct ps_probe_settings *set = bpf_map_lookup_elem(&settings, &zero_key);
 	struct ps_raw *raw = bpf_map_lookup_elem(&scratch, &zero_key);
-	__u64 id = bpf_get_current_pid_tgid(), now = bpf_ktime_get_ns();
+	__u64 id = bpf_get_current_pid_tgid(), now = bpf_ktime_get_ns(), busy_ns;
 	__u32 tid = id;
-	const struct ps_watch *watch = bpf_map_lookup_elem(&threads, &tid);
+	struct ps_watch *watch = bpf_map_lookup_elem(&threads, &tid);
+	struct ps_raw_stack *copy;
 
-	if (!watch || !set || !raw || !watch->busy_since_ns || now - watch->busy_since_ns < set->stall_ns / 2)
+	if (!watch || !set || !raw || !watch->busy_since_ns)
+		return 0;
+	busy_ns = now - watch->busy_since_ns;
+	if (++watch->ticks < ticks_per_sample(set, busy_ns))
 		return 0;
 	count_hit(PS_PROBE_SAMPLING);
-	raw->h.ts = now;
-	raw->h.tid = tid;
-	raw->tgid = id >> 32;
-	raw->cpu = bpf_get_smp_processor_id();
-	take_syscall(raw, bpf_get_current_task_btf());
-	take_stacks(ctx, raw);
-	send_raw(raw, PS_RAW_SAMPLE);
+	fill(ctx, raw, id, now, watch->ticks * set->sample_ns);
+	watch->ticks = 0;
+	copy = needs_copy(raw) ? find_copy(tid) : NULL;
+	if (copy && !bpf_probe_read_kernel(&copy->raw, sizeof(copy->raw), raw)) {
+		copy_stack(copy, bpf_get_current_task_btf(), busy_ns < set->stall_ns / 2 ? PROFILE_BYTES : PS_STACK_BYTES);
+		send_with_stack(copy, PS_RAW_SAMPLE);
+	} else {
+		send_raw(raw, PS_RAW_SAMPLE);
+	}
 	return 0;
 }

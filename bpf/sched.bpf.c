@@ -11,7 +11,7 @@
  * A ps_watch is changed by its own thread while that runs, by the switch that
  * takes it off or on, and by the one wake-up between: never by two at a time.
  */
-#include "watch.h"
+#include "stack_copy.h"
 
 static __always_inline struct ps_watch *find_busy(__u32 tid)
 {
@@ -44,6 +44,28 @@ static __always_inline bool may_take_stack(struct ps_watch *watch, __u64 now)
 	return watch->burst_stacks++ < PS_STACK_BURST;
 }
 
+static __always_inline void take_stacks_and_copy(void *ctx, struct ps_watch *watch, struct task_struct *task)
+{
+	struct ps_raw_stack *copy = find_copy(task->pid);
+
+	take_stacks(ctx, &watch->off);
+	if (!copy || !needs_copy(&watch->off))
+		return;
+	copy_stack(copy, task, PS_STACK_BYTES);
+	watch->copied = 1;
+}
+
+/* The record of the interval that ends; `watch` is of a thread that is not running yet. */
+static __always_inline void send_off(struct ps_watch *watch, __u32 tid)
+{
+	struct ps_raw_stack *copy = watch->copied ? find_copy(tid) : NULL;
+
+	if (copy && !bpf_probe_read_kernel(&copy->raw, sizeof(copy->raw), &watch->off))
+		send_with_stack(copy, PS_RAW_OFFCPU);
+	else
+		send_raw(&watch->off, PS_RAW_OFFCPU);
+}
+
 static __always_inline void switch_out(void *ctx, struct ps_watch *watch, struct task_struct *prev,
 				       struct task_struct *next, bool is_ready, unsigned int state, __u64 now)
 {
@@ -56,14 +78,15 @@ static __always_inline void switch_out(void *ctx, struct ps_watch *watch, struct
 	off->off_ns = now;
 	off->wake_ns = is_ready ? now : 0;
 	off->cpu = bpf_get_smp_processor_id();
-	off->kernel_frames = off->user_frames = off->functions = 0;
+	off->kernel_frames = off->user_frames = off->functions = off->broken = 0;
+	watch->copied = 0;
 	take_syscall(off, prev);
 	off->state = is_ready ? PS_OFF_RUNNABLE : blocked_state(state, off->syscall);
 	__builtin_memset(off->other, 0, sizeof(off->other));
 	if (is_ready)
 		bpf_probe_read_kernel(off->other, sizeof(off->other), next->comm);
 	else if (may_take_stack(watch, now))
-		take_stacks(ctx, off);
+		take_stacks_and_copy(ctx, watch, prev);
 }
 
 static __always_inline void switch_in(struct ps_watch *watch, struct task_struct *next, __u64 now)
@@ -77,7 +100,7 @@ static __always_inline void switch_in(struct ps_watch *watch, struct task_struct
 		return;
 	off->h.ts = now;
 	off->h.tid = next->pid;
-	send_raw(off, PS_RAW_OFFCPU);
+	send_off(watch, next->pid);
 	off->off_ns = 0;
 }
 

@@ -73,6 +73,7 @@ static __always_inline long v8_resume(struct v8_step *step)
 {
 	if (step->c_entry_fp < step->low || step->c_entry_fp >= step->high)
 		return 1;
+	step->raw->broken = 1;
 	step->pc = 0;
 	step->fp = step->c_entry_fp;
 	step->c_entry_fp = 0;

@@ -67,6 +67,17 @@ struct {
 	__type(value, struct ps_v8_walk);
 } v8 SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, PS_STACKS_MAX);
+	__type(key, __u32);    /* tid */
+	__type(value, struct ps_raw_stack);
+} stacks SEC(".maps");
+
+/* Set by the loader when stacks are copied. */
+const volatile bool cfg_unwind = false;
+
 /* Set by the loader when some process runs V8 (and the kernel has what its walk needs). */
 const volatile bool cfg_v8 = false;
 
@@ -89,6 +100,14 @@ static __always_inline void count_record(bool sent)
 
 	if (count)
 		__sync_fetch_and_add(sent ? &count->sent : &count->lost, 1);
+}
+
+static __always_inline void count_copy(void)
+{
+	struct ps_probe_counts *count = bpf_map_lookup_elem(&counts, &zero_key);
+
+	if (count)
+		__sync_fetch_and_add(&count->copies, 1);
 }
 
 static __always_inline bool may_be_loop(__u32 tid)
@@ -144,7 +163,8 @@ static __always_inline void take_user_stack(void *context, struct ps_raw *raw)
 	const struct ps_v8_walk *walk = cfg_v8 ? bpf_map_lookup_elem(&v8, &raw->tgid) : NULL;
 	long bytes;
 
-	raw->functions = 0;
+	raw->functions = raw->broken = 0;
+	raw->sp = ((const struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf()))->sp;
 	if (walk) {
 		v8_take_stack(raw, bpf_get_current_task_btf(), walk);
 		return;
@@ -159,6 +179,17 @@ static __always_inline void take_stacks(void *context, struct ps_raw *raw)
 
 	raw->kernel_frames = kernel > 0 ? (__u64)kernel / 8 : 0;
 	take_user_stack(context, raw);
+}
+
+/* Room for a copy of the current thread's stack, when its frame pointers may not tell all. */
+static __always_inline struct ps_raw_stack *find_copy(__u32 tid)
+{
+	return cfg_unwind ? bpf_map_lookup_elem(&stacks, &tid) : NULL;
+}
+
+static __always_inline bool needs_copy(const struct ps_raw *raw)
+{
+	return raw->broken || !cfg_v8 || !bpf_map_lookup_elem(&v8, &raw->tgid);
 }
 
 static __always_inline void send_raw(struct ps_raw *raw, __u16 event)

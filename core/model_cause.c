@@ -57,7 +57,8 @@ static const struct {
 	const char *parts[24];
 } rules[] = {
 	{ RULE_JSON, { "JsonParser", "JsonStringifier", "JsonParse", "JsonStringify", "JSON.parse", "JSON.stringify", "json_load" } },
-	{ RULE_REGEX, { "IrregexpExec", "IrregexpInterpreter", "RegExp", "regexec", "pcre2_match", "pcre_exec" } },
+	{ RULE_REGEX,
+	  { "IrregexpExec", "IrregexpInterpreter", "RegExp", "regexec", "pcre2_match", "pcre_exec", "SRE_Pattern", "sre_ucs" } },
 	{ RULE_CRYPTO,
 	  { "PBKDF2", "pbkdf2", "scrypt", "SCRYPT", "Hash::HashUpdate", "HashUpdate", "RandomBytes", "EVP_", "HMAC_", "SHA512_",
 	    "SHA256_", "SHA1_", "MD5_", "node::crypto::", "ossl_", "hmac_", "sha512_block", "sha256_block", "sha1_block",
@@ -136,7 +137,10 @@ static int is_command(const struct frame *frame)
 
 void frame_classify(struct frame_own *frame)
 {
-	static const char *const plumbing[] = { "v8::", "node::", "Builtins_", "uv_", "uv__", "non-virtual thunk", NULL };
+	static const char *const plumbing[] = {
+		"v8::", "node::", "Builtins_", "uv_", "uv__", "non-virtual thunk", "cfunction_", "method_vectorcall", "_PyEval_",
+		"PyEval_", "PyObject_", "_PyObject_", "PyGen_", "gen_send", "task_step", "context_run", "run_mod", "_PyRun_",
+		"Py_RunMain", "Py_BytesMain", "_PyFunction_", NULL };
 	const char *name = frame->pub.name;
 	frame->noise = (uint8_t)is_noise(&frame->pub);
 	frame->plumbing = (uint8_t)begins(name, plumbing);

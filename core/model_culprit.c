@@ -130,17 +130,20 @@ static int same_place(const struct frame *a, const struct frame *b)
 /* Innermost frame of a stack that may be blamed; NULL when there is none. */
 const struct frame *stack_blamed(const struct stack *stack)
 {
-	const struct frame *named = NULL, *any = NULL;
+	const struct frame *named = NULL, *unnamed = NULL, *any = NULL;
 	for (uint32_t i = 0; i < stack->count; i++) {
 		const struct frame *frame = stack->frames[i];
 		if (frame->kind == PS_FRAME_KERNEL)
 			continue;
-		if (!is_noise(frame) && (*frame->name || *frame->module || frame->kind == PS_FRAME_JIT))
+		if (!is_noise(frame) && (*frame->name || frame->kind == PS_FRAME_JIT))
 			return frame;
+		if (!is_noise(frame) && *frame->module && !unnamed)
+			unnamed = frame;
 		any = any ? any : frame;
 		named = named || !is_named(frame) ? named : frame;
 	}
-	return named ? named : any;
+	/* a function without a name is better told by the nearest caller that has one */
+	return unnamed ? unnamed : named ? named : any;
 }
 
 /* The best name that this stack has for the rule: smallest row of the rule table, innermost of equals. */

@@ -22,10 +22,14 @@
 #define PS_SYSCALLS         512u   /* numbers below it are told apart */
 #define PS_V8_FUNCTIONS     48u    /* of one stack */
 #define PS_V8_PROCESSES     256u
+#define PS_STACK_BYTES      (32u << 10) /* of a copied user stack */
+#define PS_STACKS_MAX       256u   /* threads whose stacks may be copied */
+#define PS_STACK_POINTER    7      /* its number on x86-64 */
+#define PS_REGISTERS        33u    /* by their DWARF numbers, then the program counter: 17 on x86-64 */
 #define PS_STACK_BURST      64u    /* stacks of blocked threads taken per thread and tenth of a second */
 
 /* event numbers of raw records, outside the vocabulary */
-enum ps_raw_event { PS_RAW_OFFCPU = 0xff01, PS_RAW_SAMPLE = 0xff02 };
+enum ps_raw_event { PS_RAW_OFFCPU = 0xff01, PS_RAW_SAMPLE = 0xff02, PS_RAW_WITH_STACK = 0x10 /* or: struct ps_raw_stack */ };
 
 /* What the walk over the stacks of a process that runs V8 needs to know; key: tgid. */
 struct ps_v8_walk {
@@ -52,6 +56,10 @@ struct ps_raw {
 	uint16_t cpu;
 	uint16_t kernel_frames;
 	uint16_t user_frames;
+	uint64_t sp;            /* user stack pointer; 0 = not taken */
+	uint64_t period_ns;     /* SAMPLE: what it stands for */
+	uint32_t broken;        /* V8 only: native frames are missing from `user` */
+	uint32_t zero;
 	char other[16];         /* who got the CPU */
 	char path[PS_PATH_BYTES]; /* that the call works on, cut; terminated; "" = none, or in `args` */
 	uint64_t kernel[PS_KERNEL_FRAMES];
@@ -59,6 +67,15 @@ struct ps_raw {
 	uint32_t functions;     /* V8 only; 0: the record ends with the last one of `user`, else of `function` */
 	int32_t live_offset;    /* what bytecode_offset of frame 0 will be when it is saved; -1 = not known */
 	struct ps_v8_function function[PS_V8_FUNCTIONS];
+};
+
+/* A raw record whose user stack was copied; key in its map: tid. */
+struct ps_raw_stack {
+	struct ps_raw raw;
+	uint64_t registers[PS_REGISTERS];
+	uint32_t bytes;         /* of `stack`; the record ends with them */
+	uint32_t zero;
+	uint8_t stack[PS_STACK_BYTES]; /* from raw.sp on */
 };
 
 /* what a loop thread does, as the scheduler sees it; also the index into sum_ns */
@@ -85,15 +102,17 @@ struct ps_watch {
 	uint64_t sum_ns[PS_SCHED_COUNT]; /* of this busy slice */
 	uint64_t burst;         /* tenth of a second, and how many stacks were taken in it: see PS_STACK_BURST */
 	uint64_t burst_stacks;
+	uint32_t ticks;         /* of the sampling timer since the last sample */
+	uint32_t copied;        /* `off` goes with a copy of the stack */
 	struct ps_raw off;      /* while off the CPU: the record to send when it was long */
 };
 
 struct ps_probe_settings {
 	uint64_t stall_ns;      /* sampling begins at half of it */
 	uint64_t offcpu_ns;     /* shorter intervals are in the sums only */
-	uint64_t sample_ns;     /* what one sample stands for */
+	uint64_t sample_ns;     /* between two ticks of the sampling timer */
+	uint32_t profile_ticks; /* one sample in so many ticks, while a slice is not suspect */
 	uint32_t with_sched;    /* the sums are kept */
-	uint32_t zero;
 };
 
 /* per CPU; every record is counted in sent or in lost */
@@ -101,6 +120,7 @@ struct ps_probe_counts {
 	uint64_t sent;
 	uint64_t lost;
 	uint64_t hits[3];       /* by enum ps_probe_group: POLL, SCHED, SAMPLING */
+	uint64_t copies;        /* of stacks */
 };
 
 /* One bit per tid modulo 4096: says "certainly no loop thread" before any lookup. */
@@ -163,8 +183,9 @@ struct ps_poller_item {
 
 _Static_assert(sizeof(struct ps_poller_item) == 40 + 20 + 12 + 32, "no holes in an item");
 
+_Static_assert(sizeof(struct ps_raw_stack) < UINT16_MAX, "its size is told in 16 bits");
 _Static_assert(sizeof(struct ps_raw) ==
-		       16 + 16 + 24 + 8 + 8 + 16 + PS_PATH_BYTES + 8 * (PS_KERNEL_FRAMES + PS_USER_FRAMES) + 8 + 24 * PS_V8_FUNCTIONS,
+		       16 + 16 + 24 + 8 + 8 + 24 + 16 + PS_PATH_BYTES + 8 * (PS_KERNEL_FRAMES + PS_USER_FRAMES) + 8 + 24 * PS_V8_FUNCTIONS,
 	       "no holes in a raw record");
 
 #endif
