@@ -79,21 +79,31 @@ int clock_tsc_usable(void)
 	return value == 2;
 }
 
+/* The last good rate of any clock of this process: a new one need not begin by asking. */
+static atomic_ullong known_mult;
+
 /* Renews the rate from the interval since the last measurement; returns 1 while the rate is good. */
 static int measure_rate(struct clock *clock, uint64_t tsc, uint64_t ns)
 {
 	uint64_t elapsed = ns - clock->rate_ns, ticks = tsc - clock->rate_tsc;
 
-	if (clock->rate_tsc && elapsed < RATE_NS)
+	if (!clock->rate_tsc) {
+		clock->rate_tsc = tsc;
+		clock->rate_ns = ns;
+		clock->mult = atomic_load_explicit(&known_mult, memory_order_relaxed);
 		return clock->mult != 0;
-	uint64_t before = clock->mult, mult = 0;
-	if (clock->rate_tsc && ticks)
-		mult = (uint64_t)(((unsigned __int128)elapsed << 32) / ticks);
+	}
+	if (elapsed < RATE_NS)
+		return clock->mult != 0;
+	uint64_t before = clock->mult;
+	uint64_t mult = ticks ? (uint64_t)(((unsigned __int128)elapsed << 32) / ticks) : 0;
 	clock->rate_tsc = tsc;
 	clock->rate_ns = ns;
 	clock->mult = mult;
 	uint64_t off = mult > before ? mult - before : before - mult;
-	return mult && (!before || off < before / 1000);
+	int is_good = mult && (!before || off < before / 1000);
+	atomic_store_explicit(&known_mult, is_good ? mult : 0, memory_order_relaxed);
+	return is_good;
 }
 
 uint64_t clock_ask(struct clock *clock)

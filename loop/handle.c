@@ -154,6 +154,19 @@ static int fd_of(const struct handle *handle)
 	return has_io ? container_of(handle, const struct ps_io, handle)->fd : -1;
 }
 
+void handles_each(struct ps_loop *loop, enum handle_slab which, void (*fn)(struct handle *handle))
+{
+	const struct slab *slab = &loop->slabs[which];
+
+	for (struct chunk *chunk = slab->chunks; chunk; chunk = chunk->next) {
+		for (size_t item = 0; item < CHUNK_ITEMS; item++) {
+			struct handle *handle = (void *)(chunk->items + item * slab->size);
+			if (handle->state == HANDLE_OPEN)
+				fn(handle);
+		}
+	}
+}
+
 int ps_loop_walk(struct ps_loop *loop, ps_walk_fn *fn, void *arg)
 {
 	if (!loop || !fn)

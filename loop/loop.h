@@ -57,6 +57,7 @@ struct slab {
 
 void *handle_open(struct ps_loop *loop, enum handle_slab slab, enum ps_kind kind, void *arg); /* zeroed; NULL: no memory */
 int handle_close(struct handle *handle);     /* -EINVAL unless open */
+void handles_each(struct ps_loop *loop, enum handle_slab slab, void (*fn)(struct handle *handle)); /* that are open */
 void handle_free(struct handle *handle);     /* at once: for what was never shown to the user */
 void handle_activate(struct handle *handle);
 void handle_deactivate(struct handle *handle);
@@ -159,7 +160,6 @@ void inbox_deliver(struct ps_loop *loop);
 void wake_deliver(struct parcel *parcel);
 void work_deliver(struct parcel *parcel);
 void signals_deliver(struct ps_loop *loop);
-struct ps_work;
 void works_cancel_lost(struct ps_loop *loop);                /* after fork: the workers are gone */
 
 /* ---- hooks (hook.c) ---- */
@@ -207,7 +207,8 @@ struct ps_loop {
 	struct recorder_memory memory;
 	struct recorder_options recorder_options;
 	char name[32];
-	struct ps_work *works;            /* in flight */
+	uint64_t work_number;             /* of the next job … */
+	uint32_t work_numbers_left;       /* … and how many are this loop's to give */
 	struct ps_signal *signal_watchers;
 	char *scratch;                    /* read buffer shared by the streams */
 	int error;                        /* the poller failed: run() gives up */

@@ -3,7 +3,8 @@
  * The pool of worker threads, shared by all loops of the process, and the job.
  *
  * A job belongs to its loop (slab, delivery); between submit and finish the
- * pool holds it. One mutex guards the queues and every field marked (m).
+ * pool holds it. One mutex, taken by workers and by who cancels but not by who
+ * submits, guards the queues and every field marked (m).
  */
 #ifndef POOL_H
 #define POOL_H
@@ -35,13 +36,12 @@ struct work_params {
 struct ps_work {
 	struct handle handle;
 	struct parcel parcel;
-	struct ps_work *next, *before;              /* (m) in the queue of its kind */
-	struct ps_work *next_alive, *before_alive;  /* of its loop */
+	struct ps_work *next, *before;              /* (m) in the queue of its kind; next also on the way there */
 	int64_t (*run)(struct ps_work *work);
 	int64_t (*fn)(void *arg);                   /* the user's work */
 	ps_done_fn *done;
 	int64_t result;
-	uint64_t submitted_ns, started_ns, finished_ns;
+	uint64_t since_ns;                          /* submitted, then finished */
 	struct probe_work probe;
 	uint8_t state;                              /* (m) enum work_state */
 	uint8_t arrived;                            /* in a forked child: was in the inbox */

@@ -2,8 +2,8 @@
 /*
  * Jobs as the loop sees them: opened, submitted, cancelled, delivered.
  *
- * A job is on its loop's list from submit to delivery, so a forked child knows
- * which ones it has lost.
+ * A job is an open handle of its loop from submit to delivery, so a forked child
+ * knows which ones it has lost.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,11 +11,23 @@
 
 #include "pool.h"
 
-static atomic_ullong next_work = 1;
+#define NUMBERS 4096 /* that a loop takes at once: one counter for all loops is a contended one */
+
+static atomic_ullong next_numbers = 1;
 
 static int64_t run_user(struct ps_work *work)
 {
 	return work->fn(work->handle.arg);
+}
+
+static uint64_t new_number(struct ps_loop *loop)
+{
+	if (!loop->work_numbers_left) {
+		loop->work_number = atomic_fetch_add(&next_numbers, NUMBERS);
+		loop->work_numbers_left = NUMBERS;
+	}
+	loop->work_numbers_left--;
+	return loop->work_number++;
 }
 
 struct ps_work *work_open(struct ps_loop *loop, enum ps_work_kind kind, uint16_t op,
@@ -28,18 +40,13 @@ struct ps_work *work_open(struct ps_loop *loop, enum ps_work_kind kind, uint16_t
 	work->run = run;
 	work->done = done;
 	work->parcel.kind = PARCEL_WORK;
-	work->probe = (struct probe_work){ .number = atomic_fetch_add(&next_work, 1), .fn = (uint64_t)(uintptr_t)run,
+	work->probe = (struct probe_work){ .number = new_number(loop), .fn = (uint64_t)(uintptr_t)run,
 					   .pid = loop->pid, .kind = (uint16_t)kind, .op = op };
 	return work;
 }
 
 static void forget(struct ps_work *work)
 {
-	struct ps_loop *loop = work->handle.loop;
-
-	*(work->before_alive ? &work->before_alive->next_alive : &loop->works) = work->next_alive;
-	if (work->next_alive)
-		work->next_alive->before_alive = work->before_alive;
 	if (work->handle.slab == SLAB_OPERATION)
 		free(work->params.text);
 	handle_free(&work->handle);
@@ -49,16 +56,13 @@ int work_submit(struct ps_work *work)
 {
 	struct ps_loop *loop = work->handle.loop;
 
-	work->next_alive = loop->works;
-	if (loop->works)
-		loop->works->before_alive = work;
-	loop->works = work;
-	work->submitted_ns = clock_now(&loop->clock);
-	probe_work_submitted(loop->recorder, &work->probe, work->submitted_ns, 0);
+	uint64_t now = clock_now(&loop->clock);
+	work->since_ns = now;
+	probe_work_submitted(loop->recorder, &work->probe, now, 0);
 	handle_activate(&work->handle);
 	int err = pool_put(work);
 	if (err) {
-		probe_work_cancelled(loop->recorder, &work->probe, work->submitted_ns, work->submitted_ns);
+		probe_work_cancelled(loop->recorder, &work->probe, now, now);
 		forget(work);
 	}
 	return err;
@@ -71,9 +75,9 @@ void work_deliver(struct parcel *parcel)
 	uint64_t now = clock_now(&loop->clock);
 
 	if (work->state == WORK_CANCELLED)
-		probe_work_cancelled(loop->recorder, &work->probe, now, work->submitted_ns);
+		probe_work_cancelled(loop->recorder, &work->probe, now, work->since_ns);
 	else
-		probe_work_delivered(loop->recorder, &work->probe, now, work->finished_ns);
+		probe_work_delivered(loop->recorder, &work->probe, now, work->since_ns);
 	work->handle.state = HANDLE_CLOSING;
 	probe_callback(loop, (void *)work->done, &work->handle, -1, 0, now);
 	work->done(work, work->result, work->handle.arg);
@@ -99,15 +103,22 @@ int ps_work_cancel(struct ps_work *work)
 	return err;
 }
 
+static void cancel_lost(struct handle *handle)
+{
+	struct ps_work *work = container_of(handle, struct ps_work, handle);
+
+	if (!work->arrived)
+		deliver_cancelled(work);
+}
+
 void works_cancel_lost(struct ps_loop *loop)
 {
 	/* what the parent's workers had finished is in the inbox; everything else died with them */
 	for (struct parcel *parcel = atomic_load(&loop->inbox); parcel; parcel = parcel->next)
 		if (parcel->kind == PARCEL_WORK)
 			container_of(parcel, struct ps_work, parcel)->arrived = 1;
-	for (struct ps_work *work = loop->works; work; work = work->next_alive)
-		if (!work->arrived)
-			deliver_cancelled(work);
+	handles_each(loop, SLAB_WORK, cancel_lost);
+	handles_each(loop, SLAB_OPERATION, cancel_lost);
 }
 
 int ps_work_submit(struct ps_loop *loop, struct ps_work **out, int64_t (*fn)(void *arg), ps_done_fn *done, void *arg)

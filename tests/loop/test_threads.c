@@ -388,15 +388,19 @@ TEST(wrong_arguments_of_the_blocking_server_are_refused)
 
 /* ---- what it tells ---- */
 
-/* The ring of a connection's thread among our descriptors. */
-static int find_ring(struct ps_ring_header *header)
+/* The ring of a connection's thread, found and opened as an observer would. */
+static int open_ring(struct ps_ring_header *header)
 {
-	for (int fd = 3; fd < 64; fd++) {
+	for (int number = 3; number < 64; number++) {
 		char link[32], name[64] = "";
-		snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-		if (readlink(link, name, sizeof(name) - 1) > 0 && strstr(name, PS_RING_NAME) &&
-		    pread(fd, header, sizeof(*header), 0) == sizeof(*header) && header->role == PS_ROLE_CONNECTION)
+		snprintf(link, sizeof(link), "/proc/self/fd/%d", number);
+		if (readlink(link, name, sizeof(name) - 1) <= 0 || !strstr(name, PS_RING_NAME))
+			continue;
+		int fd = open(link, O_RDONLY | O_CLOEXEC);
+		if (fd >= 0 && pread(fd, header, sizeof(*header), 0) == sizeof(*header) &&
+		    header->role == PS_ROLE_CONNECTION)
 			return fd;
+		close(fd);
 	}
 	return -1;
 }
@@ -422,8 +426,10 @@ TEST(a_connections_thread_records_where_it_blocks_and_what_it_calls)
 	int fd = client();
 	say(fd, text);
 	assert_true(hear(fd, "/one"));
-	while ((ring = find_ring(&header)) < 0 || header.head < RECORDS)
+	while ((ring = open_ring(&header)) < 0)
 		usleep(100);
+	while (header.head < RECORDS)
+		assert_int_equal(pread(ring, &header, sizeof(header), 0), sizeof(header));
 	assert_int_equal(pread(ring, at, sizeof(at), header.slots_offset), sizeof(at));
 	for (int i = 0; i < RECORDS; i++) {
 		assert_int_equal(at[i].h.event, order[i]);
@@ -438,8 +444,9 @@ TEST(a_connections_thread_records_where_it_blocks_and_what_it_calls)
 	assert_int_equal(at[5].blocked.op, PS_BLOCKED_WRITE);
 	assert_int_equal(at[6].unblocked.result, replied);
 	assert_int_equal(at[7].blocked.op, PS_BLOCKED_READ); /* and there it is now */
+	close(ring);
 	close(fd);
 	wait_connections(0);
-	assert_int_equal(find_ring(&header), -1);
+	assert_int_equal(open_ring(&header), -1);
 	ok(ps_http_threads_close(server));
 }
