@@ -23,6 +23,10 @@
 static const struct source *const sources[] = { &source_bpf, &source_ring, &source_proc };
 #define SOURCES (sizeof(sources) / sizeof(*sources))
 
+#define FOLLOWED_MAX 1024     /* that may come later */
+#define FOLLOW_NS    50000000 /* between two looks for children … */
+#define FOLLOW_FACTOR 20      /* … or 20 times what a look takes */
+#define YOUNG_NS     20000000 /* a fork that has not become its own program yet would be taken for its parent */
 #define LOOKS       10
 #define LOOK_GAP_NS 37000000  /* no divisor of usual timer periods */
 
@@ -35,6 +39,9 @@ struct attach {
 	struct loop_found *loops;
 	size_t loop_count;
 	void *states[SOURCES];  /* NULL: did not open */
+	pid_t *roots;           /* whose families are followed */
+	size_t root_count;
+	uint64_t next_follow_ns;
 };
 
 __attribute__((format(printf, 3, 4)))
@@ -70,6 +77,7 @@ static int open_process(struct attach *attach, pid_t pid, char *message, size_t 
 		say(message, room, "%d is a kernel thread, which runs no event loop: give the PID of a program", (int)pid);
 		return -ENOTSUP;
 	}
+	id->is_launched = attach->options.expect && attach->root_count && pid == attach->roots[0];
 	err = symbols_open(&attach->symbols[attach->process_count], pid);
 	if (err) {
 		proc_close(id);
@@ -86,10 +94,6 @@ static int open_each(struct attach *attach, const pid_t *pids, size_t count, cha
 	int err = -EINVAL;
 
 	say(message, room, "no process was named");
-	attach->processes = calloc(count + 1, sizeof(*attach->processes));
-	attach->symbols = calloc(count + 1, sizeof(*attach->symbols));
-	if (!attach->processes || !attach->symbols)
-		return -ENOMEM;
 	for (size_t i = 0; i < count; i++) {
 		err = open_process(attach, pids[i], message, room);
 		if (err == -ENOMEM)
@@ -98,16 +102,37 @@ static int open_each(struct attach *attach, const pid_t *pids, size_t count, cha
 	return attach->process_count ? 0 : err;
 }
 
+/* The lists never move: sources keep pointers into them. */
+static int make_room(struct attach *attach, const struct attach_options *options, size_t count)
+{
+	size_t room = count + 1 + (options->follow || options->expect ? FOLLOWED_MAX : 0);
+
+	attach->processes = calloc(room, sizeof(*attach->processes));
+	attach->symbols = calloc(room, sizeof(*attach->symbols));
+	attach->roots = calloc(options->pid_count + 1, sizeof(*attach->roots));
+	if (!attach->processes || !attach->symbols || !attach->roots)
+		return -ENOMEM;
+	if (options->pid_count)
+		memcpy(attach->roots, options->pids, options->pid_count * sizeof(*attach->roots));
+	attach->root_count = options->pid_count;
+	return 0;
+}
+
 static int open_processes(struct attach *attach, const struct attach_options *options, char *message, size_t room)
 {
 	pid_t *family;
 
+	if (options->expect)
+		return make_room(attach, options, 0);
 	if (!options->follow)
-		return open_each(attach, options->pids, options->pid_count, message, room);
+		return make_room(attach, options, options->pid_count) ?:
+		       open_each(attach, options->pids, options->pid_count, message, room);
 	int count = family_find(&family, options->pids, options->pid_count);
 	if (count < 0)
 		return count;
-	int err = open_each(attach, family, count, message, room);
+	int err = make_room(attach, options, count);
+	if (!err)
+		err = open_each(attach, family, count, message, room);
 	free(family);
 	return err;
 }
@@ -176,9 +201,9 @@ static int find_loops(struct attach *attach, char *message, size_t room)
 	return -ENOENT;
 }
 
-static int open_sources(struct attach *attach, char *message, size_t room)
+static struct source_context context_of(const struct attach *attach)
 {
-	const struct source_context context = {
+	return (struct source_context){
 		.options = &attach->options,
 		.stream = attach->stream,
 		.processes = attach->processes,
@@ -187,18 +212,103 @@ static int open_sources(struct attach *attach, char *message, size_t room)
 		.loops = attach->loops,
 		.loop_count = attach->loop_count,
 	};
+}
+
+/* The first source declares loops itself: their time begins when its probes are ready. */
+static void declare_loops(struct attach *attach, size_t from)
+{
+	for (size_t i = from; i < attach->loop_count && !attach->states[0]; i++)
+		stream_loop(attach->stream, &attach->options, &attach->loops[i]);
+}
+
+static int open_sources(struct attach *attach, char *message, size_t room)
+{
+	const struct source_context context = context_of(attach);
 	int opened = 0;
 
 	for (size_t i = 0; i < SOURCES; i++)
-		opened += !sources[i]->open(&attach->states[i], &context);
-	/* the first source declares loops itself: their time begins when its probes are ready */
-	for (size_t i = 0; i < attach->loop_count && !attach->states[0]; i++)
-		stream_loop(attach->stream, &attach->options, &attach->loops[i]);
+		if (context.process_count || sources[i]->adopt)
+			opened += !sources[i]->open(&attach->states[i], &context);
+	declare_loops(attach, 0);
 	if (opened)
 		return 0;
 	say(message, room, "nothing can be seen of process %d here: run as root, and see 'pollscope doctor'",
-	    (int)attach->processes[0].pid);
+	    (int)attach->roots[0]);
 	return geteuid() ? -EPERM : -ENOSYS;
+}
+
+/* ---- who comes later ---- */
+
+static int is_watched(const struct attach *attach, pid_t pid)
+{
+	for (size_t i = 0; i < attach->process_count; i++)
+		if (attach->processes[i].pid == pid)
+			return 1;
+	return 0;
+}
+
+static int is_young(pid_t pid)
+{
+	struct proc_stat stat;
+	struct timespec now;
+	uint64_t hz = sysconf(_SC_CLK_TCK);
+
+	if (proc_read_stat(pid, 0, &stat))
+		return 1;
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	uint64_t born_ns = stat.start_ticks * (1000000000 / hz);
+	return now.tv_sec * 1000000000ull + now.tv_nsec < born_ns + YOUNG_NS;
+}
+
+/* Its process and loops join the lists, when it runs any. */
+static void take_in(struct attach *attach, pid_t pid)
+{
+	char message[256];
+	size_t before = attach->loop_count, count = attach->process_count;
+
+	if (count >= FOLLOWED_MAX || is_watched(attach, pid) || is_young(pid) || add_loops(attach, pid) <= 0)
+		return;
+	open_process(attach, pid, message, sizeof(message));
+	if (attach->process_count == count)
+		attach->loop_count = before;
+}
+
+static void tell_sources(struct attach *attach, size_t first_loop)
+{
+	const struct source_context context = context_of(attach);
+
+	for (size_t i = 0; i < SOURCES; i++) {
+		if (attach->states[i] && sources[i]->adopt) {
+			sources[i]->adopt(attach->states[i], &context);
+		} else if (!sources[i]->adopt) {
+			if (attach->states[i])
+				sources[i]->close(attach->states[i]);
+			attach->states[i] = NULL;
+			sources[i]->open(&attach->states[i], &context);
+		}
+	}
+	declare_loops(attach, first_loop);
+}
+
+/* Looks for descendants that have begun to run a loop. */
+static void follow(struct attach *attach)
+{
+	uint64_t start = stream_now();
+	size_t processes = attach->process_count, loops = attach->loop_count;
+	pid_t *family = NULL;
+
+	if ((!attach->options.follow && !(attach->options.expect && !processes)) || start < attach->next_follow_ns)
+		return;
+	int count = attach->options.follow ? family_find(&family, attach->roots, attach->root_count) : (int)attach->root_count;
+	for (int i = 0; i < count; i++)
+		take_in(attach, family ? family[i] : attach->roots[i]);
+	free(family);
+	uint64_t took = stream_now() - start;
+	attach->next_follow_ns = start + (took * FOLLOW_FACTOR > FOLLOW_NS ? took * FOLLOW_FACTOR : FOLLOW_NS);
+	if (attach->process_count == processes)
+		return;
+	tell_sources(attach, loops);
+	attach->next_follow_ns = stream_now() + FOLLOW_NS; /* families grow in spurts */
 }
 
 int attach_open(struct attach **out, const struct attach_options *options, char *message, size_t room)
@@ -213,7 +323,7 @@ int attach_open(struct attach **out, const struct attach_options *options, char 
 		attach->options = *options;
 	if (!err)
 		err = open_processes(attach, options, message, room);
-	if (!err)
+	if (!err && !options->expect)
 		err = find_loops(attach, message, room);
 	if (!err)
 		err = open_sources(attach, message, room);
@@ -251,11 +361,18 @@ static void put_clock(struct stream *stream)
 
 int attach_drain(struct attach *attach, attach_sink_fn *sink, void *arg)
 {
+	follow(attach);
 	for (size_t i = 0; i < SOURCES; i++)
 		if (attach->states[i])
 			sources[i]->drain(attach->states[i]);
 	put_clock(attach->stream);
 	return stream_flush(attach->stream, sink, arg);
+}
+
+size_t attach_look(struct attach *attach)
+{
+	follow(attach);
+	return attach->process_count;
 }
 
 int attach_alive(const struct attach *attach)
@@ -290,6 +407,7 @@ void attach_close(struct attach *attach, attach_sink_fn *sink, void *arg)
 	free(attach->processes);
 	free(attach->symbols);
 	free(attach->loops);
+	free(attach->roots);
 	stream_close(attach->stream);
 	free(attach);
 }

@@ -32,7 +32,8 @@ struct attach_options {
 	int no_bpf;
 	uint32_t without;         /* bit per enum ps_probe_group */
 	int no_history;           /* what flight recorders held before the attach is left out */
-	int follow;               /* children too */
+	int follow;               /* children too, also those that are born later */
+	int expect;               /* the processes run no loop yet: they are watched from their first one on */
 	uint32_t ring_bytes;      /* of the BPF ring, a power of two; 0 = 16 MiB */
 };
 
@@ -44,6 +45,8 @@ struct attach_options {
 int attach_open(struct attach **attach, const struct attach_options *options, char *message, size_t room);
 /* Gives everything that has come in. Returns the number of records, or what the sink returned if not 0. */
 int attach_drain(struct attach *attach, attach_sink_fn *sink, void *arg);
+/* How many processes are watched, after a look for new ones; with `expect` it may be 0 as yet. attach_drain() looks too. */
+size_t attach_look(struct attach *attach);
 /* 1 while at least one target process lives. */
 int attach_alive(const struct attach *attach);
 /* Last words: final drain, LOST, PROBE and OWN_COST records; sink may be NULL. NULL attach is fine. */

@@ -120,11 +120,11 @@ static int take_record(void *arg, void *data, size_t bytes)
 	return ++source->drained < DRAIN_MAX ? 0 : -EAGAIN;
 }
 
-static int watch_processes(const struct bpf_source *source)
+static int watch_processes(const struct bpf_source *source, size_t from)
 {
 	int err = 0;
 
-	for (size_t i = 0; i < source->context.process_count && !err; i++) {
+	for (size_t i = from; i < source->context.process_count && !err; i++) {
 		uint32_t pid = source->context.processes[i].pid, flags = bpf_thread_flags(source, pid);
 
 		err = bpf_map_update_elem(source->maps.processes, &pid, &flags, BPF_ANY);
@@ -140,6 +140,8 @@ static int open_v8(struct bpf_source *source)
 	source->v8 = calloc(context->process_count + 1, sizeof(*source->v8));
 	if (!source->v8)
 		return -ENOMEM;
+	/* what comes later may run it */
+	source->with_v8 = context->options->expect || context->options->follow;
 	for (size_t i = 0; i < context->process_count; i++)
 		if (!v8_open(&source->v8[i], context->processes[i].pid, context->symbols[i]))
 			source->with_v8 = 1;
@@ -154,9 +156,9 @@ static void close_v8(struct bpf_source *source)
 }
 
 /* More of them than the map has room for go without names. */
-static void walk_v8(const struct bpf_source *source)
+static void walk_v8(const struct bpf_source *source, size_t from)
 {
-	for (size_t i = 0; i < source->context.process_count; i++) {
+	for (size_t i = from; i < source->context.process_count; i++) {
 		uint32_t pid = source->context.processes[i].pid;
 
 		if (source->v8[i])
@@ -192,10 +194,10 @@ static int begin(struct bpf_source *source)
 	source->ring = ring_buffer__new(source->maps.ring, take_record, source, NULL);
 	if (!source->ring)
 		return -errno;
-	walk_v8(source);
-	err = watch_processes(source);
+	walk_v8(source, 0);
+	err = watch_processes(source, 0);
 	if (!err)
-		bpf_threads_seed(source);
+		bpf_threads_seed(source, 0);
 	return err;
 }
 
@@ -280,6 +282,28 @@ static int bpf_open(void **state, const struct source_context *context)
 	return 0;
 }
 
+static int bpf_adopt(void *state, const struct source_context *context)
+{
+	struct bpf_source *source = state;
+	size_t processes = source->context.process_count, loops = source->context.loop_count;
+	struct v8 **v8 = realloc(source->v8, (context->process_count + 1) * sizeof(*v8));
+
+	if (!v8)
+		return -ENOMEM;
+	source->v8 = v8;
+	source->context = *context;
+	for (size_t i = processes; i < context->process_count; i++) {
+		v8[i] = NULL;
+		v8_open(&v8[i], context->processes[i].pid, context->symbols[i]);
+	}
+	if (source->with_v8)
+		walk_v8(source, processes);
+	int err = watch_processes(source, processes);
+	if (!err)
+		bpf_threads_seed(source, loops);
+	return err;
+}
+
 static int bpf_drain(void *state)
 {
 	struct bpf_source *source = state;
@@ -303,6 +327,7 @@ const struct source source_bpf = {
 	.name = "bpf",
 	.groups = 1u << PS_PROBE_POLL | 1u << PS_PROBE_SCHED | 1u << PS_PROBE_SAMPLING | 1u << PS_PROBE_UNWIND,
 	.open = bpf_open,
+	.adopt = bpf_adopt,
 	.drain = bpf_drain,
 	.close = bpf_close,
 };

@@ -79,7 +79,7 @@ void bpf_thread_remove(struct bpf_source *source, struct bpf_thread *thread);
 /* Flags that threads of a process begin with: one with recorders has one for each of its loops, also later ones. */
 uint32_t bpf_thread_flags(const struct bpf_source *source, pid_t pid);
 /* Puts the loops found at attach under watch, with what they do right now. */
-void bpf_threads_seed(struct bpf_source *source);
+void bpf_threads_seed(struct bpf_source *source, size_t from); /* from that index on */
 /* A loop that spoke for the first time. */
 void bpf_thread_tell(struct bpf_source *source, uint32_t tid, int32_t poller_fd, uint64_t ts);
 /* Forgets loops whose thread or poller is gone. */

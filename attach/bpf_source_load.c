@@ -72,6 +72,9 @@ static int attach_tracepoint(struct bpf_group *group, struct bpf_program *progra
 
 static int is_used(const struct bpf_source *source, int backend)
 {
+	/* what comes later may use any of them */
+	if (source->context.options->expect || source->context.options->follow)
+		return 1;
 	for (size_t i = 0; i < source->context.loop_count; i++)
 		if (source->context.loops[i].backend == (uint32_t)backend)
 			return 1;

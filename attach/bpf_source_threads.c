@@ -193,9 +193,9 @@ static void seed(struct bpf_source *source, const struct loop_found *found)
 		put_seed(source, thread, &watch);
 }
 
-void bpf_threads_seed(struct bpf_source *source)
+void bpf_threads_seed(struct bpf_source *source, size_t from)
 {
-	for (size_t i = 0; i < source->context.loop_count; i++) {
+	for (size_t i = from; i < source->context.loop_count; i++) {
 		const struct loop_found *found = &source->context.loops[i];
 
 		source->put_failed += !!stream_loop(source->context.stream, source->context.options, found);

@@ -329,7 +329,7 @@ static int put_process(const struct proc_id *id, struct stream *stream)
 		.exe = intern(stream, exe),
 		.runtime = intern(stream, runtime.name),
 		.version = intern(stream, runtime.version),
-		.flags = runtime.stripped > 0 ? PS_PROCESS_STRIPPED : 0,
+		.flags = (runtime.stripped > 0 ? PS_PROCESS_STRIPPED : 0) | (id->is_launched ? PS_PROCESS_LAUNCHED : 0),
 		.build_id = intern(stream, build_id),
 	};
 	return stream_put(stream, &process.h);

@@ -250,19 +250,19 @@ static int has_loop(const struct proc_source *source, pid_t tid)
 	return 0;
 }
 
-static int learn_loops(struct proc_source *source)
+static int learn_loops(struct proc_source *source, size_t from)
 {
 	const struct source_context *context = &source->context;
 	int rings = !(context->options->without & 1u << PS_PROBE_RING);
-	source->loops = calloc(context->loop_count ? context->loop_count : 1, sizeof(*source->loops));
-	if (!source->loops)
+	struct loop_thread *loops = realloc(source->loops, (context->loop_count + 1) * sizeof(*loops));
+	if (!loops)
 		return -ENOMEM;
-	for (size_t i = 0; i < context->loop_count; i++) {
+	source->loops = loops;
+	for (size_t i = from; i < context->loop_count; i++) {
 		const struct loop_found *found = &context->loops[i];
 		int has_ring = rings && found->has_ring;
 		if (!has_loop(source, found->tid))
-			source->loops[source->loop_count++] = 
-				(struct loop_thread){ .pid = found->pid, .tid = found->tid, .has_ring = has_ring };
+			loops[source->loop_count++] = (struct loop_thread){ .pid = found->pid, .tid = found->tid, .has_ring = has_ring };
 	}
 	return 0;
 }
@@ -312,9 +312,9 @@ static int open_proc(void **state, const struct source_context *context)
 	source->stall_ns = context->options->stall_ns ? context->options->stall_ns : STALL_NS;
 	source->own_cpu_ns = own_cpu();
 	source->next_second_ns = stream_now() + SECOND_NS;
-	source->processes = calloc(context->process_count, sizeof(*source->processes));
+	source->processes = calloc(context->process_count + 1, sizeof(*source->processes));
 	source->scratch = malloc(PROC_TASKS_MAX * sizeof(*source->scratch));
-	int err = source->processes && source->scratch ? learn_loops(source) : -ENOMEM;
+	int err = source->processes && source->scratch ? learn_loops(source, 0) : -ENOMEM;
 	for (size_t i = 0; i < context->process_count && !err; i++)
 		err = learn_threads(source, i);
 	if (err) {
@@ -325,6 +325,23 @@ static int open_proc(void **state, const struct source_context *context)
 	put_own_cost(source);
 	*state = source;
 	return 0;
+}
+
+static int adopt_proc(void *state, const struct source_context *context)
+{
+	struct proc_source *source = state;
+	size_t before = source->context.process_count, loops = source->context.loop_count;
+	struct known_process *processes = realloc(source->processes, (context->process_count + 1) * sizeof(*processes));
+	if (!processes)
+		return -ENOMEM;
+	source->processes = processes;
+	memset(processes + before, 0, (context->process_count - before) * sizeof(*processes));
+	source->context = *context;
+	int err = learn_loops(source, loops);
+	for (size_t i = before; i < context->process_count && !err; i++)
+		err = learn_threads(source, i);
+	put_probe(source);
+	return err;
 }
 
 static int drain_proc(void *state)
@@ -350,6 +367,7 @@ const struct source source_proc = {
 	.name = "proc",
 	.groups = 1u << PS_PROBE_PROC,
 	.open = open_proc,
+	.adopt = adopt_proc,
 	.drain = drain_proc,
 	.close = close_proc,
 };

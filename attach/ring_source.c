@@ -349,10 +349,10 @@ static void close_rings(void *state)
 	free(source);
 }
 
-static int open_names(struct ring_source *source)
+static int open_names(struct ring_source *source, size_t from)
 {
 	int err = 0;
-	for (size_t i = 0; i < source->context.process_count && !err; i++) {
+	for (size_t i = from; i < source->context.process_count && !err; i++) {
 		source->finds[i].pid = source->context.processes[i].pid;
 		err = ring_names_open(&source->names[i], &source->context.processes[i], source->context.symbols[i],
 				      source->context.stream);
@@ -368,10 +368,10 @@ static int open_rings(void **state, const struct source_context *context)
 	source->context = *context;
 	source->stall_ns = context->options->stall_ns ? context->options->stall_ns : STALL_NS;
 	source->is_first_search = 1;
-	source->finds = calloc(context->process_count, sizeof(*source->finds));
-	source->names = calloc(context->process_count, sizeof(*source->names));
+	source->finds = calloc(context->process_count + 1, sizeof(*source->finds));
+	source->names = calloc(context->process_count + 1, sizeof(*source->names));
 	source->batch = malloc((size_t)RING_BATCH * PS_RING_SLOT);
-	int err = source->finds && source->names && source->batch ? open_names(source) : -ENOMEM;
+	int err = source->finds && source->names && source->batch ? open_names(source, 0) : -ENOMEM;
 	if (err) {
 		free(source->batch);
 		source->batch = NULL;
@@ -382,6 +382,27 @@ static int open_rings(void **state, const struct source_context *context)
 	put_probe(source);
 	*state = source;
 	return 0;
+}
+
+static int adopt_rings(void *state, const struct source_context *context)
+{
+	struct ring_source *source = state;
+	size_t before = source->context.process_count, more = context->process_count - before;
+	struct ring_find *finds = realloc(source->finds, (context->process_count + 1) * sizeof(*finds));
+	source->finds = finds ? finds : source->finds;
+	struct ring_names **names = realloc(source->names, (context->process_count + 1) * sizeof(*names));
+	source->names = names ? names : source->names;
+	if (!finds || !names)
+		return -ENOMEM;
+	memset(finds + before, 0, more * sizeof(*finds));
+	memset(names + before, 0, more * sizeof(*names));
+	source->context = *context;
+	int err = open_names(source, before);
+	if (err)
+		source->context.process_count = before;
+	source->next_search_ns = 0;
+	search(source);
+	return err;
 }
 
 static int drain_rings(void *state)
@@ -404,6 +425,7 @@ const struct source source_ring = {
 	.name = "ring",
 	.groups = 1u << PS_PROBE_RING,
 	.open = open_rings,
+	.adopt = adopt_rings,
 	.drain = drain_rings,
 	.close = close_rings,
 };

@@ -70,6 +70,7 @@ struct proc_id {
 	pid_t pid;
 	uint64_t start_ticks;  /* /proc/PID/stat field 22 */
 	int pidfd;             /* -1 where pidfd_open is missing */
+	int is_launched;       /* by us: the target itself, not one of its children */
 };
 int proc_open(struct proc_id *id, pid_t pid);      /* -ESRCH, -EPERM */
 int proc_same(const struct proc_id *id);           /* 1: still that process */
@@ -100,6 +101,11 @@ struct source {
 	uint32_t groups;               /* bits of enum ps_probe_group that it speaks for */
 	/* Puts PROBE and what it alone knows; 0 when it works at least in part, -errno with its PROBE reasons put otherwise. */
 	int (*open)(void **state, const struct source_context *context);
+	/*
+	 * Optional: `context` has more processes and loops at its end, which came after open(). A source without it is opened
+	 * when there is a process, and closed and opened anew when more come.
+	 */
+	int (*adopt)(void *state, const struct source_context *context);
 	int (*drain)(void *state);
 	void (*close)(void *state);    /* last drain included */
 };

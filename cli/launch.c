@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Starts a target. Under sudo it runs as the user who called sudo, so that
- * watching a program does not give it our rights. A failed exec is told through
- * a pipe that a successful one closes.
+ * watching a program does not give it our rights. The child waits for a word
+ * before it becomes the command, so that the probes see its first moment; a
+ * failed exec is told through a pipe that a successful one closes.
  */
 #include "launch.h"
 
@@ -39,9 +40,12 @@ static int redirect(int silent)
 	return 0;
 }
 
-static void become(char **argv, int silent, int report)
+static void become(char **argv, int silent, int go, int report)
 {
 	sigset_t none;
+	char word;
+	if (read(go, &word, 1) != 1) /* whoever forked us has gone, or thinks better of it */
+		_exit(127);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
@@ -59,21 +63,51 @@ static void become(char **argv, int silent, int report)
 
 int launch_start(struct launch *launch, char **argv, int silent)
 {
-	int report[2], err = 0;
-	*launch = (struct launch){ 0 };
+	int report[2], go[2];
+	*launch = (struct launch){ .go = -1, .report = -1 };
 	if (pipe2(report, O_CLOEXEC))
 		return -errno;
+	if (pipe2(go, O_CLOEXEC)) {
+		int err = -errno;
+		close(report[0]);
+		close(report[1]);
+		return err;
+	}
 	pid_t pid = fork();
-	if (!pid)
-		become(argv, silent, report[1]);
-	if (pid < 0)
-		err = -errno;
+	if (!pid) {
+		close(go[1]);
+		become(argv, silent, go[0], report[1]);
+	}
+	int err = pid < 0 ? -errno : 0;
+	close(go[0]);
 	close(report[1]);
-	if (pid > 0 && read(report[0], &err, sizeof(err)) == sizeof(err))
-		waitpid(pid, NULL, 0);
-	close(report[0]);
-	if (!err)
-		launch->pid = pid;
+	launch->go = go[1];
+	launch->report = report[0];
+	launch->pid = pid > 0 ? pid : 0;
+	return err;
+}
+
+static void close_pipes(struct launch *launch)
+{
+	if (launch->pid <= 0 && launch->go <= 0)
+		return; /* never started */
+	if (launch->go >= 0)
+		close(launch->go);
+	if (launch->report >= 0)
+		close(launch->report);
+	launch->go = launch->report = -1;
+}
+
+int launch_release(struct launch *launch)
+{
+	int err = write(launch->go, "!", 1) == 1 ? 0 : -errno;
+	if (!err && read(launch->report, &err, sizeof(err)) != sizeof(err))
+		err = 0; /* a successful exec closes it */
+	close_pipes(launch);
+	if (err) {
+		waitpid(launch->pid, NULL, 0);
+		launch->pid = 0;
+	}
 	return err;
 }
 
@@ -93,6 +127,7 @@ void launch_signal(const struct launch *launch, int number)
 void launch_stop(struct launch *launch)
 {
 	static const struct timespec step = { .tv_nsec = 20 * 1000 * 1000 };
+	close_pipes(launch);
 	if (!launch_alive(launch))
 		return;
 	launch_signal(launch, SIGTERM);

@@ -8,13 +8,16 @@
 struct launch {
 	pid_t pid;         /* 0 = none, or reaped */
 	int status;        /* wait status, once reaped */
+	int go, report;    /* pipes to the child that waits to become the command; -1 = not any more */
 };
 
 /*
- * Its standard output becomes our standard error (data of ours goes to ours), or
- * nothing when `silent`. 0 or -errno of what failed, exec included.
+ * Forks a child that waits: the command begins with launch_release(), when the probes are ready. Its standard output
+ * becomes our standard error (data of ours goes to ours), or nothing when `silent`. 0 or -errno.
  */
 int launch_start(struct launch *launch, char **argv, int silent);
+/* 0 or -errno of what failed, exec included. */
+int launch_release(struct launch *launch);
 /* 1 while it runs; reaps it once. */
 int launch_alive(struct launch *launch);
 void launch_signal(const struct launch *launch, int number);

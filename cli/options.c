@@ -201,7 +201,7 @@ static void put_inconclusives(FILE *out)
 #define ROW(id) [OPTION_##id] = { OPTION_##id
 const struct option_row option_rows[OPTION_COUNT_OF] = {
 	ROW(ALL), 'a', "all", NULL, "watch every loop that may be seen", NULL, take_all },
-	ROW(FOLLOW), 0, "follow", NULL, "watch the children and workers that it has now, too", NULL, take_follow },
+	ROW(FOLLOW), 0, "follow", NULL, "watch its children too, also those that come later", NULL, take_follow },
 	ROW(STALL), 's', "stall", "TIME", "a busy slice at least this long is a stall (default 50ms)",
 		"a duration such as 50ms", take_stall },
 	ROW(DURATION), 'd', "duration", "TIME", "end after this time", "a duration such as 5s", take_duration },

@@ -2,8 +2,8 @@
 /*
  * The live watch. Our loop drives it: a timer drains the session every 50 ms
  * into the model (and the recording), another ticks once a second, signals end
- * it with the data kept. A launched target is attached as soon as it has a
- * loop, so attaching is the first drain's work there.
+ * it with the data kept. A launched target is held until the probes are
+ * ready, and what it runs is watched from its first loop on.
  *
  * Owns everything in struct watch but `tape` and `options`.
  */
@@ -59,26 +59,31 @@ static void tell_ready(struct watch *watch)
 		say("nobody listens on --ready-fd %d", watch->options->ready_fd);
 }
 
-/* 0, -EAGAIN while a launched target has no loop yet, or a positive exit code after a sentence */
-static int try_attach(struct watch *watch)
+/* The first loop is there: from now on there is something to record. */
+static int begin(struct watch *watch)
 {
-	const struct options *options = watch->options;
-	const struct attach_options wanted = {
-		.pids = watch->target.pids, .pid_count = watch->target.count, .stall_ns = options->stall_ns,
-		.no_bpf = options->no_bpf, .without = options->without, .follow = options->follow,
-		.no_history = watch->from_now && watch->launch.pid <= 0,
-	};
-	int err = attach_open(&watch->attach, &wanted, watch->lost_target, sizeof(watch->lost_target));
-	if (err && launch_alive(&watch->launch) && (err == -ENOENT || err == -ESRCH))
-		return -EAGAIN;
-	if (err)
-		return fault(fault_code(SIDE_TARGET, err), "%s",
-			     *watch->lost_target ? watch->lost_target : strerror(-err));
+	watch->has_begun = 1;
 	watch->begin_ns = now_ns();
 	int code = watch->tape ? tape_start(watch->tape, watch->model->config.stall_ns) : 0;
 	if (!code)
 		tell_ready(watch);
 	return code;
+}
+
+/* A launched target is attached before it has a loop, and begins when it has one. 0 or a positive exit code after a sentence. */
+static int try_attach(struct watch *watch)
+{
+	const struct options *options = watch->options;
+	const struct attach_options wanted = {
+		.pids = watch->target.pids, .pid_count = watch->target.count, .stall_ns = options->stall_ns,
+		.no_bpf = options->no_bpf, .without = options->without, .follow = options->follow || options->launch,
+		.no_history = watch->from_now && watch->launch.pid <= 0, .expect = options->launch != NULL,
+	};
+	int err = attach_open(&watch->attach, &wanted, watch->lost_target, sizeof(watch->lost_target));
+	if (err)
+		return fault(fault_code(SIDE_TARGET, err), "%s",
+			     *watch->lost_target ? watch->lost_target : strerror(-err));
+	return options->launch ? 0 : begin(watch);
 }
 
 /* The recording cannot go on. A launched command, a summary or a time that was set still can. */
@@ -92,29 +97,37 @@ static int recording_over(const struct watch *watch)
 static void check_ends(struct watch *watch)
 {
 	const struct options *options = watch->options;
-	int launched = watch->launch.pid > 0 && !launch_alive(&watch->launch);
+	int launched = options->launch && !launch_alive(&watch->launch);
 	if (watch->most_events && watch->events >= watch->most_events)
 		watch_stop(watch, WATCH_COUNT_REACHED);
-	else if (options->duration_ns && now_ns() - watch->begin_ns >= options->duration_ns)
+	else if (options->duration_ns && watch->has_begun && now_ns() - watch->begin_ns >= options->duration_ns)
 		watch_stop(watch, WATCH_TIME_OVER);
-	else if (!watch->stay && (launched || !attach_alive(watch->attach)))
+	else if (!watch->stay && (options->launch ? launched : !attach_alive(watch->attach)))
 		watch_stop(watch, WATCH_TARGET_GONE);
 	else if (recording_over(watch))
 		watch_stop(watch, WATCH_FAILED);
 }
 
+/* 1 when there is something to drain; what comes before the first loop waits for it. */
+static int has_begun(struct watch *watch)
+{
+	if (watch->has_begun)
+		return 1;
+	if (!attach_look(watch->attach)) {
+		check_ends(watch);
+		return 0;
+	}
+	int code = begin(watch);
+	if (code)
+		watch_fail(watch, code);
+	return !code;
+}
+
 static void drain(void *arg)
 {
 	struct watch *watch = arg;
-	if (!watch->attach) {
-		int code = try_attach(watch);
-		if (code == -EAGAIN)
-			return;
-		if (code) {
-			watch_fail(watch, code);
-			return;
-		}
-	}
+	if (!has_begun(watch))
+		return;
 	int got = attach_drain(watch->attach, take_record, watch);
 	if (got < 0) {
 		watch_fail(watch, fault(CLI_NO_TARGET, "watching stopped: %s", strerror(-got)));
@@ -128,9 +141,9 @@ static void drain(void *arg)
 static void each_second(void *arg)
 {
 	struct watch *watch = arg;
-	if (watch->tape)
+	if (watch->tape && watch->has_begun)
 		tape_flush(watch->tape);
-	if (watch->attach && watch->each_second)
+	if (watch->has_begun && watch->each_second)
 		watch->each_second(watch, watch->arg);
 }
 
@@ -175,16 +188,24 @@ static int open_model(struct watch *watch)
 	return err ? fault(CLI_OUTPUT, "cannot start: %s", strerror(-err)) : 0;
 }
 
+static int tell_launch(const struct watch *watch, int err)
+{
+	return !err ? 0 : fault(err == -EACCES ? CLI_DENIED : CLI_NO_TARGET, "cannot start %s: %s", watch->options->launch[0],
+				strerror(-err));
+}
+
 /* The launched command's data must not mix with ours, nor draw on our screen. */
 static int start_launch(struct watch *watch)
 {
 	int err = launch_start(&watch->launch, watch->options->launch, watch->drawing);
-	if (err)
-		return fault(err == -EACCES ? CLI_DENIED : CLI_NO_TARGET, "cannot start %s: %s",
-			     watch->options->launch[0], strerror(-err));
 	watch->target.pids[0] = watch->launch.pid;
 	watch->target.count = 1;
-	return 0;
+	return tell_launch(watch, err);
+}
+
+static int release_launch(struct watch *watch)
+{
+	return tell_launch(watch, launch_release(&watch->launch));
 }
 
 int watch_open(struct watch *watch, const struct options *options, struct tape *tape)
@@ -194,10 +215,12 @@ int watch_open(struct watch *watch, const struct options *options, struct tape *
 	int code = options->launch ? start_launch(watch) : target_find(&watch->target, options);
 	if (!code)
 		code = open_model(watch);
-	if (!code && !options->launch)
+	if (!code)
 		code = try_attach(watch);
 	if (!code)
 		code = open_loop(watch);
+	if (!code && options->launch)
+		code = release_launch(watch);
 	return code;
 }
 
@@ -233,7 +256,7 @@ int watch_has_data(const struct watch *watch)
 
 const char *watch_mode(const struct watch *watch)
 {
-	if (watch->attach && !attach_alive(watch->attach))
+	if (watch->attach && watch->has_begun && !attach_alive(watch->attach))
 		return "EXITED";
 	for (int group = 0; group < PS_PROBE_GROUP_COUNT; group++)
 		if (watch->model->probes[group].state == PS_PROBE_STATE_DETACHED)

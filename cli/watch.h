@@ -38,6 +38,7 @@ struct watch {
 	int from_now;                  /* set before: what happened before the attach is left out, unless we launched it */
 	int stay;                      /* set before: the target's end does not end the watch (dashboard) */
 	int drawing;                   /* set before: the terminal is ours, a launched command gets none of it */
+	int has_begun;                 /* there is a loop; a launched target has none at first */
 	int code;                      /* exit code of a WATCH_FAILED */
 	enum watch_end end;
 	char lost_target[256];         /* what attach said when it could not */

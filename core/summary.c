@@ -83,6 +83,9 @@ static const struct process *target_of(const struct model *model, uint32_t pid)
 	const struct process *process = pid ? model_process(model, pid) : NULL;
 	if (process)
 		return process;
+	for (size_t i = 0; i < model->process_count; i++)
+		if (model->processes[i]->flags & PS_PROCESS_LAUNCHED)
+			return model->processes[i];
 	/* the first process that runs a loop, else the first told of */
 	for (size_t i = 0; i < model->loop_count; i++)
 		if (model->loops[i]->process->pid)

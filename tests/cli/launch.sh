@@ -9,6 +9,10 @@ $PS stat --no-bpf --json -- $PS demo -d 2s >"$T/out" 2>"$T/err" || fail "stat --
 holds "$T/out" "d['target']['comm'] == 'pollscope' and d['loops'][0]['polls'] > 10"
 grep -q 'scenario: healthy' "$T/err" || fail "the command's output is lost: $(cat "$T/err")"
 
+# a loop of a child that comes later, behind a shell that has none
+$PS stat --no-bpf --json -- sh -c "sleep 0.2; $PS demo -q -d 2s; true" >"$T/out" 2>"$T/err" || fail "stat -- sh: exit $?: $(cat "$T/err")"
+holds "$T/out" "sum(l['polls'] for l in d['loops']) > 10 and d['lost']['total'] == 0"
+
 $PS stat --no-bpf -- true >"$T/out" 2>"$T/err"; rc=$?
 [ $rc = 5 ] || fail "a command without a loop: exit $rc: $(cat "$T/err")"
 [ ! -s "$T/out" ] || fail "data of nothing: $(cat "$T/out")"
