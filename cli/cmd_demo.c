@@ -58,8 +58,14 @@ static void say_scenario(struct live *live)
 static void show_scenario(struct live *live)
 {
 	const struct demo *demo = (const struct demo *)live;
-	snprintf(live->dashboard.status.detail, sizeof(live->dashboard.status.detail), "scenario: %s, port %u",
-		 demo_scenarios[demo->scenario].name, demo->server.port);
+	char recording[64];
+	memcpy(recording, live->dashboard.status.detail, sizeof(recording));
+	if (live->record.pid)
+		snprintf(live->dashboard.status.detail, sizeof(live->dashboard.status.detail), "scenario: %.20s  %.40s",
+			 demo_scenarios[demo->scenario].name, recording);
+	else
+		snprintf(live->dashboard.status.detail, sizeof(live->dashboard.status.detail), "scenario: %s, port %u",
+			 demo_scenarios[demo->scenario].name, demo->server.port);
 }
 
 static int watch_server(struct demo *demo, const struct options *options, struct tape *tape)
@@ -125,6 +131,6 @@ const struct command cmd_demo = {
 		"thread-per-connection serves the same handler once more by blocking threads, with --port N on N + 1.\n"
 		"Where standard output is no terminal, it prints plain text and ends after -d (10 s if not given).",
 	.options = OPT(STALL) | OPT(DURATION) | OPT(COUNT) | OPT(JSON) | OPT(JSONL) | OPT(OUTPUT) | OPT(FORCE) |
-		OPT(COLOR) | OPT(ASCII) | OPT(READY_FD) | OPT(PORT),
+		OPT(COLOR) | OPT(ASCII) | OPT(FILTER) | OPT(READY_FD) | OPT(PORT),
 	.most = 1, .run = run, .words = demo_scenario_names, .words_title = "Scenarios:",
 };

@@ -14,10 +14,14 @@
 #include "player.h"
 
 #define TICK_NS (50 * 1000 * 1000ull)
+#define STEP_NS (100 * 1000 * 1000ull)
 #define SECOND_NS 1000000000ull
 #define SCOUT_STEP 40000u /* records a tick, about 10 ms */
-#define SLOWEST (-3)  /* x1/8 */
-#define FASTEST 6     /* x64 */
+
+/* in tenths: 0.1x to 100x */
+static const unsigned speeds[] = { 1, 2, 5, 10, 20, 50, 100, 250, 500, 1000 };
+#define SPEEDS (int)(sizeof(speeds) / sizeof(*speeds))
+#define SPEED_REAL 3
 
 struct replay {
 	struct player player;
@@ -26,7 +30,8 @@ struct replay {
 	struct ps_timer *tick;
 	struct ps_signal *signals[3];
 	uint64_t last_ns;     /* our clock at the tick before */
-	int speed;            /* power of two */
+	int speed;            /* index in speeds[] */
+	struct tui_bar bar;
 	int paused;
 	int error;            /* -errno of reading */
 };
@@ -54,7 +59,7 @@ static void advance(void *arg)
 	player_scout(&replay->player, SCOUT_STEP);
 	if (replay->paused || replay->player.at_end)
 		return;
-	passed = replay->speed < 0 ? passed >> -replay->speed : passed << replay->speed;
+	passed = passed * speeds[replay->speed] / 10;
 	replay->error = player_seek(&replay->player, replay->player.head_ns + passed);
 	if (replay->error)
 		stop(replay);
@@ -90,16 +95,35 @@ static void press_forward(void *arg)
 	step(arg, (int64_t)SECOND_NS);
 }
 
+static void press_one_back(void *arg)
+{
+	step(arg, -(int64_t)STEP_NS);
+}
+
+static void press_one_forward(void *arg)
+{
+	step(arg, (int64_t)STEP_NS);
+}
+
+/* where T, the timeline's cursor and the like lead */
+static int seek_to(void *arg, uint64_t time_ns)
+{
+	struct replay *replay = arg;
+	replay->paused = 1;
+	seek(replay, time_ns);
+	return 0;
+}
+
 static void press_faster(void *arg)
 {
 	struct replay *replay = arg;
-	replay->speed += replay->speed < FASTEST;
+	replay->speed += replay->speed + 1 < SPEEDS;
 }
 
 static void press_slower(void *arg)
 {
 	struct replay *replay = arg;
-	replay->speed -= replay->speed > SLOWEST;
+	replay->speed -= replay->speed > 0;
 }
 
 static void go_to_stall(struct replay *replay, uint64_t time_ns)
@@ -138,8 +162,10 @@ static const struct tui_host_key keys[] = {
 	{ ' ', "play", "play and pause the recording", press_pause, 1 },
 	{ '[', "-1s", "a second back", press_back, 1 },
 	{ ']', "+1s", "a second forward", press_forward, 1 },
-	{ '+', "faster", "twice as fast", press_faster, 1 },
-	{ '-', "slower", "half as fast", press_slower, 1 },
+	{ ',', "", "a tenth of a second back", press_one_back, 1 },
+	{ '.', "", "a tenth of a second forward", press_one_forward, 1 },
+	{ '+', "faster", "faster, up to 100x", press_faster, 1 },
+	{ '-', "slower", "slower, down to 0.1x", press_slower, 1 },
 	{ 'n', "stall", "to the end of the next stall", press_next_stall, 1 },
 	{ 'N', "", "to the end of the stall before", press_previous_stall, 1 },
 	{ KEY_HOME, "", "to the beginning", press_home, 1 },
@@ -165,9 +191,11 @@ static void refresh_status(void *arg)
 		snprintf(from, sizeof(from), " figures from %s", base);
 	put_minutes(head, sizeof(head), player->head_ns - player->begin_ns);
 	put_minutes(length, sizeof(length), player->end_ns - player->begin_ns);
-	snprintf(replay->dashboard.status.detail, sizeof(replay->dashboard.status.detail), "x%s%d %s/%s%s%s",
-		 replay->speed < 0 ? "1/" : "", 1 << (replay->speed < 0 ? -replay->speed : replay->speed), head, length,
+	unsigned speed = speeds[replay->speed];
+	snprintf(replay->dashboard.status.detail, sizeof(replay->dashboard.status.detail), "x%u%s %.8s/%.8s%s%.24s", speed / 10,
+		 speed % 10 == 1 ? ".1" : speed % 10 == 2 ? ".2" : speed % 10 == 5 ? ".5" : "", head, length,
 		 player->at_end ? " end" : replay->paused ? " paused" : "", from);
+	replay->bar = (struct tui_bar){ player->begin_ns, player->head_ns, player->end_ns, player->stalls, player->stall_count };
 }
 
 static void on_signal(struct ps_signal *handle, int number, void *arg)
@@ -204,7 +232,9 @@ static int run_dashboard(struct replay *replay, const struct options *options)
 	if (err)
 		return fault(CLI_KERNEL, "cannot start: %s", strerror(-err));
 	dashboard->model = (const struct model *const *)&replay->player.recording.model;
-	dashboard->status = (struct tui_status){ .mode = "REPLAY", .keys = keys, .arg = replay };
+	replay->speed = SPEED_REAL;
+	dashboard->status = (struct tui_status){ .mode = "REPLAY", .keys = keys, .arg = replay, .bar = &replay->bar,
+						 .seek = seek_to };
 	dashboard->before_draw = refresh_status;
 	dashboard->quit = stop;
 	dashboard->arg = replay;
@@ -252,8 +282,9 @@ static int run(const struct options *options)
 
 const struct command cmd_replay = {
 	.name = "replay", .usage = "FILE.psr", .note = "the dashboard on a recording",
-	.more = "Plays the recording as it happened: Space pauses, [ and ] step by a second, + and - change the speed, n "
-		"and N go to the next and previous stall, End shows the whole.\n"
+	.more = "Plays the recording as it happened: Space pauses, [ and ] step by a second, , and . by a tenth, { and } by "
+		"ten, + and - change the speed from 0.1x to 100x, T goes to a time, n and N to the next and previous stall, "
+		"End shows the whole.\n"
 		"Where standard output is no terminal, a block of plain text is printed per recorded second.",
-	.options = OPT(STALL) | OPT(COUNT) | OPT(COLOR) | OPT(ASCII), .fewest = 1, .most = 1, .run = run,
+	.options = OPT(STALL) | OPT(COUNT) | OPT(COLOR) | OPT(ASCII) | OPT(FILTER), .fewest = 1, .most = 1, .run = run,
 };

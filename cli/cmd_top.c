@@ -19,6 +19,6 @@ const struct command cmd_top = {
 	.more = "Shows the loops of TARGET as they run. The verdict line names the worst thing that is going on; ? lists "
 		"the keys. It is a read-only tool: no key changes the target.\n"
 		"Where standard output is no terminal, a block of plain text is printed each second; -n and -d end it.",
-	.options = OPT_TARGET | OPT(JSON) | OPT(JSONL) | OPT(COUNT) | OPT(COLOR) | OPT(ASCII),
+	.options = OPT_TARGET | OPT(JSON) | OPT(JSONL) | OPT(COUNT) | OPT(COLOR) | OPT(ASCII) | OPT(FILTER),
 	.fewest = 1, .most = 1, .launches = 1, .run = run,
 };

@@ -10,9 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config.h"
 #include "fault.h"
 
-#define DRAW_NS (250 * 1000 * 1000ull)
 #define HUNG_UP (-2)
 
 int dashboard_wanted(const struct options *options)
@@ -32,7 +32,18 @@ void dashboard_draw(struct dashboard *dashboard)
 	    grid_resize(&dashboard->grid, columns, rows))
 		return;
 	tui_draw(dashboard->tui, *dashboard->model, &dashboard->status, &dashboard->grid);
+	terminal_theme(tui_theme(dashboard->tui));
 	terminal_show(&dashboard->grid);
+}
+
+/* + and - change how often */
+static void keep_pace(struct dashboard *dashboard)
+{
+	uint64_t wanted = tui_interval_ns(dashboard->tui);
+	if (wanted == dashboard->interval_ns || !dashboard->timer)
+		return;
+	dashboard->interval_ns = wanted;
+	ps_timer_start(dashboard->timer, wanted, wanted);
 }
 
 /* 1: the command is to end */
@@ -47,10 +58,12 @@ static int take_keys(struct dashboard *dashboard)
 static void refresh(void *arg)
 {
 	struct dashboard *dashboard = arg;
-	if (take_keys(dashboard))
+	if (take_keys(dashboard)) {
 		dashboard->quit(dashboard->arg);
-	else
-		dashboard_draw(dashboard);
+		return;
+	}
+	keep_pace(dashboard);
+	dashboard_draw(dashboard);
 }
 
 static void on_input(struct ps_io *io, uint32_t events, void *arg)
@@ -72,7 +85,7 @@ static int open_handles(struct dashboard *dashboard, struct ps_loop *loop)
 	if (!err)
 		err = ps_timer_open(loop, &dashboard->timer, refresh, dashboard);
 	if (!err)
-		err = ps_timer_start(dashboard->timer, 0, DRAW_NS);
+		err = ps_timer_start(dashboard->timer, 0, dashboard->interval_ns);
 	return err;
 }
 
@@ -84,7 +97,11 @@ int dashboard_open(struct dashboard *dashboard, struct ps_loop *loop, const stru
 	if (options->color != WHEN_AUTO)
 		look.colour = options->color == WHEN_ALWAYS;
 	look.stall_ns = (*dashboard->model)->config.stall_ns;
+	look.filter = options->filter;
+	look.config = config_path(dashboard->config, sizeof(dashboard->config)) ? NULL : dashboard->config;
 	int err = tui_open(&dashboard->tui, &look);
+	if (!err)
+		dashboard->interval_ns = tui_interval_ns(dashboard->tui);
 	if (!err)
 		err = grid_open(&dashboard->grid, 1, 1);
 	if (!err)
@@ -93,6 +110,8 @@ int dashboard_open(struct dashboard *dashboard, struct ps_loop *loop, const stru
 		terminal_guard();
 		err = open_handles(dashboard, loop);
 	}
+	if (!err)
+		terminal_theme(tui_theme(dashboard->tui));
 	if (!err)
 		return 0;
 	dashboard_close(dashboard);

@@ -22,6 +22,8 @@ struct dashboard {
 	struct grid grid;
 	struct ps_io *input;
 	struct ps_timer *timer;
+	uint64_t interval_ns;               /* of the timer */
+	char config[512];                   /* "" = no home to keep it in */
 };
 
 /* 1: there is a terminal to draw on, and text was not asked for */

@@ -48,8 +48,16 @@ static void before_draw(void *arg)
 	live->dashboard.status.mode = watch_mode(&live->watch);
 	if (live->mode && !strcmp(live->dashboard.status.mode, "LIVE"))
 		live->dashboard.status.mode = live->mode;
+	side_record_status(&live->record, live->dashboard.status.detail, sizeof(live->dashboard.status.detail));
 	if (live->before_draw)
 		live->before_draw(live);
+}
+
+static void toggle_record(void *arg, char *said, size_t room)
+{
+	struct live *live = arg;
+	const struct watch *watch = &live->watch;
+	side_record_toggle(&live->record, watch->options, watch->target.pids, watch->target.count, said, room);
 }
 
 static void quit(void *arg)
@@ -65,10 +73,14 @@ static int run_dashboard(struct live *live, const struct options *options)
 	dashboard->model = &live->model;
 	dashboard->before_draw = before_draw;
 	dashboard->quit = quit;
+	dashboard->status.record = toggle_record;
+	if (!dashboard->status.arg)
+		dashboard->status.arg = live;
 	dashboard->arg = live;
 	int code = dashboard_open(dashboard, live->watch.loop, options);
 	if (!code)
 		code = watch_run(&live->watch);
+	side_record_stop(&live->record);
 	dashboard_close(dashboard);
 	return code;
 }

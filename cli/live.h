@@ -4,6 +4,7 @@
 #define LIVE_H
 
 #include "dashboard.h"
+#include "side_record.h"
 #include "watch.h"
 
 struct live {
@@ -12,6 +13,7 @@ struct live {
 	const struct model *model;     /* the watch's, for the dashboard */
 	const char *mode;              /* NULL = the watch's own */
 	uint64_t blocks, last_stall;
+	struct side_record record;     /* begun with a key */
 	void (*before_block)(struct live *live); /* plain text: said before each block; may be NULL */
 	void (*before_draw)(struct live *live);  /* may be NULL */
 };

@@ -48,6 +48,7 @@ TEXT(budget)
 TEXT(junit)
 TEXT(markdown)
 TEXT(benchmark)
+TEXT(filter)
 
 static int take_stall(struct options *options, const char *text)
 {
@@ -231,6 +232,8 @@ const struct option_row option_rows[OPTION_COUNT_OF] = {
 	ROW(COLOR), 0, "color", "[WHEN]", "auto, always or never; NO_COLOR in the environment means never",
 		"auto, always or never", take_color, put_whens },
 	ROW(ASCII), 0, "ascii", NULL, "draw with ASCII only", NULL, take_ascii },
+	ROW(FILTER), 0, "filter", "TERMS", "show only rows that match, such as \"lag:>10ms kind:tcp !name:/health/\"", "terms of a filter",
+		take_filter },
 	ROW(READY_FD), 0, "ready-fd", "N", "write a byte to descriptor N when attached", "an open descriptor",
 		take_ready_fd },
 	ROW(PORT), 0, "port", "N", "serve on this port, also to clients of your own", "a port number", take_port },

@@ -242,19 +242,46 @@ static int has_data(const struct model *model)
 	return 0;
 }
 
+#define VERDICT_FINDINGS 64
+
+/* The worst finding that is heard; 0 = there is none. *hushed: a muted one speaks of stalls. */
+static int worst_heard(const struct model *model, const struct muted *muted, struct finding *worst, int *hushed)
+{
+	static const struct muted nobody = { 0 };
+	struct finding found[VERDICT_FINDINGS];
+	size_t count = model_findings(model, found, VERDICT_FINDINGS);
+	muted = muted ? muted : &nobody;
+	int heard = 0;
+	*hushed = 0;
+	for (size_t i = 0; i < count && i < VERDICT_FINDINGS; i++) {
+		if (muted->is && muted->is(muted->arg, found[i].id)) {
+			*hushed |= found[i].stall_id != 0;
+		} else if (!heard) {
+			*worst = found[i];
+			heard = 1;
+		}
+	}
+	return heard;
+}
+
 int model_verdict(const struct model *model, char *out, size_t room)
+{
+	return findings_verdict(model, NULL, out, room);
+}
+
+int findings_verdict(const struct model *model, const struct muted *muted, char *out, size_t room)
 {
 	static const char *const words[] = { [SEVERITY_NOTE] = "note", [SEVERITY_WARN] = "WARN", [SEVERITY_CRIT] = "CRIT" };
 	struct finding worst;
 	const struct stall *stall;
 	char least[16], span[16];
-	size_t count = model_findings(model, &worst, 1);
+	int hushed, count = worst_heard(model, muted, &worst, &hushed);
 	if (count && worst.severity > SEVERITY_NOTE) {
 		snprintf(out, room, "%s  %s", words[worst.severity], worst.title);
 		return (int)worst.severity;
 	}
 	uint64_t newest = newest_stall(model, active_since(model), &stall);
-	if (stall) {
+	if (stall && !hushed) {
 		snprintf(out, room, "WARN  loop blocked for %s: %s", text_duration(span, stall->duration_ns), stall->culprit);
 		return SEVERITY_WARN;
 	}

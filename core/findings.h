@@ -36,6 +36,10 @@ const struct finding_rule *finding_rule_of(const char *id);
 /* As model_findings(), with evidence since `since_ns`; 0 = of the whole stream. */
 size_t findings_since(const struct model *model, uint64_t since_ns, struct finding *out, size_t room);
 
+/* As model_verdict(), without those that somebody does not want to hear of; muted may be NULL. */
+struct muted { int (*is)(const void *arg, const char *id); const void *arg; };
+int findings_verdict(const struct model *model, const struct muted *muted, char *out, size_t room);
+
 /* ---- for the rules ---- */
 
 /* Keeps the finding if there is room for it among the worst. */

@@ -425,6 +425,10 @@ int model_clone(struct model **copy, const struct model *model);         /* for 
 /* Applies one record of at most `bytes` bytes, aligned to 8. Returns 0 or -ENOMEM. */
 int model_apply(struct model *model, const struct ps_record *record, size_t bytes);
 
+/* Which culprit a stall counts for: equal to the hash of that row's key. */
+uint64_t stall_culprit_hash(const struct stall *stall);
+uint64_t culprit_hash(const char *key);
+
 /* Upper end of a band of struct slot; the last one has none (UINT64_MAX). */
 uint64_t model_band_ns(unsigned band);
 

@@ -34,12 +34,19 @@ static void write_key(const struct stall *stall, char *out, size_t room)
 		snprintf(out, room, "%s %s", rule, call && stall->rule == RULE_SYNC_CALL ? call : "?");
 }
 
-static uint64_t hash_of(const char *key)
+uint64_t culprit_hash(const char *key)
 {
 	uint64_t hash = 0xcbf29ce484222325ull;
 	for (; *key; key++)
 		hash = (hash ^ (unsigned char)*key) * 0x100000001b3ull; /* FNV-1a */
 	return hash;
+}
+
+uint64_t stall_culprit_hash(const struct stall *stall)
+{
+	char key[512];
+	write_key(stall, key, sizeof(key));
+	return culprit_hash(key);
 }
 
 static struct culprit_stat *find_row(struct model_own *model, const char *key, uint64_t hash)
@@ -68,7 +75,7 @@ void culprit_count(struct model_own *model, const struct stall *stall)
 {
 	char key[512];
 	write_key(stall, key, sizeof(key));
-	struct culprit_stat *row = find_row(model, key, hash_of(key));
+	struct culprit_stat *row = find_row(model, key, culprit_hash(key));
 	if (!row)
 		return;
 	const struct frame *frame = stall->rule == RULE_HOST ? NULL : stall->blamed;

@@ -83,7 +83,7 @@ static void draw_verdict(const struct view *view, const struct tui *tui, struct 
 	enum grid_style style = severity_style(view->verdict);
 	struct line line;
 
-	const char *hint = view->finding_count && view->findings[0].stall_id && !tui->evidence &&
+	const char *hint = view->finding_count && tui->screen == 0 && !tui->sheets[0].selected &&
 			   area.columns - text_width(view->verdict_text) > 25 ? "Enter = evidence" : "";
 	line_begin(&line, 2);
 	line_add(&line, 0, style, "%s", view->verdict_text);
@@ -170,14 +170,20 @@ static void add_keys(const struct view *view, const struct tui *tui, struct line
 }
 
 /* what was typed or said goes before the keys */
-static void draw_keys(const struct view *view, const struct tui *tui, struct area area)
+static void draw_keys(const struct view *view, struct tui *tui, struct area area)
 {
-	const char *filter = tui->sheets[tui->screen].filter.text;
+	const char *filter = tui_table(tui)->filter.text;
 	struct line line;
 
+	static const char *const prompts[] = {
+		[TYPING_FILTER] = "/%s_   Enter keep   Esc drop   !word: without   dur:>50ms",
+		[TYPING_TIME] = "go to: %s_   18:06:31   -12s   Enter go   Esc drop",
+		[TYPING_COMMAND] = ":%s_   arrows choose   Enter do it   Esc drop",
+	};
 	if (tui->typing) {
-		area_print(view, area, 1, 0, STYLE_BOLD, "/%s_   Enter keep   Esc drop   !word: without   cpu:>:50",
-			   filter);
+		char text[CELL_TEXT];
+		snprintf(text, sizeof(text), prompts[tui->typing], tui->typing == TYPING_FILTER ? filter : tui->typed);
+		area_print(view, area, 1, 0, STYLE_BOLD, "%s", text);
 		return;
 	}
 	line_begin(&line, area.columns >= WIDE ? 2 : 1);
@@ -188,7 +194,32 @@ static void draw_keys(const struct view *view, const struct tui *tui, struct are
 	line_draw(view, area, 1, 0, &line);
 }
 
-struct area frame_draw(const struct view *view, const struct tui *tui)
+/* where in a recording the picture is: what was seen, where it stands, its stalls */
+static void draw_bar(const struct view *view, struct area area)
+{
+	const struct tui_bar *bar = view->status->bar;
+	uint64_t length = bar->end_ns > bar->begin_ns ? bar->end_ns - bar->begin_ns : 1, head = bar->head_ns - bar->begin_ns;
+	char at[24], whole[24];
+	int columns = area.columns - 26;
+	cell_duration(at, head, "");
+	cell_duration(whole, length, "");
+	if (columns < 10) {
+		area_print(view, area, 1, 0, STYLE_NORMAL, "%s of %s", at, whole);
+		return;
+	}
+	int here = (int)((double)head / (double)length * (columns - 1) + 0.5);
+	area_put(view, area, 1, 0, STYLE_NORMAL, "[");
+	for (int x = 0; x < columns; x++)
+		grid_fill(view->grid, area.x + 2 + x, area.y, 1, x < here ? '=' : x == here ? '|' : '.', x == here ? STYLE_BOLD : STYLE_DIM);
+	for (size_t i = 0; i < bar->stall_count; i++) {
+		int x = (int)((double)(bar->stalls[i] - bar->begin_ns) / (double)length * (columns - 1) + 0.5);
+		if (x >= 0 && x < columns && x != here)
+			grid_fill(view->grid, area.x + 2 + x, area.y, 1, '!', STYLE_CRIT);
+	}
+	area_print(view, area, 2 + columns, 0, STYLE_NORMAL, "] %s of %s", at, whole);
+}
+
+struct area frame_draw(const struct view *view, struct tui *tui)
 {
 	struct area area = { 0, 0, view->grid->columns, view->grid->rows };
 	int full = area.rows >= FULL_ROWS;
@@ -198,9 +229,11 @@ struct area frame_draw(const struct view *view, const struct tui *tui)
 		draw_tabs(view, tui, area_top(&area, 1));
 	draw_verdict(view, tui, area_top(&area, 1));
 	struct area bottom = area;
-	bottom.y += bottom.rows - (full ? 3 : 2);
 	bottom.rows = full ? 3 : 2;
 	area.rows -= bottom.rows;
+	bottom.y += area.rows;
+	if (full && view->status->bar)
+		draw_bar(view, (struct area){ area.x, area.y + --area.rows, area.columns, 1 });
 	if (full) {
 		struct area rule = area_top(&bottom, 1);
 		grid_fill(view->grid, rule.x, rule.y, rule.columns, view->glyphs->rule, STYLE_DIM);

@@ -48,15 +48,48 @@ static void list_help(struct list *list)
 	add_line(list, STYLE_KEY, "-", "does not apply here");
 }
 
-static void list_glossary(struct list *list, const struct screen *screen)
+static void list_glossary(struct list *list, const struct screen *screen, const struct sheet *sheet)
 {
 	add_head(list, screen->name);
 	add_line(list, STYLE_NORMAL, "", screen->note);
-	if (!screen->sheet)
+	if (!sheet)
 		return;
 	add_head(list, "COLUMNS (names for filters)");
-	for (const struct column *column = screen->sheet->columns; column->name; column++)
+	for (const struct column *column = sheet->columns; column->name; column++)
 		add_line(list, STYLE_KEY, column->name, column->note);
+}
+
+/* the columns of the table from left to right: what is shown, in which order */
+static void list_columns(struct list *list, struct tui *tui)
+{
+	const struct sheet *sheet = tui_sheet(tui);
+	const struct sheet_state *state = tui_table(tui);
+
+	for (int k = 0; sheet && k < state->count; k++) {
+		const struct column *column = &sheet->columns[state->order[k]];
+		int y = list_next(list), hidden = state->hidden >> state->order[k] & 1;
+		if (y < 0)
+			continue;
+		area_print(list->view, list->area, 1, y, k == tui->row ? STYLE_SELECTED : hidden ? STYLE_DIM : STYLE_NORMAL,
+			   "%s [%s] %-12s %s", k == tui->row ? ">" : " ", hidden ? " " : "x", column->name, column->note);
+	}
+}
+
+static void list_palette(struct list *list, const struct tui *tui)
+{
+	struct palette_entry entry;
+	int count = palette_find(tui, list->view->status, 0, &entry);
+
+	for (int at = 0; at < count; at++) {
+		int y = list_next(list);
+		if (y < 0)
+			continue;
+		palette_find(tui, list->view->status, at, &entry);
+		area_print(list->view, list->area, 1, y, at == tui->row ? STYLE_SELECTED : STYLE_NORMAL, "%s %-16s %s",
+			   at == tui->row ? ">" : " ", entry.name, entry.note);
+	}
+	if (!count)
+		list_line(list, STYLE_DIM, "nothing is called \"%s\"", tui->typed);
 }
 
 static int list_all(const struct view *view, struct tui *tui, struct area area)
@@ -64,19 +97,30 @@ static int list_all(const struct view *view, struct tui *tui, struct area area)
 	struct list list = { view, area, tui->scroll, 0 };
 	if (tui->overlay == OVERLAY_HELP)
 		list_help(&list);
+	else if (tui->overlay == OVERLAY_COLUMNS)
+		list_columns(&list, tui);
+	else if (tui->overlay == OVERLAY_PALETTE)
+		list_palette(&list, tui);
 	else
-		list_glossary(&list, screens[tui->screen]);
+		list_glossary(&list, screens[tui->screen], tui_sheet(tui));
 	return list.lines;
 }
 
 void overlay_draw(const struct view *view, struct tui *tui, struct area area)
 {
-	const char *note = "arrows scroll, q or Esc closes";
-	struct area list = area_head(view, area, tui->overlay == OVERLAY_HELP ? "HELP" : "GLOSSARY", note);
+	static const struct { const char *title, *note; } heads[] = {
+		[OVERLAY_HELP] = { "HELP", "arrows scroll, q or Esc closes" },
+		[OVERLAY_GLOSSARY] = { "GLOSSARY", "arrows scroll, q or Esc closes" },
+		[OVERLAY_PALETTE] = { "ALL", "type a part of what you look for" },
+		[OVERLAY_COLUMNS] = { "COLUMNS", "Space shows or hides, < > move, Esc closes; it is kept" },
+	};
+	struct area list = area_head(view, area, heads[tui->overlay].title, heads[tui->overlay].note);
 	struct area nowhere = { 0, 0, 0, 0 };
 	int lines = list_all(view, tui, nowhere);
 
 	tui->scroll_page = list.rows;
+	if (tui->overlay == OVERLAY_PALETTE || tui->overlay == OVERLAY_COLUMNS)
+		tui->scroll = tui->row - list.rows / 2;
 	list_clip(&tui->scroll, lines, list.rows);
 	list_all(view, tui, list);
 }

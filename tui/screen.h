@@ -28,11 +28,12 @@ struct screen {
 };
 
 extern const struct screen screen_overview, screen_stalls, screen_phases, screen_pool, screen_timers, screen_fds,
-	screen_diagnosis, screen_probes;
+	screen_timeline, screen_diagnosis, screen_probes;
 
 extern const struct screen *const screens[];  /* ends with NULL, in order of digits */
 
 /* tables that more than one screen shows */
-extern const struct sheet stalls_sheet, fds_sheet;
+extern const struct sheet stalls_sheet, fds_sheet, culprits_sheet;
+uint64_t fd_identity(const struct fd_stat *fd);
 
 #endif

@@ -69,6 +69,7 @@ static const struct column columns[] = {
 };
 
 static const struct sheet sheet = {
+	.name = "diagnosis",
 	.columns = columns,
 	.rows = list_findings,
 	.identity = identify,

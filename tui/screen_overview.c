@@ -125,12 +125,12 @@ static void draw(struct view *view, struct tui *tui, struct area area)
 static int enter(const struct view *view, struct tui *tui, const void *row)
 {
 	const struct stall *stall = row;
-	uint64_t worst = view->finding_count ? view->findings[0].stall_id : 0;
 
-	if (!stalls_state(tui)->selected && worst && model_stall(view->model, worst))
-		tui_show_stall(tui, worst);
-	else
-		tui_show_stall(tui, stall->id);
+	if (!stalls_state(tui)->selected && view->finding_count && tui_show_finding(tui, view, &view->findings[0]))
+		return 1;
+	if (!stall)
+		return 0;
+	tui_show_stall(tui, stall->id);
 	return 1;
 }
 

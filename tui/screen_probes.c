@@ -104,6 +104,7 @@ static const struct column columns[] = {
 };
 
 static const struct sheet sheet = {
+	.name = "probes",
 	.columns = columns,
 	.rows = list_probes,
 	.identity = identify,

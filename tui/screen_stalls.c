@@ -61,13 +61,25 @@ static void draw_list(const struct view *view, struct tui *tui, struct area area
 	if (state->shown < state->total)
 		snprintf(note, sizeof(note), "%zu of %zu match the filter", state->shown, state->total);
 	else
-		snprintf(note, sizeof(note), "%zu kept", state->total);
+		snprintf(note, sizeof(note), tui->group ? "%zu of one culprit; g: all culprits" : "%zu kept; g: by culprit", state->total);
 	area = area_head(view, area, title, note);
 	sheet_draw(view, area, &stalls_sheet, state);
 }
 
+static void draw_groups(const struct view *view, struct tui *tui, struct area area)
+{
+	char note[64];
+	snprintf(note, sizeof(note), "%zu, worst first; Enter lists the stalls of one", tui->culprits.total);
+	area = area_head(view, area, "CULPRITS", tui->culprits.total ? note : "");
+	sheet_draw(view, area, &culprits_sheet, &tui->culprits);
+}
+
 static void draw(struct view *view, struct tui *tui, struct area area)
 {
+	if (tui->grouped && !tui->evidence) {
+		draw_groups(view, tui, area);
+		return;
+	}
 	const struct stall *stall = sheet_selected(&tui->sheets[tui->screen]);
 
 	if (!stall)
@@ -101,6 +113,13 @@ static void badge(const struct view *view, char *out, size_t room)
 static int enter(const struct view *view, struct tui *tui, const void *row)
 {
 	const struct stall *stall = row;
+	if (tui->grouped && !tui->evidence) {
+		const struct culprit_stat *culprit = row;
+		tui->grouped = 0;
+		tui->group = culprit_hash(culprit->key);
+		tui->sheets[tui->screen].selected = culprit->worst_id;
+		return 1;
+	}
 	if (!tui->evidence)
 		tui_show_stall(tui, stall->id);
 	return 1;

@@ -14,7 +14,7 @@
 
 #include "text.h"
 
-#define COLUMNS_MAX 24
+#define COLUMNS_MAX SHEET_COLUMNS
 
 struct layout {
 	int gap;
@@ -72,6 +72,12 @@ static void find_selection(struct sheet_state *state)
 		state->place = 0;
 		return;
 	}
+	if (state->stays) {
+		if (state->place >= state->shown)
+			state->place = state->shown - 1;
+		state->selected = state->rows[state->place].identity;
+		return;
+	}
 	for (size_t i = 0; i < state->shown; i++) {
 		if (state->rows[i].identity == state->selected) {
 			state->place = i;
@@ -83,7 +89,7 @@ static void find_selection(struct sheet_state *state)
 	state->selected = state->rows[state->place].identity;
 }
 
-static void begin_state(const struct sheet *sheet, struct sheet_state *state)
+void sheet_begin(const struct sheet *sheet, struct sheet_state *state)
 {
 	if (state->begun)
 		return;
@@ -91,11 +97,13 @@ static void begin_state(const struct sheet *sheet, struct sheet_state *state)
 	state->begun = 1;
 	state->sort = sheet->sort;
 	state->ascending = column->ascending || !column->key;
+	for (state->count = 0; sheet->columns[state->count].name && state->count < COLUMNS_MAX; state->count++)
+		state->order[state->count] = state->count;
 }
 
 int sheet_collect(const struct view *view, const struct sheet *sheet, struct sheet_state *state)
 {
-	begin_state(sheet, state);
+	sheet_begin(sheet, state);
 	state->shown = 0;
 	state->total = sheet->rows(view, NULL, 0);
 	const void **rows = malloc((state->total + 1) * sizeof(*rows));
@@ -146,14 +154,15 @@ static int least_wanted(const struct sheet *sheet, const struct layout *layout)
 	return worst >= 0 && sheet->columns[worst].priority ? worst : -1;
 }
 
-static void lay_out(const struct view *view, const struct sheet *sheet, int columns, struct layout *layout)
+static void lay_out(const struct view *view, const struct sheet *sheet, const struct sheet_state *state, int columns,
+		    struct layout *layout)
 {
 	int flexible = -1;
 
 	memset(layout, 0, sizeof(*layout));
 	layout->gap = 2;
 	for (int i = 0; sheet->columns[i].name && i < COLUMNS_MAX; i++) {
-		if (!is_shown(view, &sheet->columns[i]))
+		if (!is_shown(view, &sheet->columns[i]) || state->hidden >> i & 1)
 			continue;
 		layout->width[i] = sheet->columns[i].width ? sheet->columns[i].width : sheet->columns[i].least;
 		if (!sheet->columns[i].width)
@@ -183,7 +192,8 @@ static void draw_header(const struct view *view, struct area area, const struct 
 			const struct sheet_state *state, const struct layout *layout)
 {
 	int x = 1;
-	for (int i = 0; sheet->columns[i].name; i++) {
+	for (int k = 0; k < state->count; k++) {
+		int i = state->order[k];
 		const struct column *column = &sheet->columns[i];
 		if (!layout->width[i])
 			continue;
@@ -196,7 +206,7 @@ static void draw_header(const struct view *view, struct area area, const struct 
 }
 
 static void draw_row(const struct view *view, struct area area, int y, const struct sheet *sheet,
-		     const struct layout *layout, const struct sheet_row *row, int selected)
+		     const struct sheet_state *state, const struct layout *layout, const struct sheet_row *row, int selected)
 {
 	enum grid_style style = sheet->style ? sheet->style(view, row->row) : STYLE_NORMAL;
 	int x = 1;
@@ -206,7 +216,8 @@ static void draw_row(const struct view *view, struct area area, int y, const str
 		grid_fill(view->grid, area.x, area.y + y, area.columns, ' ', style);
 		area_put(view, area, 0, y, style, view->glyphs->selected);
 	}
-	for (int i = 0; sheet->columns[i].name; i++) {
+	for (int k = 0; k < state->count; k++) {
+		int i = state->order[k];
 		char text[CELL_TEXT] = "";
 		if (!layout->width[i])
 			continue;
@@ -245,14 +256,14 @@ static void draw_sheet(const struct view *view, struct area area, const struct s
 
 	if (area.rows < 1 || area.columns < 1)
 		return;
-	lay_out(view, sheet, area.columns - 1, &layout);
+	lay_out(view, sheet, state, area.columns - 1, &layout);
 	draw_header(view, area, sheet, state, &layout);
 	state->page = (size_t)(area.rows - 1);
 	scroll_to_selection(state);
 	if (!state->shown)
 		draw_empty(view, area, sheet, state);
 	for (size_t i = 0; i < state->page && state->first + i < state->shown; i++)
-		draw_row(view, area, (int)i + 1, sheet, &layout, &state->rows[state->first + i],
+		draw_row(view, area, (int)i + 1, sheet, state, &layout, &state->rows[state->first + i],
 			 selection && state->first + i == state->place);
 }
 
@@ -295,16 +306,39 @@ void sheet_select(struct sheet_state *state, uint64_t identity)
 
 void sheet_sort(const struct view *view, const struct sheet *sheet, struct sheet_state *state, int step)
 {
-	int count = 0;
+	int place = 0;
 
-	begin_state(sheet, state);
-	while (sheet->columns[count].name)
-		count++;
-	do
-		state->sort = (state->sort + step + count) % count;
-	while (!is_shown(view, &sheet->columns[state->sort]) && state->sort != sheet->sort);
+	sheet_begin(sheet, state);
+	while (place < state->count - 1 && state->order[place] != state->sort)
+		place++;
+	for (int tries = 0; tries < state->count; tries++) {
+		place = (place + step + state->count) % state->count;
+		state->sort = state->order[place];
+		if (is_shown(view, &sheet->columns[state->sort]) && !(state->hidden >> state->sort & 1))
+			break;
+	}
 	const struct column *column = &sheet->columns[state->sort];
 	state->ascending = column->ascending || !column->key;
+}
+
+void sheet_toggle_column(const struct sheet *sheet, struct sheet_state *state, int at)
+{
+	sheet_begin(sheet, state);
+	uint32_t all = (1u << state->count) - 1, hidden = state->hidden ^ 1u << state->order[at];
+	if (hidden != all) /* one must remain */
+		state->hidden = hidden;
+}
+
+int sheet_move_column(const struct sheet *sheet, struct sheet_state *state, int at, int step)
+{
+	sheet_begin(sheet, state);
+	int to = at + step;
+	if (to < 0 || to >= state->count)
+		return at;
+	int moved = state->order[at];
+	state->order[at] = state->order[to];
+	state->order[to] = moved;
+	return to;
 }
 
 void sheet_close(struct sheet_state *state)

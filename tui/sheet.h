@@ -15,6 +15,7 @@
 
 struct column {
 	const char *name;      /* in filters and the glossary */
+	const char *alias;     /* another name for filters; NULL */
 	const char *title;
 	int width;             /* columns; 0 = takes what the others leave (one per sheet) … */
 	int least;             /* … but at least so many */
@@ -29,7 +30,10 @@ struct column {
 	enum { NUMBER, DURATION, SIZE, PERCENT } unit;  /* of key, for filters; PERCENT: millionths of 1 */
 };
 
+#define SHEET_COLUMNS 24
+
 struct sheet {
+	const char *name;              /* in the configuration */
 	const struct column *columns;  /* ends with name NULL */
 	int sort;                      /* column at first */
 	/* Fills at most `room` rows, returns how many there are. */
@@ -44,6 +48,9 @@ struct sheet_row { const void *row; uint64_t key, identity; };
 struct sheet_state {
 	int begun;                     /* sort and direction are set */
 	int sort, ascending;
+	int order[SHEET_COLUMNS], count; /* columns from left to right: the user may move them … */
+	uint32_t hidden;               /* … and hide them: a bit per column */
+	int stays;                     /* the place stays selected, not the row */
 	uint64_t selected;             /* identity; 0 = the first row */
 	size_t place;                  /* where the selected row was: its successor inherits */
 	size_t first;                  /* topmost row shown */
@@ -64,6 +71,10 @@ const void *sheet_selected(const struct sheet_state *state);  /* NULL = no row *
 void sheet_move(struct sheet_state *state, long rows);        /* clipped; LONG_MIN, LONG_MAX = the ends */
 void sheet_select(struct sheet_state *state, uint64_t identity);
 void sheet_sort(const struct view *view, const struct sheet *sheet, struct sheet_state *state, int step);
+/* The user's choice of columns: shows or hides one; moves the one at `at` of the order by `step`. Returns its place. */
+void sheet_toggle_column(const struct sheet *sheet, struct sheet_state *state, int at);
+int sheet_move_column(const struct sheet *sheet, struct sheet_state *state, int at, int step);
+void sheet_begin(const struct sheet *sheet, struct sheet_state *state); /* order and sort as the sheet wants them */
 void sheet_close(struct sheet_state *state);
 
 #endif

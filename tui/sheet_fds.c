@@ -20,10 +20,14 @@ static size_t list_fds(const struct view *view, const void **rows, size_t room)
 	return count;
 }
 
+uint64_t fd_identity(const struct fd_stat *fd)
+{
+	return ((uint64_t)(uint32_t)fd->fd << 32 | fd->generation) + 1;
+}
+
 static uint64_t identify(const struct view *view, const void *row)
 {
-	const struct fd_stat *fd = row;
-	return ((uint64_t)(uint32_t)fd->fd << 32 | fd->generation) + 1;
+	return fd_identity(row);
 }
 
 static void say_none(const struct view *view, char *out, size_t room)
@@ -160,7 +164,7 @@ static const struct column columns[] = {
 	{ .name = "fd", .title = "FD", .width = 5, .right = 1, .ascending = 1, .note = "number of the descriptor",
 	  .key = key_fd, .print = print_fd },
 	{ .name = "kind", .title = "KIND", .width = 8, .priority = 2, .note = "what it is", .print = print_kind },
-	{ .name = "name", .title = "PEER / PATH", .least = 20, .note = "its other end", .print = print_name },
+	{ .name = "name", .alias = "peer", .title = "PEER / PATH", .least = 20, .note = "its other end", .print = print_name },
 	{ .name = "ev", .title = "EV/s", .width = 6, .right = 1, .priority = 1,
 	  .note = "how often a second the poller reported it ready", .key = key_events, .print = print_events },
 	{ .name = "in", .title = "IN", .width = 5, .right = 1, .priority = 5, .unit = SIZE,
@@ -172,12 +176,13 @@ static const struct column columns[] = {
 	{ .name = "cb", .title = "CB", .width = 5, .right = 1, .priority = 3,
 	  .note = "share of wall time in its callbacks", .unit = PERCENT, .key = key_callback,
 	  .print = print_callback },
-	{ .name = "lag99", .title = "LAG99", .width = 6, .right = 1, .priority = 4, .unit = DURATION,
+	{ .name = "lag99", .alias = "lag", .title = "LAG99", .width = 6, .right = 1, .priority = 4, .unit = DURATION,
 	  .note = "99 of 100 times it waited less than this from ready to callback", .key = key_lag, .print = print_lag },
 	{ .name = NULL },
 };
 
 const struct sheet fds_sheet = {
+	.name = "fds",
 	.columns = columns,
 	.sort = 7,
 	.rows = list_fds,

@@ -9,9 +9,15 @@
 static size_t list_stalls(const struct view *view, const void **rows, size_t room)
 {
 	const struct model *model = view->model;
-	for (size_t i = 0; i < model->stall_count && i < room; i++)
-		rows[i] = model->stalls[i];
-	return model->stall_count;
+	size_t count = 0;
+	for (size_t i = 0; i < model->stall_count; i++) {
+		if (view->group && stall_culprit_hash(model->stalls[i]) != view->group)
+			continue;
+		if (count < room)
+			rows[count] = model->stalls[i];
+		count++;
+	}
+	return count;
 }
 
 static uint64_t identify(const struct view *view, const void *row)
@@ -140,7 +146,7 @@ static void print_culprit(const struct view *view, const void *row, char *out, s
 static const struct column columns[] = {
 	{ .name = "age", .title = "AGE", .width = 4, .right = 1, .ascending = 1, .unit = DURATION,
 	  .note = "how long ago it ended; now = it goes on", .key = key_age, .print = print_age },
-	{ .name = "dur", .title = "DUR", .width = 6, .right = 1, .unit = DURATION,
+	{ .name = "dur", .alias = "duration", .title = "DUR", .width = 6, .right = 1, .unit = DURATION,
 	  .note = "how long the loop did not come back to its poller; ~ = events were lost or it began before the attach",
 	  .key = key_duration, .print = print_duration },
 	{ .name = "loop", .title = "LOOP", .width = 7, .right = 1, .priority = 4,
@@ -160,6 +166,7 @@ static const struct column columns[] = {
 };
 
 const struct sheet stalls_sheet = {
+	.name = "stalls",
 	.columns = columns,
 	.sort = 0,
 	.rows = list_stalls,

@@ -49,18 +49,37 @@ static struct {
 
 /* ---- themes ---- */
 
-static const struct { attr_t attributes; short colour; } theme[STYLE_COUNT] = {
-	[STYLE_NORMAL] = { A_NORMAL, -1 },
-	[STYLE_DIM] = { A_DIM, -1 },
-	[STYLE_BOLD] = { A_BOLD, -1 },
-	[STYLE_TITLE] = { A_BOLD, COLOR_BLUE },
-	[STYLE_HEAD] = { A_BOLD, -1 },
-	[STYLE_SELECTED] = { A_REVERSE, -1 },
-	[STYLE_GOOD] = { A_BOLD, COLOR_GREEN },
-	[STYLE_WARN] = { A_BOLD, COLOR_YELLOW },
-	[STYLE_CRIT] = { A_BOLD, COLOR_RED },
-	[STYLE_KEY] = { A_NORMAL, COLOR_CYAN },
+const char *const tui_theme_names[THEME_COUNT] = { "dark", "light", "mono", "colour-blind" };
+
+/* The background is always the terminal's own; where it is light, yellow and cyan cannot be read. */
+static const struct look { attr_t attributes; short colour; } themes[THEME_COUNT][STYLE_COUNT] = {
+	[THEME_DARK] = {
+		[STYLE_NORMAL] = { A_NORMAL, -1 }, [STYLE_DIM] = { A_DIM, -1 }, [STYLE_BOLD] = { A_BOLD, -1 },
+		[STYLE_TITLE] = { A_BOLD, COLOR_BLUE }, [STYLE_HEAD] = { A_BOLD, -1 }, [STYLE_SELECTED] = { A_REVERSE, -1 },
+		[STYLE_GOOD] = { A_BOLD, COLOR_GREEN }, [STYLE_WARN] = { A_BOLD, COLOR_YELLOW },
+		[STYLE_CRIT] = { A_BOLD, COLOR_RED }, [STYLE_KEY] = { A_NORMAL, COLOR_CYAN },
+	},
+	[THEME_LIGHT] = {
+		[STYLE_NORMAL] = { A_NORMAL, -1 }, [STYLE_DIM] = { A_NORMAL, -1 }, [STYLE_BOLD] = { A_BOLD, -1 },
+		[STYLE_TITLE] = { A_BOLD, COLOR_BLUE }, [STYLE_HEAD] = { A_BOLD, -1 }, [STYLE_SELECTED] = { A_REVERSE, -1 },
+		[STYLE_GOOD] = { A_BOLD, COLOR_BLUE }, [STYLE_WARN] = { A_BOLD, COLOR_MAGENTA },
+		[STYLE_CRIT] = { A_BOLD, COLOR_RED }, [STYLE_KEY] = { A_NORMAL, COLOR_BLUE },
+	},
+	[THEME_MONO] = {
+		[STYLE_NORMAL] = { A_NORMAL, -1 }, [STYLE_DIM] = { A_NORMAL, -1 }, [STYLE_BOLD] = { A_BOLD, -1 },
+		[STYLE_TITLE] = { A_BOLD, -1 }, [STYLE_HEAD] = { A_UNDERLINE, -1 }, [STYLE_SELECTED] = { A_REVERSE, -1 },
+		[STYLE_GOOD] = { A_BOLD, -1 }, [STYLE_WARN] = { A_BOLD, -1 },
+		[STYLE_CRIT] = { A_BOLD | A_UNDERLINE, -1 }, [STYLE_KEY] = { A_NORMAL, -1 },
+	},
+	/* blue and orange-like yellow differ for everybody, and bad is underlined besides */
+	[THEME_COLOUR_BLIND] = {
+		[STYLE_NORMAL] = { A_NORMAL, -1 }, [STYLE_DIM] = { A_DIM, -1 }, [STYLE_BOLD] = { A_BOLD, -1 },
+		[STYLE_TITLE] = { A_BOLD, COLOR_CYAN }, [STYLE_HEAD] = { A_BOLD, -1 }, [STYLE_SELECTED] = { A_REVERSE, -1 },
+		[STYLE_GOOD] = { A_BOLD, COLOR_CYAN }, [STYLE_WARN] = { A_BOLD, COLOR_YELLOW },
+		[STYLE_CRIT] = { A_BOLD | A_UNDERLINE, COLOR_YELLOW }, [STYLE_KEY] = { A_NORMAL, COLOR_CYAN },
+	},
 };
+static const struct look *theme = themes[THEME_DARK];
 
 static void start_colours(void)
 {
@@ -68,6 +87,17 @@ static void start_colours(void)
 	for (short style = 0; terminal.colour && style < STYLE_COUNT; style++)
 		if (theme[style].colour >= 0)
 			init_pair((short)(style + 1), theme[style].colour, -1);
+}
+
+void terminal_theme(enum tui_theme wanted)
+{
+	const struct look *next = themes[(unsigned)wanted < THEME_COUNT ? wanted : THEME_DARK];
+	if (next == theme)
+		return;
+	theme = next;
+	if (terminal.screen && terminal.colour)
+		start_colours();
+	terminal_redraw();
 }
 
 /* ---- what a handler may do ---- */

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <errno.h>
 
+#include "findings.h"
 #include "state.h"
 
 #define LEAST_COLUMNS 40
@@ -18,7 +19,7 @@
 
 const struct screen *const screens[] = {
 	&screen_overview, &screen_stalls, &screen_phases, &screen_pool, &screen_timers,
-	&screen_fds, &screen_diagnosis, &screen_probes, NULL,
+	&screen_fds, &screen_timeline, &screen_diagnosis, &screen_probes, NULL,
 };
 
 int tui_open(struct tui **tui, const struct tui_options *options)
@@ -28,6 +29,13 @@ int tui_open(struct tui **tui, const struct tui_options *options)
 		return -ENOMEM;
 	new->options = *options;
 	new->glyphs = glyphs_of(options->ascii);
+	new->zoom = TIMELINE_SECOND;
+	config_default(&new->config);
+	if (options->config)
+		config_read(&new->config, options->config);
+	tui_configure(new);
+	if (*new->config.fault)
+		tui_say(new, "%s: the default is used", new->config.fault);
 	*tui = new;
 	return 0;
 }
@@ -38,6 +46,7 @@ void tui_close(struct tui *tui)
 		return;
 	for (int i = 0; i < SCREENS_MAX; i++)
 		sheet_close(&tui->sheets[i]);
+	sheet_close(&tui->culprits);
 	model_close(tui->frozen);
 	model_close(tui->mark);
 	rates_close(&tui->rates);
@@ -56,6 +65,29 @@ int tui_find_screen(int digit)
 {
 	for (int i = 0; screens[i]; i++)
 		if (screens[i]->digit == digit)
+			return i;
+	return -1;
+}
+
+static int groups(const struct tui *tui)
+{
+	return tui->grouped && !tui->evidence && screens[tui->screen] == &screen_stalls;
+}
+
+const struct sheet *tui_sheet(const struct tui *tui)
+{
+	return groups(tui) ? &culprits_sheet : screens[tui->screen]->sheet;
+}
+
+struct sheet_state *tui_table(struct tui *tui)
+{
+	return groups(tui) ? &tui->culprits : &tui->sheets[tui->screen];
+}
+
+int tui_find_name(const char *name)
+{
+	for (int i = 0; screens[i]; i++)
+		if (!strcasecmp(screens[i]->name, name))
 			return i;
 	return -1;
 }
@@ -98,6 +130,34 @@ void tui_show_stall(struct tui *tui, uint64_t id)
 	tui->sheets[tui->screen].selected = id;
 	tui->evidence = 1;
 	tui->scroll = 0;
+}
+
+int tui_show_finding(struct tui *tui, const struct view *view, const struct finding *finding)
+{
+	const struct finding_rule *rule = finding_rule_of(finding->id);
+	if (finding->stall_id && model_stall(view->model, finding->stall_id)) {
+		tui_show_stall(tui, finding->stall_id);
+		return 1;
+	}
+	int screen = rule && rule->where ? tui_find_name(rule->where) : -1;
+	if (screen < 0)
+		return 0;
+	const struct loop *loop = view->loop;
+	for (size_t i = 0; finding->tid && i < view->model->loop_count; i++) {
+		if (view->model->loops[i]->tid != finding->tid || view->model->loops[i]->pid != finding->pid)
+			continue;
+		loop = view->model->loops[i];
+		tui->loop_chosen = 1;
+		tui->loop_tid = loop->tid;
+		tui->loop_fd = loop->poller_fd;
+		break;
+	}
+	tui_go(tui, screen);
+	for (uint32_t i = 0; i < finding->evidence_count; i++)
+		for (size_t k = 0; loop && !strcmp(finding->evidence[i].name, "fd") && k < loop->fd_count; k++)
+			if (!loop->fds[k].closed && (uint64_t)loop->fds[k].fd == finding->evidence[i].value)
+				tui->sheets[screen].selected = fd_identity(&loop->fds[k]);
+	return 1;
 }
 
 /* ---- what is looked at ---- */
@@ -154,6 +214,26 @@ static void choose(struct tui *tui, struct view *view)
 		view->pool_mark = find_pool(view->mark, view->pool->pid);
 }
 
+static int is_muted(const void *config, const char *id)
+{
+	return config_is_muted(config, id);
+}
+
+static void judge(const struct tui *tui, struct view *view)
+{
+	const struct muted muted = { is_muted, &tui->config };
+	struct finding active[VIEW_FINDINGS];
+	size_t count = model_findings(view->model, active, VIEW_FINDINGS);
+	for (size_t i = 0; i < count && i < VIEW_FINDINGS; i++)
+		if (!config_is_muted(&tui->config, active[i].id))
+			view->findings[view->finding_count++] = active[i];
+	if (screens[tui->screen] == &screen_diagnosis) {
+		view->all_count = findings_since(view->model, 0, view->all, VIEW_FINDINGS);
+		view->all_count = view->all_count < VIEW_FINDINGS ? view->all_count : VIEW_FINDINGS;
+	}
+	view->verdict = findings_verdict(view->model, &muted, view->verdict_text, sizeof(view->verdict_text));
+}
+
 void tui_view(struct tui *tui, const struct model *model, const struct tui_status *status, struct grid *grid,
 	      struct view *view)
 {
@@ -168,12 +248,11 @@ void tui_view(struct tui *tui, const struct model *model, const struct tui_statu
 	view->grid = grid;
 	view->stall_ns = view->model->config.stall_ns ? view->model->config.stall_ns : tui->options.stall_ns;
 	choose(tui, view);
-	view->finding_count = model_findings(view->model, view->findings, VIEW_FINDINGS);
-	if (view->finding_count > VIEW_FINDINGS)
-		view->finding_count = VIEW_FINDINGS;
-	view->verdict = model_verdict(view->model, view->verdict_text, sizeof(view->verdict_text));
-	const struct screen *screen = screens[tui->screen];
-	if (screen->sheet && sheet_collect(view, screen->sheet, &tui->sheets[tui->screen]))
+	view->config = &tui->config;
+	view->cursor_ns = tui->cursor_ns;
+	view->group = tui->group;
+	judge(tui, view);
+	if (tui_sheet(tui) && sheet_collect(view, tui_sheet(tui), tui_table(tui)))
 		tui_say(tui, "out of memory for this table");
 }
 

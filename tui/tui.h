@@ -27,16 +27,27 @@ struct tui_host_key {
 	int first;                 /* 1: taken before the dashboard's own meaning of the key */
 };
 
+struct tui_bar { uint64_t begin_ns, head_ns, end_ns; const uint64_t *stalls; size_t stall_count; }; /* stalls: rising */
+
 struct tui_status {                /* what the host knows and the model does not */
 	const char *mode;          /* "LIVE", "REPLAY", "EXITED", "DEGRADED", "DEMO" */
 	char detail[64];           /* "rec:off", "x1 00:12/01:00", "scenario: computation" */
 	const struct tui_host_key *keys; /* ends with .key 0; may be NULL */
 	void *arg;
+	/* what the host can do; NULL = it cannot */
+	const struct tui_bar *bar; /* a recording, and where in it */
+	int (*seek)(void *arg, uint64_t ns);                     /* 0 or -errno */
+	void (*record)(void *arg, char *said, size_t room);     /* begins or ends a recording, and says so */
 };
+
+enum tui_theme { THEME_DARK, THEME_LIGHT, THEME_MONO, THEME_COLOUR_BLIND, THEME_COUNT };
+extern const char *const tui_theme_names[THEME_COUNT];
 
 struct tui_options {
 	int ascii;                 /* no UTF-8 drawing */
 	int colour;                /* 0 = none */
+	const char *config;        /* file of what the user chose; NULL = it is neither read nor written */
+	const char *filter;        /* for every table that has its columns; NULL = none */
 	uint64_t stall_ns;
 };
 
@@ -51,6 +62,12 @@ void tui_draw(struct tui *tui, const struct model *model, const struct tui_statu
 /* 1: quit asked for, 0: go on. */
 int tui_key(struct tui *tui, const struct model *model, const struct tui_status *status, int key);
 
+/* How often the user wants it drawn. */
+uint64_t tui_interval_ns(const struct tui *tui);
+enum tui_theme tui_theme(const struct tui *tui);
+/* What was wrong with the configuration file ("" = nothing): defaults are used for that. */
+const char *tui_config_fault(const struct tui *tui);
+
 /* ---- the terminal (tui/terminal.c is the only user of ncurses) ---- */
 int terminal_open(const struct tui_options *options);  /* -ENOTTY, -EINVAL: TERM unknown or dumb */
 void terminal_size(int *columns, int *rows);
@@ -60,6 +77,7 @@ void terminal_size(int *columns, int *rows);
  */
 int terminal_key(void);
 void terminal_show(const struct grid *grid);
+void terminal_theme(enum tui_theme theme);
 void terminal_redraw(void);        /* the next show draws every cell */
 void terminal_close(void);         /* restores; safe to call twice and from atexit */
 /*

@@ -39,8 +39,13 @@ struct view {
 	uint64_t stall_ns;
 	uint64_t paused_ns;                /* how far behind a frozen picture is */
 	int paused;
-	struct finding findings[VIEW_FINDINGS];
+	struct finding findings[VIEW_FINDINGS]; /* active and not muted */
 	size_t finding_count;
+	struct finding all[VIEW_FINDINGS];      /* also past and muted ones */
+	size_t all_count;
+	const struct config *config;
+	uint64_t cursor_ns;                /* 0 = now */
+	uint64_t group;                    /* culprit whose stalls are listed; 0 = all */
 	int verdict;                       /* as model_verdict() returns it */
 	char verdict_text[CELL_TEXT];
 };
