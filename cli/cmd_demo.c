@@ -61,7 +61,7 @@ static void show_scenario(struct live *live)
 	char recording[64];
 	memcpy(recording, live->dashboard.status.detail, sizeof(recording));
 	if (live->record.pid)
-		snprintf(live->dashboard.status.detail, sizeof(live->dashboard.status.detail), "scenario: %.20s  %.40s",
+		snprintf(live->dashboard.status.detail, sizeof(live->dashboard.status.detail), "scenario: %.20s  %.30s",
 			 demo_scenarios[demo->scenario].name, recording);
 	else
 		snprintf(live->dashboard.status.detail, sizeof(live->dashboard.status.detail), "scenario: %s, port %u",

@@ -191,8 +191,8 @@ const struct demo_scenario demo_scenarios[] = {
 	{ "pool-congestion", 'P', "more work than the pool can do", start_pool_congestion, demo_ticker_stop },
 	{ "dns-hog", 'D', "slow name lookups hold the pool", demo_dns_start, demo_ticker_stop },
 	{ "slow-consumer", 'B', "more is written than the other end reads", demo_slow_start, demo_slow_stop },
-	{ "timer-storm", 'T', "2000 timers due at one instant", start_timer_storm, stop_timer_storm },
-	{ "thread-per-connection", 'M', "the same handler, a blocked thread for each connection", demo_threads_start,
+	{ "timer-storm", 'O', "2000 timers due at one instant", start_timer_storm, stop_timer_storm },
+	{ "thread-per-connection", 'V', "the same handler, a blocked thread for each connection", demo_threads_start,
 	  demo_threads_stop },
 	{ NULL, 0, NULL, NULL, NULL },
 };
