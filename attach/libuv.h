@@ -21,7 +21,7 @@
 struct libuv_layout {
 	uint32_t loop_bytes, loop_active_handles, loop_handle_queue, loop_active_reqs, loop_internal, loop_backend_fd,
 		loop_pending, loop_watchers, loop_nwatchers, loop_nfds, loop_wq, loop_closing, loop_timers,
-		loop_timer_count, loop_time;
+		loop_timer_count, loop_time, loop_wq_async;
 	uint32_t handle_bytes, handle_loop, handle_type, handle_queue, handle_flags, handle_next_closing, handle_own;
 	uint32_t timer_bytes, timer_cb, timer_node, timer_timeout, timer_repeat;
 	uint32_t stream_io, udp_io, poll_io, stream_connection_cb, stream_read_cb;

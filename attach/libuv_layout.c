@@ -28,6 +28,7 @@ const struct libuv_layout libuv_layout = {
 	.loop_timers = AT(uv_loop_t, timer_heap.min),
 	.loop_timer_count = AT(uv_loop_t, timer_heap.nelts),
 	.loop_time = AT(uv_loop_t, time),
+	.loop_wq_async = AT(uv_loop_t, wq_async),
 	.handle_bytes = sizeof(uv_handle_t),
 	.handle_loop = AT(uv_handle_t, loop),
 	.handle_type = AT(uv_handle_t, type),

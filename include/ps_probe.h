@@ -29,7 +29,7 @@
 #define PS_STACK_BURST      64u    /* stacks of blocked threads taken per thread and tenth of a second */
 
 /* event numbers of raw records, outside the vocabulary */
-enum ps_raw_event { PS_RAW_OFFCPU = 0xff01, PS_RAW_SAMPLE = 0xff02, PS_RAW_WITH_STACK = 0x10 /* or: struct ps_raw_stack */ };
+enum ps_raw_event { PS_RAW_OFFCPU = 0xff01, PS_RAW_SAMPLE = 0xff02, PS_RAW_WORK = 0xff04, PS_RAW_WITH_STACK = 0x10 /* or: struct ps_raw_stack */ };
 
 /* What the walk over the stacks of a process that runs V8 needs to know; key: tgid. */
 struct ps_v8_walk {
@@ -187,5 +187,36 @@ _Static_assert(sizeof(struct ps_raw_stack) < UINT16_MAX, "its size is told in 16
 _Static_assert(sizeof(struct ps_raw) ==
 		       16 + 16 + 24 + 8 + 8 + 24 + 16 + PS_PATH_BYTES + 8 * (PS_KERNEL_FRAMES + PS_USER_FRAMES) + 8 + 24 * PS_V8_FUNCTIONS,
 	       "no holes in a raw record");
+
+/* ---- jobs of a thread pool (bpf/pool.bpf.c): a ring and an object of their own ---- */
+
+#define PS_POOL_RING_BYTES (1u << 20)
+#define PS_POOL_TEXT       96u
+#define PS_POOL_HELD       1024u   /* threads that hold a job at once */
+
+enum ps_pool_what { PS_POOL_SUBMIT, PS_POOL_START, PS_POOL_FINISH, PS_POOL_DELIVER };
+/* what the function at a probe tells of the job; the cookie of the probe */
+enum ps_pool_job { PS_POOL_ANY, PS_POOL_FS, PS_POOL_ADDRINFO, PS_POOL_NAMEINFO, PS_POOL_RANDOM, PS_POOL_USER, PS_POOL_JOBS };
+
+struct ps_pool_raw {
+	struct ps_record h;     /* event PS_RAW_WORK */
+	uint64_t work;          /* address of the job in the process */
+	uint64_t fn;            /* SUBMIT: its work function; USER: what the user gave */
+	uint64_t object;        /* USER: the word that a C++ object of Node around it begins with */
+	uint64_t since_ns;      /* FINISH: when it started */
+	uint64_t cpu_ns, runnable_ns; /* FINISH; PS_UNKNOWN */
+	uint32_t tgid;
+	uint16_t what;          /* enum ps_pool_what */
+	uint16_t job;           /* enum ps_pool_job */
+	int32_t status;         /* DELIVER: what the callback is told */
+	uint32_t kind;          /* SUBMIT: libuv's own: 0 CPU, 1 fast I/O, 2 slow I/O */
+	uint32_t fs_type;       /* START of FS */
+	int32_t file;           /* the same */
+	char text[PS_POOL_TEXT]; /* START: path, host; cut, terminated; SUBMIT of USER: Node's word for it */
+};
+
+struct ps_pool_counts {     /* per CPU */
+	uint64_t sent, lost, hits;
+};
 
 #endif

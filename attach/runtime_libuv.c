@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * libuv: node, uvloop, and programs in C, linked in or as libuv.so.1. Loops are
+ * read from memory; jobs show at entries of the pool's functions.
+ *
+ * Where the file has no symbol table only what is exported has a name: submits
+ * of uv_queue_work are then all that is counted of the pool.
+ */
+#include "runtime.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LOOPS_MAX     64u
+#define TIMERS_OFTEN  2048u   /* read at each snapshot: next due, overdue */
+#define TIMERS_WHOLE  16384u
+#define HANDLES_WHOLE 4096u
+#define NODES_TOLD    127u    /* seven levels of the heap */
+#define GROUPS_MAX    64u
+#define READ_NS       20000000ull
+#define SEARCH_GAP_NS 1000000000ull
+#define MS_MOST       (UINT64_MAX / 1000000 - 1)
+
+/* Where a loop was found, or when it was last looked for. */
+struct known_loop {
+	pid_t tid;
+	int32_t poller_fd;
+	uint64_t address, sought_ns;
+	const char *why;
+};
+
+struct libuv_state {
+	pid_t pid;
+	int is_node;
+	struct libuv_image image;
+	struct libuv_memory memory;
+	struct known_loop loops[LOOPS_MAX];
+	size_t loop_count;
+	char why[160];
+};
+
+static int detect(const struct runtime_facts *facts)
+{
+	return facts->libuv != NULL;
+}
+
+static int open_libuv(void **out, const struct runtime_facts *facts)
+{
+	struct libuv_state *state = calloc(1, sizeof(*state));
+	if (!state)
+		return -ENOMEM;
+	state->pid = facts->pid;
+	state->is_node = !strcmp(facts->guess.name, "node");
+	state->image = *facts->libuv;
+	libuv_memory_of(&state->memory, &state->pid);
+	*out = state;
+	return 0;
+}
+
+static void close_libuv(void *state)
+{
+	free(state);
+}
+
+/* ---- which loop ---- */
+
+static struct known_loop *loop_row(struct libuv_state *state, const struct runtime_ask *ask)
+{
+	for (size_t i = 0; i < state->loop_count; i++)
+		if (state->loops[i].tid == ask->tid && state->loops[i].poller_fd == ask->poller_fd)
+			return &state->loops[i];
+	if (state->loop_count == LOOPS_MAX)
+		return NULL;
+	state->loops[state->loop_count] = (struct known_loop){ .tid = ask->tid, .poller_fd = ask->poller_fd, .why = "" };
+	return &state->loops[state->loop_count++];
+}
+
+/* The loop's address, checked; 0 = not known now. */
+static uint64_t find_loop(struct libuv_state *state, const struct runtime_ask *ask, const char **why)
+{
+	struct known_loop *row = loop_row(state, ask);
+	*why = "more loops than are looked at";
+	if (!row)
+		return 0;
+	if (row->address && libuv_is_loop(&state->memory, row->address, ask->poller_fd))
+		return row->address;
+	row->address = 0;
+	if (!row->sought_ns || ask->now_ns - row->sought_ns >= SEARCH_GAP_NS || *row->why) {
+		row->sought_ns = ask->now_ns;
+		row->address = libuv_loop_find(&state->memory, &state->image, ask->pid, ask->tid, ask->poller_fd, &row->why);
+	}
+	*why = row->why;
+	return row->address;
+}
+
+/* ---- records ---- */
+
+static uint64_t due_ns(uint64_t ms)
+{
+	return ms < MS_MOST ? ms * 1000000 : UINT64_MAX - 1;
+}
+
+static void name_function(const struct runtime_ask *ask, uint64_t fn)
+{
+	if (fn)
+		stream_symbol(ask->stream, ask->pid, fn, symbols_frame(ask->symbols, ask->stream, fn, 0));
+}
+
+/* One uv_timer_t of Node is behind every setTimeout and setInterval of its thread. */
+static int is_node_timer(const struct runtime_ask *ask, uint64_t fn)
+{
+	char name[256];
+	return fn && symbols_place(ask->symbols, fn, name, sizeof(name)) == SYMBOLS_FILE && strstr(name, "Environment") &&
+	       strstr(name, "RunTimers");
+}
+
+static uint32_t note_of(const struct libuv_state *state, const struct runtime_ask *ask, const struct libuv_loop *loop)
+{
+	char note[512] = "";
+	size_t length = 0;
+	int has_timer = 0;
+	for (size_t i = 0; state->is_node && i < loop->timer_count && i < NODES_TOLD && !has_timer; i++)
+		has_timer = is_node_timer(ask, loop->timers[i].fn);
+	if (has_timer)
+		length = (size_t)snprintf(note, sizeof(note), "Node keeps all JavaScript timers of a thread behind one libuv timer "
+					  "(RunTimers): it is due when the first of them is");
+	if (*loop->note)
+		length += (size_t)snprintf(note + length, sizeof(note) - length, "%s%s", length ? "; " : "", loop->note);
+	return stream_string(ask->stream, note, length < sizeof(note) ? length : sizeof(note) - 1);
+}
+
+static uint32_t count_overdue(const struct libuv_loop *loop, uint64_t now_ns)
+{
+	uint32_t count = 0;
+	/* a timer is due within the millisecond that it names */
+	for (size_t i = 0; i < loop->timer_count; i++)
+		count += due_ns(loop->timers[i].due_ms) + 1000000 < now_ns;
+	return loop->timer_total == PS_UNKNOWN32 ? PS_UNKNOWN32 : count;
+}
+
+static void put_nodes(const struct runtime_ask *ask, const struct libuv_loop *loop, uint64_t ts, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct libuv_timer *timer = &loop->timers[i];
+		struct ps_ev_timer_node node = {
+			.h = { ts, ask->tid, PS_EV_TIMER_NODE, sizeof(node) },
+			.due_ns = due_ns(timer->due_ms),
+			.repeat_ns = due_ns(timer->repeat_ms),
+			.fn = timer->fn,
+			.index = (uint32_t)i,
+			.poller_fd = ask->poller_fd,
+		};
+		name_function(ask, timer->fn);
+		stream_put(ask->stream, &node.h);
+	}
+}
+
+static void put_groups(const struct runtime_ask *ask, const struct libuv_loop *loop, uint64_t ts)
+{
+	struct ps_ev_timer_group groups[GROUPS_MAX];
+	size_t count = 0;
+	for (size_t i = 0; i < loop->timer_count; i++) {
+		const struct libuv_timer *timer = &loop->timers[i];
+		size_t at = 0;
+		while (at < count && groups[at].fn != timer->fn)
+			at++;
+		if (at == GROUPS_MAX)
+			continue;
+		if (at == count)
+			groups[count++] = (struct ps_ev_timer_group){
+				.h = { ts, ask->tid, PS_EV_TIMER_GROUP, sizeof(*groups) },
+				.fn = timer->fn, .repeat_ns = due_ns(timer->repeat_ms), .poller_fd = ask->poller_fd,
+			};
+		groups[at].armed++;
+	}
+	for (size_t i = 0; i < count; i++) {
+		name_function(ask, groups[i].fn);
+		stream_put(ask->stream, &groups[i].h);
+	}
+}
+
+static void put_handles(const struct runtime_ask *ask, const struct libuv_loop *loop, uint64_t ts)
+{
+	struct ps_ev_handle_kind kinds[PS_KIND_COUNT] = { 0 };
+	for (size_t i = 0; i < loop->handle_count; i++) {
+		const struct libuv_handle *handle = &loop->handles[i];
+		struct ps_ev_handle_kind *kind = &kinds[libuv_type_kind(handle->type)];
+		kind->count++;
+		kind->active += (handle->flags & LIBUV_ACTIVE) != 0;
+		kind->ref += (handle->flags & LIBUV_REF) != 0;
+		kind->closing += (handle->flags & LIBUV_CLOSING) != 0;
+	}
+	for (uint32_t i = 0; i < PS_KIND_COUNT; i++) {
+		if (!kinds[i].count)
+			continue;
+		kinds[i].h = (struct ps_record){ ts, (uint32_t)ask->tid, PS_EV_HANDLE_KIND, sizeof(*kinds) };
+		kinds[i].poller_fd = ask->poller_fd;
+		kinds[i].kind = i;
+		stream_put(ask->stream, &kinds[i].h);
+	}
+}
+
+static void put_loop(const struct libuv_state *state, const struct runtime_ask *ask, const struct libuv_loop *loop, uint64_t took_ns)
+{
+	size_t nodes = ask->whole ? loop->timer_count < NODES_TOLD ? loop->timer_count : NODES_TOLD : 0;
+	struct ps_ev_loop_snapshot told = {
+		.h = { ask->now_ns, ask->tid, PS_EV_LOOP_SNAPSHOT, sizeof(told) },
+		.pid = ask->pid,
+		.poller_fd = ask->poller_fd,
+		.address = loop->address,
+		.time_ns = due_ns(loop->time_ms),
+		.next_due_ns = loop->timer_count ? due_ns(loop->timers[0].due_ms) : PS_UNKNOWN,
+		.iterations = loop->iterations,
+		.took_ns = took_ns,
+		.active_handles = loop->active_handles,
+		.active_reqs = loop->active_reqs,
+		.timers = loop->timer_total,
+		.timer_depth = loop->timer_depth,
+		.timer_rows = (uint32_t)nodes,
+		.handles = loop->handle_total,
+		.pending = loop->pending,
+		.closing = loop->closing,
+		.watchers = loop->nfds,
+		.overdue = count_overdue(loop, ask->now_ns),
+		.arity = 2,
+		.note = note_of(state, ask, loop),
+	};
+	stream_put(ask->stream, &told.h);
+	put_nodes(ask, loop, ask->now_ns, nodes);
+	if (ask->whole) {
+		put_groups(ask, loop, ask->now_ns);
+		put_handles(ask, loop, ask->now_ns);
+	}
+}
+
+static int snapshot(void *arg, const struct runtime_ask *ask, const char **why)
+{
+	static const struct libuv_limits often = { TIMERS_OFTEN, 0, 0 }, whole = { TIMERS_WHOLE, HANDLES_WHOLE, 0 };
+	struct libuv_state *state = arg;
+	struct libuv_loop loop;
+	uint64_t begin = stream_now();
+	state->memory.deadline_ns = begin + READ_NS;
+	uint64_t address = find_loop(state, ask, why);
+	int err = address ? libuv_read(&loop, &state->memory, address, state->image.version, ask->whole ? &whole : &often) : -EAGAIN;
+	if (!err) {
+		*why = "";
+		put_loop(state, ask, &loop, stream_now() - begin);
+		libuv_free(&loop);
+	} else if (address) {
+		*why = "the loop changed while it was read";
+	}
+	return err;
+}
+
+/* ---- the pool ---- */
+
+static int read_pool(void *arg, struct libuv_pool *pool, const char **why)
+{
+	struct libuv_state *state = arg;
+	state->memory.deadline_ns = stream_now() + READ_NS;
+	int err = libuv_pool_read(pool, &state->memory, &state->image);
+	snprintf(state->why, sizeof(state->why), "%s", pool->note);
+	*why = state->why;
+	return err;
+}
+
+static const struct {
+	enum libuv_symbol symbol;
+	enum ps_pool_what what;
+	enum ps_pool_job job;
+} places[] = {
+	{ LIBUV_uv_queue_work, PS_POOL_SUBMIT, PS_POOL_USER },
+	{ LIBUV_uv__work_submit, PS_POOL_SUBMIT, PS_POOL_ANY },
+	{ LIBUV_uv__fs_work, PS_POOL_START, PS_POOL_FS },
+	{ LIBUV_uv__getaddrinfo_work, PS_POOL_START, PS_POOL_ADDRINFO },
+	{ LIBUV_uv__getnameinfo_work, PS_POOL_START, PS_POOL_NAMEINFO },
+	{ LIBUV_uv__random_work, PS_POOL_START, PS_POOL_RANDOM },
+	{ LIBUV_uv__queue_work, PS_POOL_START, PS_POOL_USER },
+	{ LIBUV_uv_async_send, PS_POOL_FINISH, PS_POOL_ANY },
+	{ LIBUV_uv__fs_done, PS_POOL_DELIVER, PS_POOL_FS },
+	{ LIBUV_uv__getaddrinfo_done, PS_POOL_DELIVER, PS_POOL_ADDRINFO },
+	{ LIBUV_uv__getnameinfo_done, PS_POOL_DELIVER, PS_POOL_NAMEINFO },
+	{ LIBUV_uv__random_done, PS_POOL_DELIVER, PS_POOL_RANDOM },
+	{ LIBUV_uv__queue_done, PS_POOL_DELIVER, PS_POOL_USER },
+};
+
+static size_t probes(void *arg, struct runtime_probe out[RUNTIME_PROBES], const char **path, const char **why)
+{
+	struct libuv_state *state = arg;
+	size_t count = 0;
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places) && count < RUNTIME_PROBES; i++)
+		if (state->image.offset[places[i].symbol])
+			out[count++] = (struct runtime_probe){ places[i].what, places[i].job, libuv_symbol_name(places[i].symbol),
+							       state->image.offset[places[i].symbol] };
+	*path = state->image.path;
+	snprintf(state->why, sizeof(state->why), "%.60s exports none of libuv's functions", state->image.module);
+	*why = count ? "" : state->why;
+	return count;
+}
+
+static const char *const phases[PS_PHASE_COUNT] = {
+	[PS_PHASE_TIMERS] = "uv__run_timers", [PS_PHASE_IDLE] = "uv__run_idle", [PS_PHASE_PREPARE] = "uv__run_prepare",
+	[PS_PHASE_POLL] = "uv__io_poll",      [PS_PHASE_CHECK] = "uv__run_check",
+};
+
+const struct runtime runtime_libuv = {
+	.name = "libuv",
+	.note = "handles, the timer heap and queues by memory; the pool's jobs at the entries of its functions",
+	.detect = detect,
+	.open = open_libuv,
+	.close = close_libuv,
+	.snapshot = snapshot,
+	.pool = read_pool,
+	.probes = probes,
+	.phases = phases,
+};
