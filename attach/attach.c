@@ -20,7 +20,7 @@
 #include "proc.h"
 #include "source.h"
 
-static const struct source *const sources[] = { &source_bpf, &source_ring, &source_proc };
+static const struct source *const sources[] = { &source_bpf, &source_ring, &source_runtime, &source_proc };
 #define SOURCES (sizeof(sources) / sizeof(*sources))
 
 #define FOLLOWED_MAX 1024     /* that may come later */

@@ -18,10 +18,10 @@
 
 /* ---- what a plug-in is asked about ---- */
 
-struct runtime_facts {          /* of one process, gathered once */
+struct runtime_facts { /* of one process, gathered once */
 	pid_t pid;
-	int has_ring;               /* some loop of it is instrumented */
-	struct proc_runtime guess;  /* by names of files and of the program */
+	int has_ring; /* some loop of it is instrumented */
+	struct proc_runtime guess; /* by names of files and of the program */
 	const struct libuv_image *libuv; /* NULL: no libuv that has names in it */
 };
 
@@ -30,8 +30,8 @@ struct runtime_ask {
 	pid_t pid, tid;
 	int32_t poller_fd;
 	uint64_t now_ns;
-	int whole;                  /* also what costs more: handles, every timer */
-	struct symbols *symbols;    /* of the process */
+	int whole; /* also what costs more: handles, every timer */
+	struct symbols *symbols; /* of the process */
 	struct stream *stream;
 };
 
@@ -46,8 +46,8 @@ struct runtime_probe {
 
 struct runtime {
 	const char *name;
-	const char *note;           /* one line: what it adds */
-	const char *hidden;         /* why a snapshot is missing; NULL where there is one */
+	const char *note; /* one line: what it adds */
+	const char *hidden; /* why a snapshot is missing; NULL where there is one */
 	int (*detect)(const struct runtime_facts *facts); /* 1: it is this one */
 	/* State of one process. 0 or -errno. */
 	int (*open)(void **state, const struct runtime_facts *facts);
@@ -72,10 +72,10 @@ const struct runtime *runtime_row(size_t index); /* of the table; NULL behind it
 
 struct runtime_job {
 	enum ps_work_kind kind;
-	uint16_t op;            /* fs: libuv's number of the operation + 1; else 0 */
-	int slow;               /* counts against the cap of slow I/O */
-	char class[64];         /* "fs.stat", "getaddrinfo", "PBKDF2"; "" = its kind says all */
-	char name[160];         /* for people: "stat /tmp/x", "example.org"; "" = none */
+	uint16_t op; /* fs: libuv's number of the operation + 1; else 0 */
+	int slow; /* counts against the cap of slow I/O */
+	char class[64]; /* "fs.stat", "getaddrinfo", "PBKDF2"; "" = its kind says all */
+	char name[160]; /* for people: "stat /tmp/x", "example.org"; "" = none */
 };
 /* From what a probe took; reads names of functions, and of Node's objects one word of memory. */
 void runtime_job_describe(struct runtime_job *job, const struct ps_pool_raw *raw, const struct libuv_image *image,

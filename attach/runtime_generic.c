@@ -10,6 +10,7 @@ static int detect(const struct runtime_facts *facts)
 const struct runtime runtime_generic = {
 	.name = "generic",
 	.note = "polls, stalls and descriptors, from the kernel's side",
-	.hidden = "no runtime that can be read was found in it: polls, stalls and descriptors are seen from the kernel's side",
+	.hidden = "no runtime that can be read was found in it: polls, stalls and descriptors are seen from the "
+		  "kernel's side",
 	.detect = detect,
 };

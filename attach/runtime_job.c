@@ -12,7 +12,7 @@
 
 #include "symbols_parts.h"
 
-#define VIRTUAL_DO 16  /* in the table of node::ThreadPoolWork: two destructors come before DoThreadPoolWork */
+#define VIRTUAL_DO 16 /* in the table of node::ThreadPoolWork: two destructors come before DoThreadPoolWork */
 
 static void name_of(struct symbols *symbols, uint64_t address, char *out, size_t room)
 {
@@ -41,12 +41,14 @@ static const struct {
 	const char *part, *class;
 	enum ps_work_kind kind;
 } node_jobs[] = {
-	{ "crypto::", "crypto", PS_WORK_CRYPTO }, { "Zlib", "zlib", PS_WORK_OTHER },   { "Brotli", "brotli", PS_WORK_OTHER },
-	{ "uvimpl::Work", "napi", PS_WORK_USER }, { "sqlite", "sqlite", PS_WORK_USER },
+	{ "crypto::", "crypto", PS_WORK_CRYPTO }, { "Zlib", "zlib", PS_WORK_OTHER },
+	{ "Brotli", "brotli", PS_WORK_OTHER },	  { "uvimpl::Work", "napi", PS_WORK_USER },
+	{ "sqlite", "sqlite", PS_WORK_USER },
 };
 
 /* 1: it is a job of Node's own classes. */
-static int describe_node(struct runtime_job *job, const struct ps_pool_raw *raw, struct libuv_memory *memory, struct symbols *symbols)
+static int describe_node(struct runtime_job *job, const struct ps_pool_raw *raw, struct libuv_memory *memory,
+			 struct symbols *symbols)
 {
 	uint64_t fn;
 	char name[1024], word[32];
@@ -94,7 +96,8 @@ static void describe_fs(struct runtime_job *job, const struct ps_pool_raw *raw)
 	job->op = (uint16_t)(raw->fs_type + 1);
 	snprintf(job->class, sizeof(job->class), "fs.%s", libuv_fs_name(raw->fs_type));
 	if (raw->text[0])
-		snprintf(job->name, sizeof(job->name), "%s %.*s", libuv_fs_name(raw->fs_type), (int)sizeof(raw->text), raw->text);
+		snprintf(job->name, sizeof(job->name), "%s %.*s", libuv_fs_name(raw->fs_type), (int)sizeof(raw->text),
+			 raw->text);
 	else
 		snprintf(job->name, sizeof(job->name), "%s fd %d", libuv_fs_name(raw->fs_type), raw->file);
 }
@@ -103,8 +106,10 @@ static void describe_fs(struct runtime_job *job, const struct ps_pool_raw *raw)
 static enum ps_pool_job job_of(const struct ps_pool_raw *raw, const struct libuv_image *image)
 {
 	static const enum libuv_symbol works[PS_POOL_JOBS] = {
-		[PS_POOL_FS] = LIBUV_uv__fs_work, [PS_POOL_ADDRINFO] = LIBUV_uv__getaddrinfo_work,
-		[PS_POOL_NAMEINFO] = LIBUV_uv__getnameinfo_work, [PS_POOL_RANDOM] = LIBUV_uv__random_work,
+		[PS_POOL_FS] = LIBUV_uv__fs_work,
+		[PS_POOL_ADDRINFO] = LIBUV_uv__getaddrinfo_work,
+		[PS_POOL_NAMEINFO] = LIBUV_uv__getnameinfo_work,
+		[PS_POOL_RANDOM] = LIBUV_uv__random_work,
 		[PS_POOL_USER] = LIBUV_uv__queue_work,
 	};
 	if (raw->job != PS_POOL_ANY || raw->what != PS_POOL_SUBMIT)
@@ -128,7 +133,8 @@ void runtime_job_describe(struct runtime_job *job, const struct ps_pool_raw *raw
 	case PS_POOL_NAMEINFO:
 		job->kind = PS_WORK_DNS;
 		job->slow = 1;
-		snprintf(job->class, sizeof(job->class), "%s", raw->job == PS_POOL_NAMEINFO ? "getnameinfo" : "getaddrinfo");
+		snprintf(job->class, sizeof(job->class), "%s",
+			 raw->job == PS_POOL_NAMEINFO ? "getnameinfo" : "getaddrinfo");
 		snprintf(job->name, sizeof(job->name), "%.*s", (int)sizeof(raw->text), raw->text);
 		break;
 	case PS_POOL_RANDOM:

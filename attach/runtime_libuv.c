@@ -13,15 +13,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOOPS_MAX     64u
-#define TIMERS_OFTEN  2048u   /* read at each snapshot: next due, overdue */
-#define TIMERS_WHOLE  16384u
+#define LOOPS_MAX 64u
+#define TIMERS_OFTEN 2048u /* read at each snapshot: next due, overdue */
+#define TIMERS_WHOLE 16384u
 #define HANDLES_WHOLE 4096u
-#define NODES_TOLD    127u    /* seven levels of the heap */
-#define GROUPS_MAX    64u
-#define READ_NS       20000000ull
+#define NODES_TOLD 127u /* seven levels of the heap */
+#define GROUPS_MAX 64u
+#define READ_NS 20000000ull
 #define SEARCH_GAP_NS 1000000000ull
-#define MS_MOST       (UINT64_MAX / 1000000 - 1)
+#define MS_MOST (UINT64_MAX / 1000000 - 1)
 
 /* Where a loop was found, or when it was last looked for. */
 struct known_loop {
@@ -73,7 +73,8 @@ static struct known_loop *loop_row(struct libuv_state *state, const struct runti
 			return &state->loops[i];
 	if (state->loop_count == LOOPS_MAX)
 		return NULL;
-	state->loops[state->loop_count] = (struct known_loop){ .tid = ask->tid, .poller_fd = ask->poller_fd, .why = "" };
+	state->loops[state->loop_count] =
+		(struct known_loop){ .tid = ask->tid, .poller_fd = ask->poller_fd, .why = "" };
 	return &state->loops[state->loop_count++];
 }
 
@@ -89,7 +90,8 @@ static uint64_t find_loop(struct libuv_state *state, const struct runtime_ask *a
 	row->address = 0;
 	if (!row->sought_ns || ask->now_ns - row->sought_ns >= SEARCH_GAP_NS || *row->why) {
 		row->sought_ns = ask->now_ns;
-		row->address = libuv_loop_find(&state->memory, &state->image, ask->pid, ask->tid, ask->poller_fd, &row->why);
+		row->address =
+			libuv_loop_find(&state->memory, &state->image, ask->pid, ask->tid, ask->poller_fd, &row->why);
 	}
 	*why = row->why;
 	return row->address;
@@ -112,8 +114,8 @@ static void name_function(const struct runtime_ask *ask, uint64_t fn)
 static int is_node_timer(const struct runtime_ask *ask, uint64_t fn)
 {
 	char name[256];
-	return fn && symbols_place(ask->symbols, fn, name, sizeof(name)) == SYMBOLS_FILE && strstr(name, "Environment") &&
-	       strstr(name, "RunTimers");
+	return fn && symbols_place(ask->symbols, fn, name, sizeof(name)) == SYMBOLS_FILE &&
+	       strstr(name, "Environment") && strstr(name, "RunTimers");
 }
 
 static uint32_t note_of(const struct libuv_state *state, const struct runtime_ask *ask, const struct libuv_loop *loop)
@@ -124,10 +126,12 @@ static uint32_t note_of(const struct libuv_state *state, const struct runtime_as
 	for (size_t i = 0; state->is_node && i < loop->timer_count && i < NODES_TOLD && !has_timer; i++)
 		has_timer = is_node_timer(ask, loop->timers[i].fn);
 	if (has_timer)
-		length = (size_t)snprintf(note, sizeof(note), "Node keeps all JavaScript timers of a thread behind one libuv timer "
+		length = (size_t)snprintf(note, sizeof(note),
+					  "Node keeps all JavaScript timers of a thread behind one libuv timer "
 					  "(RunTimers): it is due when the first of them is");
 	if (*loop->note)
-		length += (size_t)snprintf(note + length, sizeof(note) - length, "%s%s", length ? "; " : "", loop->note);
+		length +=
+			(size_t)snprintf(note + length, sizeof(note) - length, "%s%s", length ? "; " : "", loop->note);
 	return stream_string(ask->stream, note, length < sizeof(note) ? length : sizeof(note) - 1);
 }
 
@@ -171,7 +175,9 @@ static void put_groups(const struct runtime_ask *ask, const struct libuv_loop *l
 		if (at == count)
 			groups[count++] = (struct ps_ev_timer_group){
 				.h = { ts, ask->tid, PS_EV_TIMER_GROUP, sizeof(*groups) },
-				.fn = timer->fn, .repeat_ns = due_ns(timer->repeat_ms), .poller_fd = ask->poller_fd,
+				.fn = timer->fn,
+				.repeat_ns = due_ns(timer->repeat_ms),
+				.poller_fd = ask->poller_fd,
 			};
 		groups[at].armed++;
 	}
@@ -202,7 +208,8 @@ static void put_handles(const struct runtime_ask *ask, const struct libuv_loop *
 	}
 }
 
-static void put_loop(const struct libuv_state *state, const struct runtime_ask *ask, const struct libuv_loop *loop, uint64_t took_ns)
+static void put_loop(const struct libuv_state *state, const struct runtime_ask *ask, const struct libuv_loop *loop,
+		     uint64_t took_ns)
 {
 	size_t nodes = ask->whole ? loop->timer_count < NODES_TOLD ? loop->timer_count : NODES_TOLD : 0;
 	struct ps_ev_loop_snapshot told = {
@@ -243,7 +250,9 @@ static int snapshot(void *arg, const struct runtime_ask *ask, const char **why)
 	uint64_t begin = stream_now();
 	state->memory.deadline_ns = begin + READ_NS;
 	uint64_t address = find_loop(state, ask, why);
-	int err = address ? libuv_read(&loop, &state->memory, address, state->image.version, ask->whole ? &whole : &often) : -EAGAIN;
+	int err =
+		address ? libuv_read(&loop, &state->memory, address, state->image.version, ask->whole ? &whole : &often)
+			: -EAGAIN;
 	if (!err) {
 		*why = "";
 		put_loop(state, ask, &loop, stream_now() - begin);
@@ -292,7 +301,8 @@ static size_t probes(void *arg, struct runtime_probe out[RUNTIME_PROBES], const 
 	size_t count = 0;
 	for (size_t i = 0; i < sizeof(places) / sizeof(*places) && count < RUNTIME_PROBES; i++)
 		if (state->image.offset[places[i].symbol])
-			out[count++] = (struct runtime_probe){ places[i].what, places[i].job, libuv_symbol_name(places[i].symbol),
+			out[count++] = (struct runtime_probe){ places[i].what, places[i].job,
+							       libuv_symbol_name(places[i].symbol),
 							       state->image.offset[places[i].symbol] };
 	*path = state->image.path;
 	snprintf(state->why, sizeof(state->why), "%.60s exports none of libuv's functions", state->image.module);
@@ -301,8 +311,9 @@ static size_t probes(void *arg, struct runtime_probe out[RUNTIME_PROBES], const 
 }
 
 static const char *const phases[PS_PHASE_COUNT] = {
-	[PS_PHASE_TIMERS] = "uv__run_timers", [PS_PHASE_IDLE] = "uv__run_idle", [PS_PHASE_PREPARE] = "uv__run_prepare",
-	[PS_PHASE_POLL] = "uv__io_poll",      [PS_PHASE_CHECK] = "uv__run_check",
+	[PS_PHASE_TIMERS] = "uv__run_timers",	[PS_PHASE_IDLE] = "uv__run_idle",
+	[PS_PHASE_PREPARE] = "uv__run_prepare", [PS_PHASE_POLL] = "uv__io_poll",
+	[PS_PHASE_CHECK] = "uv__run_check",
 };
 
 const struct runtime runtime_libuv = {

@@ -22,22 +22,22 @@
 #include "pool.skel.h"
 #include "table.h"
 
-#define LINKS_MAX     512u
-#define PROCESSES_MAX 32u       /* that get probes: each probe of each is a descriptor and a breakpoint */
-#define JOBS_MAX      65536u
-#define DRAIN_MAX     200000u   /* records of one drain */
-#define HITS_BUDGET   50000u    /* a second: about 4 % of one CPU */
-#define TWICE_NS      5000000u  /* two probes saw one submit */
-#define TELL_NS       1000000000ull
+#define LINKS_MAX 512u
+#define PROCESSES_MAX 32u /* that get probes: each probe of each is a descriptor and a breakpoint */
+#define JOBS_MAX 65536u
+#define DRAIN_MAX 200000u /* records of one drain */
+#define HITS_BUDGET 50000u /* a second: about 4 % of one CPU */
+#define TWICE_NS 5000000u /* two probes saw one submit */
+#define TELL_NS 1000000000ull
 
 struct job {
 	uint64_t work;
 	uint64_t submitted_ns, started_ns, finished_ns; /* 0 = not seen */
-	uint32_t name, class_name;                      /* strings */
+	uint32_t name, class_name; /* strings */
 	uint16_t kind, op;
 	uint16_t slow;
-	uint16_t process;                               /* index */
-	uint32_t tid;                                   /* who submitted it */
+	uint16_t process; /* index */
+	uint32_t tid; /* who submitted it */
 	uint32_t next_free;
 };
 
@@ -50,9 +50,9 @@ struct runtime_jobs {
 	struct bpf_link *links[LINKS_MAX];
 	size_t link_count;
 	uint8_t submits_only[PROCESSES_MAX];
-	struct table index;             /* work and process -> slot + 1 */
+	struct table index; /* work and process -> slot + 1 */
 	struct job *jobs;
-	uint32_t job_room, free_slot;   /* free_slot: slot + 1; 0 = none */
+	uint32_t job_room, free_slot; /* free_slot: slot + 1; 0 = none */
 	enum ps_probe_state state;
 	char reason[RUNTIME_REASON];
 	uint64_t lost_told, failed, hits, hits_told;
@@ -61,8 +61,8 @@ struct runtime_jobs {
 	int cpus;
 };
 
-__attribute__((format(printf, 3, 4)))
-static void set_state(struct runtime_jobs *jobs, enum ps_probe_state state, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void set_state(struct runtime_jobs *jobs, enum ps_probe_state state,
+							    const char *format, ...)
 {
 	va_list arguments;
 	va_start(arguments, format);
@@ -140,7 +140,8 @@ static void put(struct runtime_jobs *jobs, const struct ps_record *record)
 	jobs->failed += stream_put(jobs->context.stream, record) != 0;
 }
 
-static void put_work(struct runtime_jobs *jobs, const struct ps_pool_raw *raw, const struct job *job, enum ps_event event, uint64_t since_ns)
+static void put_work(struct runtime_jobs *jobs, const struct ps_pool_raw *raw, const struct job *job,
+		     enum ps_event event, uint64_t since_ns)
 {
 	struct ps_ev_work work = {
 		.h = { raw->h.ts, raw->h.tid, event, sizeof(work) },
@@ -251,7 +252,10 @@ static void on_deliver(struct runtime_jobs *jobs, const struct ps_pool_raw *raw,
 static int take_raw(void *arg, void *data, size_t bytes)
 {
 	static void (*const handlers[])(struct runtime_jobs *, const struct ps_pool_raw *, size_t) = {
-		[PS_POOL_SUBMIT] = on_submit, [PS_POOL_START] = on_start, [PS_POOL_FINISH] = on_finish, [PS_POOL_DELIVER] = on_deliver,
+		[PS_POOL_SUBMIT] = on_submit,
+		[PS_POOL_START] = on_start,
+		[PS_POOL_FINISH] = on_finish,
+		[PS_POOL_DELIVER] = on_deliver,
 	};
 	struct runtime_jobs *jobs = arg;
 	struct ps_pool_raw raw;
@@ -328,8 +332,8 @@ static int attach_process(struct runtime_jobs *jobs, size_t at, const char **why
 	int err = count ? 0 : -ENOENT;
 	for (size_t i = 0; i < count && jobs->link_count < LINKS_MAX; i++) {
 		LIBBPF_OPTS(bpf_uprobe_opts, options, .bpf_cookie = probes[i].job);
-		struct bpf_link *link = bpf_program__attach_uprobe_opts(program_of(jobs->skeleton, &probes[i]), process->pid, path,
-									probes[i].offset, &options);
+		struct bpf_link *link = bpf_program__attach_uprobe_opts(program_of(jobs->skeleton, &probes[i]),
+									process->pid, path, probes[i].offset, &options);
 		if (!link) {
 			err = -errno;
 			continue;
@@ -362,13 +366,16 @@ static void attach_all(struct runtime_jobs *jobs)
 		set_state(jobs, PS_PROBE_STATE_OFF, "%s", refused);
 	else if (partly)
 		set_state(jobs, PS_PROBE_STATE_FALLBACK,
-			  "%.40s (libuv %s) is stripped: submits of uv_queue_work are counted; waits, run times and fs and dns jobs have no names in it",
+			  "%.40s (libuv %s) is stripped: submits of uv_queue_work are counted; waits, run times and fs "
+			  "and dns jobs have no names in it",
 			  module, *version ? version : "?");
 	else
-		set_state(jobs, PS_PROBE_STATE_ON, "jobs at %zu functions of libuv %s in %.40s", jobs->link_count, version, module);
+		set_state(jobs, PS_PROBE_STATE_ON, "jobs at %zu functions of libuv %s in %.40s", jobs->link_count,
+			  version, module);
 }
 
-int runtime_jobs_open(struct runtime_jobs **out, const struct source_context *context, struct runtime_process *processes, size_t count)
+int runtime_jobs_open(struct runtime_jobs **out, const struct source_context *context,
+		      struct runtime_process *processes, size_t count)
 {
 	struct runtime_jobs *jobs = calloc(1, sizeof(*jobs));
 	*out = jobs;
@@ -384,13 +391,14 @@ int runtime_jobs_open(struct runtime_jobs **out, const struct source_context *co
 	if (context->options->no_bpf || context->options->without >> PS_PROBE_RUNTIME & 1) {
 		set_state(jobs, PS_PROBE_STATE_OFF, "left out as asked");
 	} else if (!wanted) {
-		set_state(jobs, PS_PROBE_STATE_OFF, "%s", count ? processes[0].runtime->hidden ? processes[0].runtime->hidden :
-										  processes[0].why : "");
+		set_state(jobs, PS_PROBE_STATE_OFF, "%s",
+			  count ? processes[0].runtime->hidden ? processes[0].runtime->hidden : processes[0].why : "");
 	} else {
 		libbpf_set_print(NULL);
 		int err = load(jobs);
 		if (err)
-			set_state(jobs, PS_PROBE_STATE_MISSING, err == -EPERM ? "probes need root" : "the kernel refuses the probes: %s",
+			set_state(jobs, PS_PROBE_STATE_MISSING,
+				  err == -EPERM ? "probes need root" : "the kernel refuses the probes: %s",
 				  strerror(-err));
 		else
 			attach_all(jobs);
@@ -433,7 +441,8 @@ static uint64_t cost_of(const struct runtime_jobs *jobs)
 	uint64_t total = 0, runs = 0;
 	if (!jobs->skeleton)
 		return PS_UNKNOWN;
-	bpf_object__for_each_program(program, jobs->skeleton->obj) {
+	bpf_object__for_each_program(program, jobs->skeleton->obj)
+	{
 		struct bpf_prog_info info = { 0 };
 		__u32 size = sizeof(info);
 		if (bpf_program__fd(program) < 0 || bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size))
@@ -451,7 +460,8 @@ static void keep_budget(struct runtime_jobs *jobs, uint64_t hits, uint64_t passe
 	if (jobs->over < 2 || !jobs->link_count)
 		return;
 	detach(jobs);
-	set_state(jobs, PS_PROBE_STATE_DETACHED, "taken back: %.0f hits a second, more than the %u that are worth it", rate, HITS_BUDGET);
+	set_state(jobs, PS_PROBE_STATE_DETACHED, "taken back: %.0f hits a second, more than the %u that are worth it",
+		  rate, HITS_BUDGET);
 }
 
 void runtime_jobs_tell(struct runtime_jobs *jobs, uint64_t now_ns)
@@ -460,7 +470,8 @@ void runtime_jobs_tell(struct runtime_jobs *jobs, uint64_t now_ns)
 	if (jobs->told_ns && now_ns - jobs->told_ns < TELL_NS)
 		return;
 	read_counts(jobs, &counts);
-	if (counts.lost > jobs->lost_told && !stream_lost(jobs->context.stream, PS_LOST_BPF, counts.lost - jobs->lost_told))
+	if (counts.lost > jobs->lost_told &&
+	    !stream_lost(jobs->context.stream, PS_LOST_BPF, counts.lost - jobs->lost_told))
 		jobs->lost_told = counts.lost;
 	if (jobs->failed && !stream_lost(jobs->context.stream, PS_LOST_TOOL, jobs->failed))
 		jobs->failed = 0;
@@ -493,6 +504,11 @@ static size_t process_index(const struct runtime_jobs *jobs, pid_t pid)
 	return i;
 }
 
+int runtime_jobs_any(const struct runtime_jobs *jobs)
+{
+	return jobs->link_count > 0;
+}
+
 int runtime_jobs_submits_only(const struct runtime_jobs *jobs, pid_t pid)
 {
 	size_t at = process_index(jobs, pid);
@@ -507,7 +523,8 @@ uint64_t runtime_jobs_oldest(const struct runtime_jobs *jobs, pid_t pid)
 		return PS_UNKNOWN;
 	for (uint32_t i = 0; i < jobs->job_room; i++) {
 		const struct job *job = &jobs->jobs[i];
-		if (job->process == at && job->submitted_ns && !job->started_ns && (!oldest || job->submitted_ns < oldest))
+		if (job->process == at && job->submitted_ns && !job->started_ns &&
+		    (!oldest || job->submitted_ns < oldest))
 			oldest = job->submitted_ns;
 	}
 	return oldest;

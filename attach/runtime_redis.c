@@ -12,7 +12,8 @@ static int detect(const struct runtime_facts *facts)
 const struct runtime runtime_redis = {
 	.name = "redis",
 	.note = "polls, stalls and descriptors, from the kernel's side",
-	.hidden = "the layout of its loop (ae) differs by version and is not read: polls, stalls and descriptors are seen from the "
+	.hidden = "the layout of its loop (ae) differs by version and is not read: polls, stalls and descriptors are "
+		  "seen from the "
 		  "kernel's side",
 	.detect = detect,
 };

@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <sched.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +17,8 @@
 #include "runtime_source.h"
 
 #define SNAPSHOT_NS 250000000ull
-#define WHOLE_NS    1000000000ull  /* between snapshots that also read handles */
-#define SHARE       50             /* of our time that they may take: one part */
+#define WHOLE_NS 1000000000ull /* between snapshots that also read handles */
+#define SHARE 50 /* of our time that they may take: one part */
 #define THREADS_MAX 512
 
 struct runtime_source {
@@ -127,7 +128,8 @@ static void put_pool(struct runtime_source *source, struct runtime_process *proc
 		.oldest_ns = pool.queued ? runtime_jobs_oldest(source->jobs, process->pid) : 0,
 		.pid = process->pid,
 		.threads = pool.threads,
-		.busy = pool.idle <= pool.threads && pool.idle != PS_UNKNOWN32 ? pool.threads - pool.idle : PS_UNKNOWN32,
+		.busy = pool.idle <= pool.threads && pool.idle != PS_UNKNOWN32 ? pool.threads - pool.idle
+									       : PS_UNKNOWN32,
 		.queued = pool.queued,
 	};
 	for (unsigned kind = 0; kind < PS_WORK_KIND_COUNT; kind++)
@@ -149,8 +151,13 @@ static void read_process(struct runtime_source *source, struct runtime_process *
 	for (size_t i = 0; i < process->loop_count; i++) {
 		const struct runtime_loop *loop = &process->loops[i];
 		const struct runtime_ask ask = {
-			.pid = process->pid, .tid = loop->tid, .poller_fd = loop->poller_fd, .now_ns = stream_now(), .whole = whole,
-			.symbols = process->symbols, .stream = source->context.stream,
+			.pid = process->pid,
+			.tid = loop->tid,
+			.poller_fd = loop->poller_fd,
+			.now_ns = stream_now(),
+			.whole = whole,
+			.symbols = process->symbols,
+			.stream = source->context.stream,
 		};
 		const char *why = "";
 		if (!process->runtime->snapshot(process->state, &ask, &why))
@@ -164,8 +171,8 @@ static void read_process(struct runtime_source *source, struct runtime_process *
 		put_pool(source, process, now);
 }
 
-__attribute__((format(printf, 3, 4)))
-static void set_state(struct runtime_source *source, enum ps_probe_state state, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void set_state(struct runtime_source *source, enum ps_probe_state state,
+							    const char *format, ...)
 {
 	va_list arguments;
 	va_start(arguments, format);
@@ -188,14 +195,17 @@ static void judge(struct runtime_source *source)
 	} else if (best) {
 		libuv_version_text(best->image.version, version);
 		if (*best->pool_why)
-			set_state(source, PS_PROBE_STATE_FALLBACK, "loops of libuv %s by memory; not the pool: %.90s", version, best->pool_why);
+			set_state(source, PS_PROBE_STATE_FALLBACK, "loops of libuv %s by memory; not the pool: %.90s",
+				  version, best->pool_why);
 		else
-			set_state(source, PS_PROBE_STATE_ON, "libuv %s of %.40s, by memory, four times a second", version, best->image.module);
+			set_state(source, PS_PROBE_STATE_ON, "libuv %s of %.40s, by memory, four times a second",
+				  version, best->image.module);
 	} else if (other) {
 		set_state(source, PS_PROBE_STATE_MISSING, "%s", other->why);
 	} else {
-		set_state(source, PS_PROBE_STATE_OFF, "%s", source->count && source->processes[0].runtime->hidden ?
-								      source->processes[0].runtime->hidden : "");
+		set_state(source, PS_PROBE_STATE_OFF, "%s",
+			  source->count && source->processes[0].runtime->hidden ? source->processes[0].runtime->hidden
+										: "");
 	}
 	stream_probe(source->context.stream, PS_PROBE_SNAPSHOT, source->state, source->reason,
 		     source->snapshots ? source->snapshots : PS_UNKNOWN, source->snapshots ? 0 : PS_UNKNOWN);
@@ -244,14 +254,19 @@ static int open_source(void **state, const struct source_context *context)
 		open_process(source, i);
 	if (!err)
 		err = runtime_jobs_open(&source->jobs, context, source->processes, source->count);
+	int works = 0;
+	for (size_t i = 0; !err && i < source->count; i++)
+		works |= source->processes[i].state != NULL && is_wanted(source);
+	if (!err && works)
+		take_snapshots(source);
+	else if (!err)
+		judge(source);
+	if (!err && !works && !runtime_jobs_any(source->jobs))
+		err = -ENOENT;
 	if (err) {
 		close_source(source);
 		return err;
 	}
-	if (is_wanted(source))
-		take_snapshots(source);
-	else
-		judge(source);
 	*state = source;
 	return 0;
 }

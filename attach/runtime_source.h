@@ -6,7 +6,7 @@
 #include "runtime.h"
 #include "source.h"
 
-#define RUNTIME_LOOPS  64u   /* of one process that are looked at */
+#define RUNTIME_LOOPS 64u /* of one process that are looked at */
 #define RUNTIME_REASON 160u
 
 struct runtime_loop {
@@ -17,15 +17,15 @@ struct runtime_loop {
 struct runtime_process {
 	pid_t pid;
 	const struct runtime *runtime;
-	void *state;            /* of the plug-in; NULL: it did not open, or needs none */
+	void *state; /* of the plug-in; NULL: it did not open, or needs none */
 	struct libuv_image image;
 	struct symbols *symbols;
 	struct runtime_loop loops[RUNTIME_LOOPS];
 	size_t loop_count;
-	int read;               /* some loop of it was read at the last snapshot */
-	const char *why;        /* else why not */
-	const char *pool_why;   /* why its pool is not read; "" = it is */
-	uint32_t cpus;          /* that it may run on */
+	int read; /* some loop of it was read at the last snapshot */
+	const char *why; /* else why not */
+	const char *pool_why; /* why its pool is not read; "" = it is */
+	uint32_t cpus; /* that it may run on */
 };
 
 struct runtime_jobs;
@@ -33,11 +33,13 @@ struct runtime_jobs;
 /* ---- runtime_pool.c: jobs by probes ---- */
 
 /* NULL in *jobs and a state that says why, where nothing can be attached. -ENOMEM. */
-int runtime_jobs_open(struct runtime_jobs **jobs, const struct source_context *context, struct runtime_process *processes, size_t count);
+int runtime_jobs_open(struct runtime_jobs **jobs, const struct source_context *context,
+		      struct runtime_process *processes, size_t count);
 void runtime_jobs_drain(struct runtime_jobs *jobs);
 /* Counts hits, gives the probes up when they cost too much, and tells the group. */
 void runtime_jobs_tell(struct runtime_jobs *jobs, uint64_t now_ns);
 void runtime_jobs_close(struct runtime_jobs *jobs);
+int runtime_jobs_any(const struct runtime_jobs *jobs); /* 1: some probe is attached */
 /* When the oldest job of this process that waits was submitted; 0 = none waits, PS_UNKNOWN = not known. */
 uint64_t runtime_jobs_oldest(const struct runtime_jobs *jobs, pid_t pid);
 /* 1: submits are all that is seen of the jobs of this process. */

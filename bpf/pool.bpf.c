@@ -68,7 +68,7 @@ struct held {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, PS_POOL_HELD);
-	__type(key, __u32);    /* tid */
+	__type(key, __u32); /* tid */
 	__type(value, struct held);
 } holding SEC(".maps");
 

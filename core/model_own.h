@@ -256,10 +256,16 @@ struct loop_own {
 	uint64_t first_iterations; /* of the runtime's counter, at the first snapshot */
 };
 
+enum pool_gauged {
+	GAUGED_NOT,               /* figures are counted from jobs */
+	GAUGED_TOTALS,            /* POOL_GAUGES tells busy and queued now and then; jobs move them in between, and count kinds */
+	GAUGED_ALL,               /* POOL_GAUGES has all figures */
+};
+
 struct pool_own {
 	struct pool pub;
 	uint64_t accounted_ns;    /* saturated_ns is complete up to here */
-	int gauged;               /* POOL_GAUGES came: its figures win */
+	int gauged;               /* enum pool_gauged */
 	struct pool_job *jobs;    /* the newest MAX_JOBS, a ring; NULL = none yet */
 	uint64_t job_count;       /* all so far */
 	uint64_t estimated_count; /* job_count at the last estimate */

@@ -59,7 +59,7 @@ void pool_account(struct pool_own *pool, uint64_t to_ns)
 /* Without gauges: what the jobs seen so far add up to. */
 static void count_jobs(struct model_own *model, struct pool_own *pool)
 {
-	if (pool->gauged || pool->pub.submits_only)
+	if (pool->gauged != GAUGED_NOT || pool->pub.submits_only)
 		return;
 	pool->pub.busy = pool->pub.queued = 0;
 	for (unsigned kind = 0; kind < PS_WORK_KIND_COUNT; kind++) {
@@ -67,6 +67,19 @@ static void count_jobs(struct model_own *model, struct pool_own *pool)
 		pool->pub.queued += pool->pub.kinds[kind].queued;
 	}
 	pool->pub.max_queued = most(pool->pub.max_queued, pool->pub.queued);
+}
+
+/* A job came, began or went between two gauges of the totals. */
+static void move_totals(struct pool_own *pool, int queued, int busy)
+{
+	if (pool->gauged != GAUGED_TOTALS)
+		return;
+	if (pool->pub.queued != PS_UNKNOWN && (queued > 0 || pool->pub.queued))
+		pool->pub.queued += (uint64_t)(int64_t)queued;
+	if (pool->pub.busy != PS_UNKNOWN && (busy > 0 ? pool->pub.busy < pool->pub.threads : pool->pub.busy > 0))
+		pool->pub.busy += (uint64_t)(int64_t)busy;
+	if (pool->pub.queued != PS_UNKNOWN)
+		pool->pub.max_queued = most(pool->pub.max_queued, pool->pub.queued);
 }
 
 static struct pool_own *pool_at(struct model_own *model, const struct ps_ev_work *told, struct pool_kind **kind)
@@ -86,8 +99,9 @@ void on_work_submitted(struct model_own *model, const void *record)
 	if (!pool)
 		return;
 	kind->submitted++;
-	if (!pool->gauged)
+	if (pool->gauged != GAUGED_ALL && !pool->pub.submits_only)
 		kind->queued++;
+	move_totals(pool, 1, 0);
 	count_jobs(model, pool);
 }
 
@@ -114,10 +128,11 @@ void on_work_started(struct model_own *model, const void *record)
 		hist_add(&kind->wait, minus(told->h.ts, told->since_ns));
 		hist_add(&pool->pub.wait, minus(told->h.ts, told->since_ns));
 	}
-	if (!pool->gauged) {
+	if (pool->gauged != GAUGED_ALL) {
 		kind->queued -= kind->queued > 0;
 		kind->busy++;
 	}
+	move_totals(pool, -1, 1);
 	count_jobs(model, pool);
 }
 
@@ -147,8 +162,9 @@ void on_work_finished(struct model_own *model, const void *record)
 		hist_add(&pool->pub.run, minus(told->h.ts, told->since_ns));
 		pool_hold(pool, (unsigned)(kind - pool->pub.kinds), minus(told->h.ts, told->since_ns));
 	}
-	if (!pool->gauged)
+	if (pool->gauged != GAUGED_ALL)
 		kind->busy -= kind->busy > 0;
+	move_totals(pool, 0, -1);
 	count_jobs(model, pool);
 }
 
@@ -170,8 +186,9 @@ void on_work_cancelled(struct model_own *model, const void *record)
 	if (!pool)
 		return;
 	kind->cancelled++;
-	if (!pool->gauged)
+	if (pool->gauged != GAUGED_ALL)
 		kind->queued -= kind->queued > 0;
+	move_totals(pool, -1, 0);
 	count_jobs(model, pool);
 }
 
@@ -197,7 +214,7 @@ void on_pool_gauges(struct model_own *model, const void *record)
 	if (!pool)
 		return;
 	pool_account(pool, told->h.ts);
-	pool->gauged = 1;
+	pool->gauged = told->queued_by_kind[0] == PS_UNKNOWN32 ? GAUGED_TOTALS : GAUGED_ALL;
 	pool->pub.threads = widen(told->threads);
 	pool->pub.busy = widen(told->busy);
 	pool->pub.queued = widen(told->queued);
@@ -205,7 +222,11 @@ void on_pool_gauges(struct model_own *model, const void *record)
 	if (told->queued != PS_UNKNOWN32)
 		pool->pub.max_queued = most(pool->pub.max_queued, told->queued);
 	for (unsigned kind = 0; kind < PS_WORK_KIND_COUNT; kind++) {
-		pool->pub.kinds[kind].queued = told->queued_by_kind[kind];
-		pool->pub.kinds[kind].busy = told->busy_by_kind[kind];
+		struct pool_kind *row = &pool->pub.kinds[kind];
+		/* jobs whose end was lost do not stay for ever */
+		if (pool->gauged == GAUGED_ALL || !told->queued)
+			row->queued = pool->gauged == GAUGED_ALL ? told->queued_by_kind[kind] : 0;
+		if (pool->gauged == GAUGED_ALL || !told->busy)
+			row->busy = pool->gauged == GAUGED_ALL ? told->busy_by_kind[kind] : 0;
 	}
 }

@@ -13,9 +13,17 @@
 #include <string.h>
 
 const struct loop_snapshot snapshot_unknown = {
-	.took_ns = PS_UNKNOWN, .time_ns = PS_UNKNOWN, .iterations = PS_UNKNOWN, .iterations_seen = PS_UNKNOWN,
-	.active_handles = PS_UNKNOWN, .active_reqs = PS_UNKNOWN, .handles = PS_UNKNOWN, .pending = PS_UNKNOWN,
-	.closing = PS_UNKNOWN, .watchers = PS_UNKNOWN, .note = "",
+	.took_ns = PS_UNKNOWN,
+	.time_ns = PS_UNKNOWN,
+	.iterations = PS_UNKNOWN,
+	.iterations_seen = PS_UNKNOWN,
+	.active_handles = PS_UNKNOWN,
+	.active_reqs = PS_UNKNOWN,
+	.handles = PS_UNKNOWN,
+	.pending = PS_UNKNOWN,
+	.closing = PS_UNKNOWN,
+	.watchers = PS_UNKNOWN,
+	.note = "",
 };
 
 /* Room for the rows that will follow, all of them empty. */
@@ -89,7 +97,9 @@ void on_timer_node(struct model_own *model, const void *record)
 	if (!loop || told->index >= loop->pub.heap_count)
 		return;
 	loop->pub.heap[told->index] = (struct heap_node){
-		.due_ns = told->due_ns, .repeat_ns = told->repeat_ns, .fn = told->fn,
+		.due_ns = told->due_ns,
+		.repeat_ns = told->repeat_ns,
+		.fn = told->fn,
 		.frame = told->fn ? model_symbol(&model->pub, loop->pub.pid, told->fn) : NULL,
 	};
 }
@@ -117,6 +127,10 @@ void on_handle_kind(struct model_own *model, const void *record)
 		at++;
 	pub->handle_kind_count += at == pub->handle_kind_count;
 	pub->handles_by_kind[at] = (struct handle_stat){
-		.kind = told->kind, .count = told->count, .active = told->active, .ref = told->ref, .closing = told->closing,
+		.kind = told->kind,
+		.count = told->count,
+		.active = told->active,
+		.ref = told->ref,
+		.closing = told->closing,
 	};
 }

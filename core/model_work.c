@@ -9,13 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define JOBS_LEAST   8     /* fewer say nothing about a quantile */
-#define LOOK_BACK    256u  /* jobs, for the one that a cost is about */
+#define JOBS_LEAST 8 /* fewer say nothing about a quantile */
+#define LOOK_BACK 256u /* jobs, for the one that a cost is about */
 
 /* ---- kept for the replay ---- */
 
-void pool_job_add(struct model_own *model, struct pool_own *pool, uint64_t work, uint64_t submitted_ns, uint64_t started_ns,
-		  uint64_t finished_ns)
+void pool_job_add(struct model_own *model, struct pool_own *pool, uint64_t work, uint64_t submitted_ns,
+		  uint64_t started_ns, uint64_t finished_ns)
 {
 	if (!submitted_ns || started_ns < submitted_ns || finished_ns < started_ns)
 		return;
@@ -26,8 +26,12 @@ void pool_job_add(struct model_own *model, struct pool_own *pool, uint64_t work,
 		return;
 	}
 	pool->jobs[pool->job_count++ % MAX_JOBS] = (struct pool_job){
-		.work = work, .submitted_ns = submitted_ns, .started_ns = started_ns, .finished_ns = finished_ns,
-		.cpu_ns = PS_UNKNOWN, .runnable_ns = PS_UNKNOWN,
+		.work = work,
+		.submitted_ns = submitted_ns,
+		.started_ns = started_ns,
+		.finished_ns = finished_ns,
+		.cpu_ns = PS_UNKNOWN,
+		.runnable_ns = PS_UNKNOWN,
 	};
 }
 
@@ -42,15 +46,13 @@ static struct pool_job *find_job(struct pool_own *pool, const struct ps_ev_work_
 	return NULL;
 }
 
-static int fill_size(const struct pool *pool, uint32_t threads, struct pool_size *size)
+static void fill_size(const struct pool *pool, uint32_t threads, struct pool_size *size)
 {
 	uint64_t own = pool->threads;
 	size->threads = threads;
 	/* of the pool as it is the cap is known; of another, libuv's rule */
-	size->slow_cap = threads == own && pool->slow_cap != PS_UNKNOWN ? (uint32_t)least(pool->slow_cap, threads) :
-									   (threads + 1) / 2;
-	size->cpus = pool->cpus != PS_UNKNOWN && pool->cpus ? (uint32_t)least(pool->cpus, UINT32_MAX) : threads;
-	return threads && threads <= POOL_REPLAY_THREADS;
+	size->slow_cap = threads == own && pool->slow_cap != PS_UNKNOWN ? (uint32_t)least(pool->slow_cap, threads)
+									: (threads + 1) / 2;
 }
 
 size_t model_pool_estimate(const struct pool *pub, struct pool_estimate out[POOL_ESTIMATES])
@@ -61,12 +63,16 @@ size_t model_pool_estimate(const struct pool *pub, struct pool_estimate out[POOL
 	if (count < JOBS_LEAST || own == PS_UNKNOWN || !own || own > POOL_REPLAY_THREADS)
 		return 0;
 	uint64_t threads = own > 1 ? own / 2 : 1;
+	int known = pub->cpus != PS_UNKNOWN && pub->cpus;
+	struct pool_size size = { .cpus = known ? (uint32_t)least(pub->cpus, UINT32_MAX) : POOL_REPLAY_THREADS };
+	size.others = known ? pool_replay_others(pool->jobs, count, size.cpus) : 0;
 	while (filled < POOL_ESTIMATES && threads <= POOL_REPLAY_THREADS) {
-		struct pool_size size;
 		struct hist wait = { 0 };
-		if (!fill_size(pub, (uint32_t)threads, &size) || pool_replay(&wait, pool->jobs, count, &size))
+		fill_size(pub, (uint32_t)threads, &size);
+		if (pool_replay(&wait, pool->jobs, count, &size))
 			break;
-		out[filled++] = (struct pool_estimate){ size.threads, hist_quantile(&wait, 0.5), hist_quantile(&wait, 0.99) };
+		out[filled++] =
+			(struct pool_estimate){ size.threads, hist_quantile(&wait, 0.5), hist_quantile(&wait, 0.99) };
 		threads = threads < own ? own : threads * 2;
 	}
 	return filled;

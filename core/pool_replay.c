@@ -14,11 +14,11 @@
 #include "ps_event.h"
 
 struct active {
-	double cpu, blocked;  /* what is left of it */
+	double cpu, blocked; /* what is left of it */
 	int slow;
 };
 
-struct queue {                /* indexes of jobs that wait, oldest first */
+struct queue { /* indexes of jobs that wait, oldest first */
 	size_t *at;
 	size_t begin, end;
 };
@@ -91,7 +91,8 @@ static double cpu_share(const struct replay *replay, const struct pool_size *siz
 	size_t wanting = 0;
 	for (size_t i = 0; i < replay->active_count; i++)
 		wanting += replay->active[i].cpu > 0;
-	return wanting > size->cpus ? (double)size->cpus / (double)wanting : 1;
+	double all = (double)wanting + size->others;
+	return all > size->cpus ? (double)size->cpus / all : 1;
 }
 
 /* To the next event: an arrival, or the end of some job's part. */
@@ -139,6 +140,54 @@ static void run(struct replay *replay, const struct pool_size *size)
 		double share = cpu_share(replay, size);
 		pass_time(replay, next_step(replay, share), share);
 	}
+}
+
+struct edge {
+	uint64_t ns;
+	int step; /* a job began: 1, ended: -1 */
+};
+
+static int by_time(const void *a, const void *b)
+{
+	const struct edge *x = a, *y = b;
+	if (x->ns != y->ns)
+		return x->ns < y->ns ? -1 : 1;
+	return x->step - y->step;
+}
+
+/* How many jobs ran at once, on average as a job sees it. */
+static double crowd(struct edge *edges, size_t count)
+{
+	double seen = 0, time = 0, running = 0;
+	qsort(edges, count, sizeof(*edges), by_time);
+	for (size_t i = 0; i + 1 < count; i++) {
+		running += edges[i].step;
+		double passed = (double)(edges[i + 1].ns - edges[i].ns);
+		seen += running * running * passed;
+		time += running * passed;
+	}
+	return time > 0 ? seen / time : 0;
+}
+
+double pool_replay_others(const struct pool_job *jobs, size_t count, uint32_t cpus)
+{
+	struct edge *edges = malloc((2 * count + 1) * sizeof(*edges));
+	double cpu = 0, wanted = 0, others = 0;
+	size_t filled = 0;
+	for (size_t i = 0; edges && i < count; i++) {
+		const struct pool_job *job = &jobs[i];
+		if (job->cpu_ns == PS_UNKNOWN || job->runnable_ns == PS_UNKNOWN)
+			continue;
+		cpu += (double)job->cpu_ns;
+		wanted += (double)job->cpu_ns + (double)job->runnable_ns;
+		edges[filled++] = (struct edge){ job->started_ns, 1 };
+		edges[filled++] = (struct edge){ job->finished_ns, -1 };
+	}
+	/* each task gets cpus / (jobs + others) of a CPU */
+	if (filled && cpu > 0)
+		others = cpus * wanted / cpu - crowd(edges, filled);
+	free(edges);
+	return others > 0 && others < 1e6 ? others : 0;
 }
 
 int pool_replay(struct hist *wait, const struct pool_job *jobs, size_t count, const struct pool_size *size)

@@ -9,9 +9,10 @@ static json_t *handles(const struct loop *loop)
 	json_t *list = json_array();
 	for (size_t i = 0; i < loop->handle_kind_count; i++) {
 		const struct handle_stat *row = &loop->handles_by_kind[i];
-		json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o, s:o}", "kind", kind_name(row->kind), "count",
-						      summary_number(row->count), "active", summary_number(row->active), "ref",
-						      summary_number(row->ref), "closing", summary_number(row->closing)));
+		json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o, s:o}", "kind", kind_name(row->kind),
+						      "count", summary_number(row->count), "active",
+						      summary_number(row->active), "ref", summary_number(row->ref),
+						      "closing", summary_number(row->closing)));
 	}
 	return list;
 }
