@@ -54,14 +54,14 @@ void bpf_thread_remove(struct bpf_source *source, struct bpf_thread *thread)
 		source->timer_count--;
 	}
 	source->thread_count--;
-	source->threads[hole].tid = 0;
+	source->threads[hole] = (struct bpf_thread){ 0 }; /* the timer too: whoever closes all of them looks at each slot */
 	for (i = (hole + 1) & (BPF_THREADS - 1); source->threads[i].tid; i = (i + 1) & (BPF_THREADS - 1)) {
 		size_t home = slot_of(source->threads[i].tid);
 
 		if (((i - home) & (BPF_THREADS - 1)) < ((i - hole) & (BPF_THREADS - 1)))
 			continue;
 		source->threads[hole] = source->threads[i];
-		source->threads[i].tid = 0;
+		source->threads[i] = (struct bpf_thread){ 0 };
 		hole = i;
 	}
 }
