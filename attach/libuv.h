@@ -109,13 +109,14 @@ void libuv_free(struct libuv_loop *loop);
 /* Functions and variables of libuv that are looked for; X(name). */
 #define LIBUV_SYMBOLS(X)                                                                                               \
 	X(uv_version)                                                                                                  \
-	X(uv_run) X(default_loop_struct) /* the pool's own */                                                          \
+	X(uv_run)                                                                                                      \
+	X(default_loop_struct) /* the pool's own */                                                                    \
 		X(wq) X(slow_io_pending_wq) X(run_slow_work_message) X(nthreads) X(idle_threads)                       \
 			X(slow_io_work_running) /* jobs */                                                             \
 		X(uv__work_submit) X(uv_queue_work) X(uv__fs_work) X(uv__getaddrinfo_work) X(uv__getnameinfo_work)     \
 			X(uv__random_work) X(uv__queue_work) X(uv_async_send) X(uv__fs_done) X(uv__getaddrinfo_done)   \
-				X(uv__getnameinfo_done) X(uv__random_done) X(uv__queue_done) X(uv_getaddrinfo)         \
-					X(uv_getnameinfo) X(uv_random) /* phases */                                    \
+				X(uv__getnameinfo_done) X(uv__random_done) X(uv__queue_done) X(uv_fs_stat)             \
+					X(uv_getaddrinfo) X(uv_getnameinfo) X(uv_random) /* phases */                  \
 		X(uv__run_timers) X(uv__run_idle) X(uv__run_prepare) X(uv__io_poll) X(uv__run_check)
 enum libuv_symbol {
 #define LIBUV_X(name) LIBUV_##name,
@@ -129,11 +130,14 @@ struct libuv_image {
 	char path[512]; /* of the file, to be opened by the kernel for this process */
 	char module[64]; /* its name: "node", "libuv.so.1.0.0" */
 	uint32_t version; /* major << 16 | minor << 8 | patch; 0 = not known */
+	uint64_t text_start, text_end, text_offset; /* its code, in the process and in the file */
 	int stripped; /* only exported functions have names */
 	uint64_t address[LIBUV_SYMBOL_COUNT]; /* in the process; 0 = not there */
 	uint64_t offset[LIBUV_SYMBOL_COUNT]; /* in the file; 0 = not there, or no code */
 };
 
+/* Adds what the code of exported functions tells (libuv_decode.c); x86-64 only. */
+void libuv_decode(struct libuv_image *image, struct libuv_memory *memory);
 /* -ENOENT: no libuv that has names in it. */
 int libuv_image_find(struct libuv_image *image, pid_t pid);
 /* "1.46.0"; "" = not known */

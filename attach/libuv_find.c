@@ -132,6 +132,9 @@ static int place(struct libuv_image *image, Elf *elf, const struct map *map)
 			bias = map->start - (segment.p_vaddr + map->offset - segment.p_offset);
 	if (bias == UINT64_MAX)
 		return -ENOENT;
+	image->text_start = map->start;
+	image->text_end = map->end;
+	image->text_offset = map->offset;
 	for (unsigned s = 0; s < LIBUV_SYMBOL_COUNT; s++) {
 		uint64_t address = image->address[s];
 		int is_code = image->offset[s] != 0;
@@ -225,6 +228,11 @@ int libuv_image_find(struct libuv_image *image, pid_t pid)
 		return err ? err : -ENOENT;
 	}
 	image->version = read_version(pid, image->address[LIBUV_uv_version]);
+	if (!image->address[LIBUV_uv__fs_work]) {
+		struct libuv_memory memory;
+		libuv_memory_of(&memory, &pid);
+		libuv_decode(image, &memory);
+	}
 	return 0;
 }
 

@@ -350,7 +350,7 @@ static int attach_process(struct runtime_jobs *jobs, size_t at, const char **why
 static void attach_all(struct runtime_jobs *jobs)
 {
 	const char *why = "", *refused = "";
-	size_t attached = 0, partly = 0;
+	size_t attached = 0, partly = 0, decoded = 0;
 	char version[16] = "", module[64] = "";
 	for (size_t i = 0; i < jobs->process_count && i < PROCESSES_MAX; i++) {
 		if (attach_process(jobs, i, &why)) {
@@ -359,6 +359,7 @@ static void attach_all(struct runtime_jobs *jobs)
 		}
 		attached++;
 		partly += jobs->submits_only[i];
+		decoded += jobs->processes[i].image.stripped != 0;
 		libuv_version_text(jobs->processes[i].image.version, version);
 		snprintf(module, sizeof(module), "%s", jobs->processes[i].image.module);
 	}
