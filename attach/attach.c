@@ -23,7 +23,6 @@
 static const struct source *const sources[] = { &source_bpf, &source_ring, &source_runtime, &source_proc };
 #define SOURCES (sizeof(sources) / sizeof(*sources))
 
-#define FOLLOWED_MAX 1024     /* that may come later */
 #define FOLLOW_NS    50000000 /* between two looks for children … */
 #define FOLLOW_FACTOR 20      /* … or 20 times what a look takes */
 #define YOUNG_NS     20000000 /* a fork that has not become its own program yet would be taken for its parent */
@@ -105,7 +104,7 @@ static int open_each(struct attach *attach, const pid_t *pids, size_t count, cha
 /* The lists never move: sources keep pointers into them. */
 static int make_room(struct attach *attach, const struct attach_options *options, size_t count)
 {
-	size_t room = count + 1 + (options->follow || options->expect ? FOLLOWED_MAX : 0);
+	size_t room = count + 1 + (options->follow || options->expect ? SOURCE_LATER : 0);
 
 	attach->processes = calloc(room, sizeof(*attach->processes));
 	attach->symbols = calloc(room, sizeof(*attach->symbols));
@@ -266,7 +265,7 @@ static void take_in(struct attach *attach, pid_t pid)
 	char message[256];
 	size_t before = attach->loop_count, count = attach->process_count;
 
-	if (count >= FOLLOWED_MAX || is_watched(attach, pid) || is_young(pid) || add_loops(attach, pid) <= 0)
+	if (count >= SOURCE_LATER || is_watched(attach, pid) || is_young(pid) || add_loops(attach, pid) <= 0)
 		return;
 	open_process(attach, pid, message, sizeof(message));
 	if (attach->process_count == count)
@@ -280,12 +279,12 @@ static void tell_sources(struct attach *attach, size_t first_loop)
 	for (size_t i = 0; i < SOURCES; i++) {
 		if (attach->states[i] && sources[i]->adopt) {
 			sources[i]->adopt(attach->states[i], &context);
-		} else if (!sources[i]->adopt) {
-			if (attach->states[i])
-				sources[i]->close(attach->states[i]);
-			attach->states[i] = NULL;
-			sources[i]->open(&attach->states[i], &context);
+			continue;
 		}
+		if (attach->states[i])
+			sources[i]->close(attach->states[i]);
+		attach->states[i] = NULL;
+		sources[i]->open(&attach->states[i], &context);
 	}
 	declare_loops(attach, first_loop);
 }

@@ -347,12 +347,12 @@ static int attach_process(struct runtime_jobs *jobs, size_t at, const char **why
 	return seen ? 0 : err;
 }
 
-static void attach_all(struct runtime_jobs *jobs)
+static void attach_all(struct runtime_jobs *jobs, size_t from)
 {
 	const char *why = "", *refused = "";
 	size_t attached = 0, partly = 0, decoded = 0;
 	char version[16] = "", module[64] = "";
-	for (size_t i = 0; i < jobs->process_count && i < PROCESSES_MAX; i++) {
+	for (size_t i = from; i < jobs->process_count && i < PROCESSES_MAX; i++) {
 		if (attach_process(jobs, i, &why)) {
 			refused = why;
 			continue;
@@ -363,6 +363,8 @@ static void attach_all(struct runtime_jobs *jobs)
 		libuv_version_text(jobs->processes[i].image.version, version);
 		snprintf(module, sizeof(module), "%s", jobs->processes[i].image.module);
 	}
+	if (!attached && jobs->link_count)
+		return; /* what was attached before still tells */
 	if (!attached)
 		set_state(jobs, PS_PROBE_STATE_OFF, "%s", refused);
 	else if (partly)
@@ -373,6 +375,38 @@ static void attach_all(struct runtime_jobs *jobs)
 	else
 		set_state(jobs, PS_PROBE_STATE_ON, "jobs at %zu functions of libuv %s in %.40s", jobs->link_count,
 			  version, module);
+}
+
+/* Probes for the processes from there on; the programs are loaded with the first that wants them. */
+static void open_probes(struct runtime_jobs *jobs, size_t from)
+{
+	const struct attach_options *options = jobs->context.options;
+	const struct runtime_process *processes = jobs->processes;
+	int wanted = 0;
+	for (size_t i = from; i < jobs->process_count; i++)
+		wanted |= processes[i].runtime->probes && processes[i].state;
+	if (options->no_bpf || options->without >> PS_PROBE_RUNTIME & 1) {
+		set_state(jobs, PS_PROBE_STATE_OFF, "left out as asked");
+	} else if (!wanted && !jobs->skeleton) {
+		set_state(jobs, PS_PROBE_STATE_OFF, "%s",
+			  jobs->process_count ? processes[0].runtime->hidden ? processes[0].runtime->hidden : processes[0].why
+					      : "");
+	} else if (wanted && jobs->state != PS_PROBE_STATE_DETACHED) {
+		libbpf_set_print(NULL);
+		int err = jobs->skeleton ? 0 : load(jobs);
+		if (err)
+			set_state(jobs, PS_PROBE_STATE_MISSING,
+				  err == -EPERM ? "probes need root" : "the kernel refuses the probes: %s",
+				  strerror(-err));
+		else
+			attach_all(jobs, from);
+	}
+	if (!jobs->link_count && jobs->skeleton) {
+		ring_buffer__free(jobs->ring);
+		pool__destroy(jobs->skeleton);
+		jobs->ring = NULL;
+		jobs->skeleton = NULL;
+	}
 }
 
 int runtime_jobs_open(struct runtime_jobs **out, const struct source_context *context,
@@ -386,31 +420,17 @@ int runtime_jobs_open(struct runtime_jobs **out, const struct source_context *co
 	jobs->processes = processes;
 	jobs->process_count = count;
 	jobs->cpus = libbpf_num_possible_cpus();
-	int wanted = 0;
-	for (size_t i = 0; i < count; i++)
-		wanted |= processes[i].runtime->probes && processes[i].state;
-	if (context->options->no_bpf || context->options->without >> PS_PROBE_RUNTIME & 1) {
-		set_state(jobs, PS_PROBE_STATE_OFF, "left out as asked");
-	} else if (!wanted) {
-		set_state(jobs, PS_PROBE_STATE_OFF, "%s",
-			  count ? processes[0].runtime->hidden ? processes[0].runtime->hidden : processes[0].why : "");
-	} else {
-		libbpf_set_print(NULL);
-		int err = load(jobs);
-		if (err)
-			set_state(jobs, PS_PROBE_STATE_MISSING,
-				  err == -EPERM ? "probes need root" : "the kernel refuses the probes: %s",
-				  strerror(-err));
-		else
-			attach_all(jobs);
-	}
-	if (!jobs->link_count && jobs->skeleton) {
-		ring_buffer__free(jobs->ring);
-		pool__destroy(jobs->skeleton);
-		jobs->ring = NULL;
-		jobs->skeleton = NULL;
-	}
+	open_probes(jobs, 0);
 	runtime_jobs_tell(jobs, stream_now());
+	return 0;
+}
+
+int runtime_jobs_adopt(struct runtime_jobs *jobs, const struct source_context *context, size_t count)
+{
+	size_t before = jobs->process_count;
+	jobs->context = *context;
+	jobs->process_count = count;
+	open_probes(jobs, before);
 	return 0;
 }
 

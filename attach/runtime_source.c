@@ -248,7 +248,9 @@ static int open_source(void **state, const struct source_context *context)
 	if (!source)
 		return -ENOMEM;
 	source->context = *context;
-	source->processes = calloc(context->process_count + 1, sizeof(*source->processes));
+	/* plug-ins keep pointers into the list: it never moves */
+	size_t later = context->options->follow || context->options->expect ? SOURCE_LATER : 0;
+	source->processes = calloc(context->process_count + later + 1, sizeof(*source->processes));
 	int err = source->processes ? 0 : -ENOMEM;
 	for (size_t i = 0; !err && i < context->process_count; i++, source->count++)
 		open_process(source, i);
@@ -271,6 +273,16 @@ static int open_source(void **state, const struct source_context *context)
 	return 0;
 }
 
+static int adopt(void *arg, const struct source_context *context)
+{
+	struct runtime_source *source = arg;
+	source->context = *context;
+	for (; source->count < context->process_count; source->count++)
+		open_process(source, source->count);
+	source->next_ns = source->whole_ns = 0;
+	return runtime_jobs_adopt(source->jobs, context, source->count);
+}
+
 static int drain(void *arg)
 {
 	struct runtime_source *source = arg;
@@ -284,6 +296,7 @@ const struct source source_runtime = {
 	.name = "runtime",
 	.groups = 1u << PS_PROBE_RUNTIME | 1u << PS_PROBE_SNAPSHOT,
 	.open = open_source,
+	.adopt = adopt,
 	.drain = drain,
 	.close = close_source,
 };

@@ -35,6 +35,8 @@ struct runtime_jobs;
 /* NULL in *jobs and a state that says why, where nothing can be attached. -ENOMEM. */
 int runtime_jobs_open(struct runtime_jobs **jobs, const struct source_context *context,
 		      struct runtime_process *processes, size_t count);
+/* More processes at the end of the list. */
+int runtime_jobs_adopt(struct runtime_jobs *jobs, const struct source_context *context, size_t count);
 void runtime_jobs_drain(struct runtime_jobs *jobs);
 /* Counts hits, gives the probes up when they cost too much, and tells the group. */
 void runtime_jobs_tell(struct runtime_jobs *jobs, uint64_t now_ns);

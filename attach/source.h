@@ -86,6 +86,8 @@ uint32_t proc_syscall_path(pid_t pid, int syscall, const uint64_t args[3], struc
 
 /* ---- sources ---- */
 
+#define SOURCE_LATER 1024          /* processes that may come after open() */
+
 struct source_context {
 	const struct attach_options *options;
 	struct stream *stream;
@@ -103,7 +105,7 @@ struct source {
 	int (*open)(void **state, const struct source_context *context);
 	/*
 	 * Optional: `context` has more processes and loops at its end, which came after open(). A source without it is opened
-	 * when there is a process, and closed and opened anew when more come.
+	 * when there is a process, and closed and opened anew when more come. One that did not open is tried again then.
 	 */
 	int (*adopt)(void *state, const struct source_context *context);
 	int (*drain)(void *state);
