@@ -152,7 +152,7 @@ static int may_tell(unsigned event)
 	if (event > PS_EV_LOOP_GAUGES && event < PS_EV_WORK_SUBMITTED)
 		return 0; /* what is seen of a process from outside */
 	return (event >= PS_EV_POLL_ENTER && event <= PS_EV_WORK_CANCELLED) || event == PS_EV_GC ||
-	       event == PS_EV_BLOCKED || event == PS_EV_UNBLOCKED;
+	       event == PS_EV_BLOCKED || event == PS_EV_UNBLOCKED || event == PS_EV_SHED;
 }
 
 static uint64_t tsc_to_ns(const struct ps_ring_header *header, uint64_t tsc)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* PS018: a listener is ready again and again and no connection comes of it, or very many do. */
+#include <errno.h>
+
 #include "findings.h"
 
 #define LEAST_RATE 200u
@@ -27,6 +29,23 @@ static const struct fd_stat *busiest_listener(const struct loop *loop)
 	return best;
 }
 
+/* The loop tells it itself: there is nothing to guess. */
+static int judge_shed(const struct finding_rule *rule, const struct model *model, const struct loop *loop,
+		      uint64_t since_ns, struct findings_list *list)
+{
+	if (!loop->shed || loop->shed_ns < since_ns)
+		return 0;
+	struct finding finding = finding_of(rule, SEVERITY_WARN, loop);
+	finding_title(&finding, "%llu connections of listener %d closed unserved: %s", (unsigned long long)loop->shed,
+		      loop->shed_fd, loop->shed_error == EMFILE ? "out of descriptors (EMFILE)" : "the system is out of descriptors (ENFILE)");
+	finding.last_ns = loop->shed_ns;
+	finding_count(&finding, "fd", (uint64_t)loop->shed_fd);
+	finding_count(&finding, "shed", loop->shed);
+	finding_count(&finding, "errno", loop->shed_error);
+	findings_add(list, &finding);
+	return 1;
+}
+
 static void judge(const struct finding_rule *rule, const struct model *model, uint64_t since_ns,
 		  struct findings_list *list)
 {
@@ -35,6 +54,8 @@ static void judge(const struct finding_rule *rule, const struct model *model, ui
 		struct slot recent;
 		unsigned seconds = finding_recent(model, loop, &recent);
 		const struct fd_stat *fd = busiest_listener(loop);
+		if (judge_shed(rule, model, loop, since_ns, list))
+			continue;
 		if (!seconds || !fd || recent.listen_ready < LEAST_RATE * seconds || loop->last_ns < since_ns)
 			continue;
 		unsigned accepted = new_fds_of(model, loop->pid);
@@ -58,7 +79,8 @@ static void judge(const struct finding_rule *rule, const struct model *model, ui
 const struct finding_rule finding_ps018 = {
 	.id = "PS018",
 	.name = "accept without connections, or a storm of them",
-	.defaults = "listener ready >= 200/s over 10 s with < 10 % as many new descriptors, or >= 2,000 new/s, warn",
+	.defaults = "listener ready >= 200/s over 10 s with < 10 % as many new descriptors, or >= 2,000 new/s, or any "
+		    "connection that the loop says it closed unserved, warn",
 	.advice = "raise the limit of open files (EMFILE), let one process accept (EPOLLEXCLUSIVE), or keep "
 		  "connections alive",
 	.confirm = "strace -e accept4 shows EMFILE or EAGAIN; /proc/PID/limits tells the limit",

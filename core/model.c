@@ -73,6 +73,7 @@ static handler_fn *const handlers[PS_EVENT_MAX] = {
 	[PS_EV_GC] = on_gc,
 	[PS_EV_BLOCKED] = on_blocked,
 	[PS_EV_UNBLOCKED] = on_unblocked,
+	[PS_EV_SHED] = on_shed,
 	[PS_EV_THROTTLED] = on_throttled,
 	[PS_EV_HELD_UP] = on_held_up,
 };

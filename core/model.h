@@ -287,6 +287,9 @@ struct loop {
 	uint64_t on_cpu_ns, runnable_ns, blocked_ns; /* of the busy time; PS_UNKNOWN */
 	struct hist iteration;         /* busy part of an iteration */
 	struct hist iteration_cpu;     /* of it on a CPU; count 0 = not measured */
+	uint64_t shed, shed_ns;        /* connections it closed instead of served, and when the last one */
+	int32_t shed_fd;               /* of the listener, and why; of the last one */
+	uint32_t shed_error;
 	struct hist poll_wait;
 	struct hist lag;               /* ready -> callback; count 0 = not measured */
 	struct hist lag_kernel;        /* its parts, of descriptors seen from outside: ready -> returned by the poll */

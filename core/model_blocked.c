@@ -2,7 +2,8 @@
 /*
  * Threads that serve one connection each, as they tell it themselves: which
  * descriptor, whether it waits in a read or a write now, and for how long it
- * has waited. Calls that were under way at attach are told by their end.
+ * has waited. Calls that were under way at attach are told by their end. And
+ * connections that a loop closed because it could not serve them.
  */
 #include "model_own.h"
 
@@ -34,4 +35,16 @@ void on_unblocked(struct model_own *model, const void *record)
 	thread->pub.blocked_since_ns = 0;
 	thread->pub.blocked_ns += minus(told->h.ts, told->since_ns);
 	thread->pub.blocked_calls++;
+}
+
+void on_shed(struct model_own *model, const void *record)
+{
+	const struct ps_ev_shed *told = record;
+	struct loop_own *loop = loop_of(model, &told->h);
+	if (!loop)
+		return;
+	loop->pub.shed++;
+	loop->pub.shed_ns = told->h.ts;
+	loop->pub.shed_fd = told->fd;
+	loop->pub.shed_error = told->error;
 }

@@ -413,6 +413,6 @@ handler_fn on_string, on_frame, on_stack, on_symbol,
 	on_work_submitted, on_work_started, on_work_finished, on_work_delivered, on_work_cancelled, on_pool_gauges,
 	on_pool_limits, on_work_cost,
 	on_offcpu, on_sample, on_cpu_time, on_gc, on_throttled, on_held_up,
-	on_blocked, on_unblocked;
+	on_blocked, on_unblocked, on_shed;
 
 #endif

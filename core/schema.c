@@ -133,6 +133,7 @@ PAYLOAD(throttled, 48, F(throttled, throttled_ns, NS), F(throttled, periods, NUM
 	F(throttled, throttled_periods, NUMBER), F(throttled, pid, PID), F(throttled, zero, PADDING));
 PAYLOAD(held_up, 48, F(held_up, since_ns, TIME), F(held_up, longest_ns, NS), F(held_up, poller_fd, FD),
 	F(held_up, fds, NUMBER), F(held_up, timers, NUMBER), F(held_up, zero, PADDING));
+PAYLOAD(shed, 32, F(shed, total, NUMBER), F(shed, fd, FD), F(shed, error, NUMBER));
 
 /* where the tail's length stands: the second u32 of STRING and STACK */
 #define TAIL_OF(event) ((event) == PS_EV_STRING ? 1 : (event) == PS_EV_STACK ? 4 : 0)

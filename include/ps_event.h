@@ -107,7 +107,9 @@ struct ps_record {
 	X(85, HELD_UP,         ps_ev_held_up,        "held_up")               \
 	/* threads that serve one connection each */                          \
 	X(91, BLOCKED,         ps_ev_blocked,        "blocked")               \
-	X(92, UNBLOCKED,       ps_ev_unblocked,      "unblocked")
+	X(92, UNBLOCKED,       ps_ev_unblocked,      "unblocked")             \
+	/* a connection that was closed instead of served */                  \
+	X(93, SHED,            ps_ev_shed,           "shed")
 
 enum ps_event {
 #define PS_X(value, name, type, text) PS_EV_##name = value,
@@ -729,6 +731,13 @@ struct ps_ev_unblocked {
 	int64_t result;     /* bytes, or -errno */
 	int32_t fd;
 	uint32_t op;
+};
+
+struct ps_ev_shed {
+	struct ps_record h;
+	uint64_t total;     /* of this loop */
+	int32_t fd;         /* of the listener */
+	uint32_t error;     /* errno of the accept */
 };
 
 struct ps_ev_gc {

@@ -203,6 +203,7 @@ struct ps_loop {
 	uint64_t iterations, polls, empty_polls, ready_total, busy_ns, wait_ns;
 	uint64_t busy_since_ns;           /* when the last wait returned */
 	uint64_t buffered_bytes;
+	uint64_t shed;                    /* connections closed instead of served */
 	struct slab slabs[SLAB_COUNT];
 	struct recorder_memory memory;
 	struct recorder_options recorder_options;

@@ -129,6 +129,13 @@ static inline void probe_backpressure(struct ps_loop *loop, int fd, int on, uint
 	       .on = (uint32_t)on, .buffered_bytes = buffered, .high_water_bytes = high_water);
 }
 
+static inline void probe_shed(struct ps_loop *loop, int fd, int error)
+{
+	USDT(shed, loop, fd, error);
+	RECORD(loop->recorder, SHED, ps_ev_shed, clock_now(&loop->clock), .total = loop->shed, .fd = fd,
+	       .error = (uint32_t)error);
+}
+
 #define PROBE_TIMER_POINT(point, EVENT, now)                                                              \
 	static inline void probe_timer_##point(struct ps_loop *loop, const struct handle *handle, void *fn, \
 					       uint64_t due_ns, uint64_t repeat_ns)                       \

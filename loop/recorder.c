@@ -90,7 +90,7 @@ int recorder_open(struct recorder_memory *memory, const struct recorder_options 
 		err = map_ring(memory, SLOTS_OFFSET + (size_t)options->slots * PS_RING_SLOT);
 	if (recorder)
 		memory->recorder = recorder;
-	if (err) {
+	if (err || !recorder || !memory->map) {
 		recorder_close(memory);
 		return err;
 	}

@@ -91,8 +91,8 @@ static void open_spare(struct ps_loop *loop)
 		loop->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-/* Drops the connection at the head of the queue. 0: done, there may be more. */
-static int shed(struct ps_listener *listener)
+/* Drops the connection at the head of the queue, for want of `error`. 0: done, there may be more. */
+static int shed(struct ps_listener *listener, int error)
 {
 	struct ps_loop *loop = listener->io.handle.loop;
 
@@ -101,10 +101,14 @@ static int shed(struct ps_listener *listener)
 	close(loop->spare_fd);
 	loop->spare_fd = -1;
 	int fd = accept_one(listener);
-	if (fd >= 0)
+	int err = fd < 0 ? -errno : 0;
+	if (fd >= 0) {
 		close(fd);
+		loop->shed++;
+		probe_shed(loop, listener->io.fd, error);
+	}
 	open_spare(loop);
-	return fd < 0 ? -errno : 0;
+	return err;
 }
 
 static void dispatch(struct ps_io *io, uint32_t events)
@@ -115,7 +119,7 @@ static void dispatch(struct ps_io *io, uint32_t events)
 
 	for (int turn = 0; turn < ACCEPTS_PER_TURN && io->handle.state == HANDLE_OPEN; turn++) {
 		int fd = accept_one(listener);
-		if (fd < 0 && (errno == EMFILE || errno == ENFILE) && !shed(listener))
+		if (fd < 0 && (errno == EMFILE || errno == ENFILE) && !shed(listener, errno))
 			continue;
 		if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
 			continue;

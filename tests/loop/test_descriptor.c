@@ -183,6 +183,19 @@ TEST(a_duplicate_that_outlives_its_twin_leaves_no_dead_registration)
 		ps_loop_run(loop, PS_RUN_ONCE);
 	ok(ps_loop_info(loop, &after));
 	assert_true(after.polls - before.polls <= 3);
+	/* the record shows the watched life of the number end, and nothing ready of it after that */
+	struct records records = records_read(loop, 0);
+	int has_ended = 0;
+	for (size_t i = 0; i < records.count; i++) {
+		const struct ps_ev_fd_interest *interest = (const void *)&records.at[i];
+		const struct ps_ev_fd_ready *ready = (const void *)&records.at[i];
+		if (interest->h.event == PS_EV_FD_INTEREST && interest->fd == fd)
+			has_ended = interest->op == PS_INTEREST_REMOVE;
+		if (ready->h.event == PS_EV_FD_READY && ready->fd == fd)
+			assert_false(has_ended);
+	}
+	assert_true(has_ended);
+	free(records.at);
 	/* what lives is still watched */
 	calls[1] = 0;
 	assert_int_equal(write(other, &(uint64_t){ 1 }, 8), 8);
@@ -340,6 +353,34 @@ TEST(a_callback_that_closes_itself_and_its_sibling_is_the_last)
 	watch(1, b, close_sibling, PS_READABLE);
 	loop_end(loop);
 	assert_int_equal(calls[0] + calls[1], 1);
+	close(a);
+	close(b);
+}
+
+static void stop_sibling(struct ps_io *io, uint32_t events, void *arg)
+{
+	calls[(intptr_t)arg]++;
+	ok(ps_io_start(ios[0], 0));
+	ok(ps_io_start(ios[1], 0));
+}
+
+TEST(a_callback_that_stops_itself_and_its_sibling_is_the_last_until_they_are_started_again)
+{
+	int a = ready_fd(), b = ready_fd();
+
+	loop = loop_new(NULL);
+	watch(0, a, stop_sibling, PS_READABLE);
+	watch(1, b, stop_sibling, PS_READABLE);
+	for (int i = 0; i < 3; i++)
+		ps_loop_run(loop, PS_RUN_NOWAIT);
+	assert_int_equal(calls[0] + calls[1], 1);
+	assert_false(ps_loop_alive(loop));
+	ok(ps_io_start(ios[1], PS_READABLE));
+	ps_loop_run(loop, PS_RUN_NOWAIT);
+	assert_int_equal(calls[0] + calls[1], 2);
+	ok(ps_io_close(ios[0]));
+	ok(ps_io_close(ios[1]));
+	loop_end(loop);
 	close(a);
 	close(b);
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Life cycle: opening, running, stopping, closing, and the order of an iteration. */
 #include <poll.h>
+#include <signal.h>
 #include <sys/eventfd.h>
 
+#include "kernel_wait.h"
 #include "loops.h"
 
 static void stop_loop(void *arg)
@@ -166,6 +168,7 @@ TEST(the_poll_timeout_is_the_nearest_timer)
 	/* what was given to the kernel is what was left until the timer when it was given */
 	assert_true(set && enter);
 	assert_int_equal(enter->timeout_ns, set->due_ns - enter->h.ts);
+	assert_int_equal(kernel_wait.timeout_ns, enter->timeout_ns);
 	const struct ps_ev_poll_return *back = records_find(&records, PS_EV_POLL_RETURN, 0);
 	assert_true(back->h.ts - back->entered_ns >= (uint64_t)enter->timeout_ns);
 	free(records.at);
@@ -275,6 +278,154 @@ TEST(the_phases_run_in_order_and_are_recorded_in_that_order)
 	loop_end(loop);
 }
 
+static int order_closed;
+
+static void note_closed(struct ps_stream *stream, void *arg)
+{
+	note(arg);
+	order_closed++;
+	assert_int_equal(ps_stream_close(stream), -EINVAL);
+}
+
+static void close_stream(void *arg)
+{
+	note("prepare");
+	ok(ps_stream_close(*(struct ps_stream **)arg));
+	*(struct ps_stream **)arg = NULL;
+}
+
+TEST(close_callbacks_run_once_in_the_closing_phase_after_check)
+{
+	static const struct ps_stream_events events = { .read = no_read, .closed = note_closed };
+	struct ps_loop *loop = loop_new(NULL);
+	struct ps_check *prepare, *check;
+	struct ps_stream *streams[2], *in_prepare;
+	int pairs[2][2];
+
+	for (int i = 0; i < 2; i++) {
+		ok(socketpair(AF_UNIX, SOCK_STREAM, 0, pairs[i]));
+		ok(ps_stream_open(loop, &streams[i], pairs[i][0], &events, i ? "second" : "first"));
+	}
+	in_prepare = streams[1];
+	ok(ps_prepare_open(loop, &prepare, close_stream, &in_prepare));
+	ok(ps_check_open(loop, &check, note, "check"));
+	ok(ps_stream_close(streams[0]));
+	assert_int_equal(ps_loop_run(loop, PS_RUN_NOWAIT), 1);
+	assert_string_equal(trace, "prepare check first second ");
+	ok(ps_check_close(prepare));
+	ok(ps_check_close(check));
+	loop_end(loop);
+	assert_int_equal(order_closed, 2);
+	close(pairs[0][1]);
+	close(pairs[1][1]);
+}
+
+/* ---- every kind of handle, closed by its own callback, with the memory that the callback was given ---- */
+
+struct own {
+	void *handle;
+	int number;
+};
+
+static int closed_by_itself;
+
+static struct own *own_new(int number)
+{
+	struct own *own = malloc(sizeof(*own));
+
+	own->number = number;
+	return own;
+}
+
+static void free_own(struct own *own, int number)
+{
+	assert_int_equal(own->number, number);
+	memset(own, 0xee, sizeof(*own));
+	free(own);
+	closed_by_itself++;
+}
+
+static void close_own_timer(void *arg)
+{
+	ok(ps_timer_close(((struct own *)arg)->handle));
+	free_own(arg, 1);
+}
+
+static void close_own_hook(void *arg)
+{
+	ok(ps_check_close(((struct own *)arg)->handle));
+	free_own(arg, 2);
+}
+
+static void close_own_io(struct ps_io *io, uint32_t events, void *arg)
+{
+	ok(ps_io_close(io));
+	free_own(arg, 3);
+}
+
+static void close_own_wake(void *arg)
+{
+	ok(ps_wake_close(((struct own *)arg)->handle));
+	free_own(arg, 4);
+}
+
+static void close_own_signal(struct ps_signal *signal, int number, void *arg)
+{
+	ok(ps_signal_close(signal));
+	free_own(arg, 5);
+}
+
+static void close_own_stream(struct ps_stream *stream, const void *data, ssize_t bytes, void *arg)
+{
+	ok(ps_stream_close(stream));
+	free_own(arg, 6);
+}
+
+static void close_own_listener(struct ps_listener *listener, struct ps_stream *stream, void *arg)
+{
+	ok(ps_listener_close(listener));
+	ok(ps_stream_close(stream));
+	free_own(arg, 7);
+}
+
+TEST(a_handle_of_any_kind_may_be_closed_and_its_argument_freed_in_its_own_callback)
+{
+	static const struct ps_stream_events reading = { .read = close_own_stream }, silent = { .read = no_read };
+	struct ps_loop *loop = loop_new(NULL);
+	struct own *own[10];
+	struct ps_stream *stream;
+	struct ps_signal *signal;
+	struct ps_listener *listener;
+	struct ps_io *io;
+	int pair[2], fd = eventfd(1, 0);
+
+	for (int i = 0; i < 10; i++)
+		own[i] = own_new(i < 7 ? i + 1 : 2);
+	ok(ps_timer_open(loop, (struct ps_timer **)&own[0]->handle, close_own_timer, own[0]));
+	ok(ps_timer_start(own[0]->handle, 0, 1));
+	ok(ps_idle_open(loop, (struct ps_check **)&own[1]->handle, close_own_hook, own[1]));
+	ok(ps_prepare_open(loop, (struct ps_check **)&own[7]->handle, close_own_hook, own[7]));
+	ok(ps_check_open(loop, (struct ps_check **)&own[8]->handle, close_own_hook, own[8]));
+	ok(ps_io_open(loop, &io, fd, close_own_io, own[2]));
+	ok(ps_io_start(io, PS_READABLE));
+	ok(ps_wake_open(loop, (struct ps_wake **)&own[3]->handle, close_own_wake, own[3]));
+	ok(ps_wake_send(own[3]->handle));
+	ok(ps_signal_open(loop, &signal, SIGUSR1, close_own_signal, own[4]));
+	ok(raise(SIGUSR1));
+	ok(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+	ok(ps_stream_open(loop, &stream, pair[0], &reading, own[5]));
+	ok(ps_stream_start(stream));
+	close(pair[1]);
+	ok(ps_tcp_listen(loop, &listener, "127.0.0.1", 0, 0, close_own_listener, own[6]));
+	ok(ps_tcp_connect(loop, &stream, "127.0.0.1", ps_listener_port(listener), &silent, NULL));
+	while (closed_by_itself < 9)
+		assert_true(ps_loop_run(loop, PS_RUN_ONCE) >= 0);
+	ok(ps_stream_close(stream));
+	free(own[9]);
+	close(fd);
+	loop_end(loop);
+}
+
 static int64_t sleep_long(void *arg)
 {
 	sleep(60);
@@ -283,6 +434,54 @@ static int64_t sleep_long(void *arg)
 
 static void no_done(struct ps_work *work, int64_t result, void *arg)
 {
+}
+
+static struct ps_check *no_hook;
+
+TEST(a_null_callback_is_rejected_by_whatever_takes_one)
+{
+	static const struct ps_stream_events nothing = { 0 };
+	struct ps_loop *loop = loop_new(NULL);
+	struct ps_timer *timer;
+	struct ps_wake *wake;
+	struct ps_signal *signal;
+	struct ps_io *io;
+	struct ps_stream *stream, *other;
+	struct ps_listener *listener;
+	struct ps_http_server *server;
+	struct ps_emitter *emitter;
+	struct stat st;
+	char byte;
+
+	assert_int_equal(ps_timer_open(loop, &timer, NULL, NULL), -EINVAL);
+	assert_int_equal(ps_idle_open(loop, &no_hook, NULL, NULL), -EINVAL);
+	assert_int_equal(ps_prepare_open(loop, &no_hook, NULL, NULL), -EINVAL);
+	assert_int_equal(ps_check_open(loop, &no_hook, NULL, NULL), -EINVAL);
+	assert_int_equal(ps_next_tick(loop, NULL, NULL), -EINVAL);
+	assert_int_equal(ps_immediate(loop, NULL, NULL), -EINVAL);
+	assert_int_equal(ps_io_open(loop, &io, 0, NULL, NULL), -EINVAL);
+	assert_int_equal(ps_wake_open(loop, &wake, NULL, NULL), -EINVAL);
+	assert_int_equal(ps_signal_open(loop, &signal, SIGUSR1, NULL, NULL), -EINVAL);
+	assert_int_equal(ps_loop_walk(loop, NULL, NULL), -EINVAL);
+	assert_int_equal(ps_work_submit(loop, NULL, NULL, no_done, NULL), -EINVAL);
+	assert_int_equal(ps_work_submit(loop, NULL, sleep_long, NULL, NULL), -EINVAL);
+	assert_int_equal(ps_fs_stat(loop, "/", &st, NULL, NULL), -EINVAL);
+	assert_int_equal(ps_random(loop, &byte, 1, NULL, NULL), -EINVAL);
+	assert_int_equal(ps_tcp_listen(loop, &listener, "127.0.0.1", 0, 0, NULL, NULL), -EINVAL);
+	assert_int_equal(ps_unix_listen(loop, &listener, "/tmp/x", 0, NULL, NULL), -EINVAL);
+	assert_int_equal(ps_tcp_connect(loop, &stream, "127.0.0.1", 1, &nothing, NULL), -EINVAL);
+	assert_int_equal(ps_tcp_connect(loop, &stream, "127.0.0.1", 1, NULL, NULL), -EINVAL);
+	assert_int_equal(ps_unix_connect(loop, &stream, "/tmp/x", &nothing, NULL), -EINVAL);
+	assert_int_equal(ps_stream_open(loop, &stream, 0, &nothing, NULL), -EINVAL);
+	assert_int_equal(ps_pipe_open(loop, &stream, &other, &nothing, NULL), -EINVAL);
+	assert_int_equal(ps_fifo_open(loop, &stream, "/tmp/x", O_RDONLY, &nothing, NULL), -EINVAL);
+	assert_int_equal(ps_http_listen(loop, &server, "127.0.0.1", 0, NULL, NULL, NULL), -EINVAL);
+	ok(ps_emitter_open(&emitter));
+	assert_int_equal(ps_emitter_on(emitter, "x", NULL, NULL), -EINVAL);
+	assert_int_equal(ps_emitter_once(emitter, "x", NULL, NULL), -EINVAL);
+	ps_emitter_close(emitter);
+	assert_false(ps_loop_alive(loop));
+	loop_end(loop);
 }
 
 TEST(a_process_exits_while_pool_work_is_in_flight)

@@ -341,3 +341,76 @@ TEST(the_http_server_survives_every_failing_allocation)
 {
 	SWEEP(serving);
 }
+
+static void on_opened(struct ps_work *work, int64_t result, void *arg)
+{
+	if (result >= 0)
+		close((int)result);
+}
+
+static void opening(void)
+{
+	if (open_loop())
+		loop_end(loop);
+}
+
+TEST(opening_a_loop_survives_every_failing_allocation)
+{
+	SWEEP(opening);
+}
+
+static void operations(void)
+{
+	static char *names;
+	static struct addrinfo *found;
+	static uint8_t out[64];
+	static char byte;
+
+	names = NULL;
+	found = NULL;
+	if (!open_loop())
+		return;
+	may_fail(ps_fs_open(loop, "/dev/null", O_RDONLY, 0, on_opened, NULL));
+	may_fail(ps_fs_read(loop, 0, &byte, 0, 0, on_done, NULL));
+	may_fail(ps_fs_unlink(loop, "/nonexistent/a", on_done, NULL));
+	may_fail(ps_fs_readdir(loop, "/nonexistent", &names, on_done, NULL));
+	may_fail(ps_sha256(loop, "abc", 3, out, on_done, NULL));
+	may_fail(ps_random(loop, out, sizeof(out), on_done, NULL));
+	may_fail(ps_scrypt(loop, "a", 1, "b", 1, 16, 1, 1, out, sizeof(out), on_done, NULL));
+	may_fail(ps_dns_lookup(loop, "127.0.0.1", "no such service", &found, on_done, NULL)); /* nothing is found, so nothing is ours to free */
+	loop_end(loop);
+}
+
+TEST(files_names_and_crypto_survive_every_failing_allocation)
+{
+	ok(ps_pool_resize(1));
+	SWEEP(operations);
+}
+
+static void local_sockets(void)
+{
+	static const char path[] = "/tmp/ps-memory-socket";
+	struct ps_listener *listener;
+	struct ps_stream *client;
+
+	if (!open_loop())
+		return;
+	unlink(path);
+	if (may_fail(ps_unix_listen(loop, &listener, path, 0, on_accept, NULL))) {
+		if (may_fail(ps_unix_connect(loop, &client, path, &events, NULL))) {
+			may_fail(ps_stream_write(client, "x", 1));
+			may_fail(ps_stream_shutdown(client));
+			ok(ps_stream_start(client));
+			for (int i = 0; i < 20; i++)
+				ps_loop_run(loop, PS_RUN_NOWAIT);
+			ps_stream_close(client);
+		}
+		ok(ps_listener_close(listener));
+	}
+	loop_end(loop);
+}
+
+TEST(local_sockets_survive_every_failing_allocation)
+{
+	SWEEP(local_sockets);
+}

@@ -374,6 +374,12 @@ TEST(running_out_of_descriptors_sheds_the_connection_and_does_not_spin)
 	ok(ps_loop_info(loop, &info));
 	assert_true(info.polls <= 4);
 	assert_int_equal(accepted, 0);
+	struct records records = records_read(loop, 0);
+	assert_int_equal(records_count(&records, PS_EV_SHED), 3);
+	const struct ps_ev_shed *shed = records_find(&records, PS_EV_SHED, 2);
+	assert_int_equal(shed->total, 3);
+	assert_int_equal(shed->error, EMFILE);
+	free(records.at);
 	for (int i = 0; i < 3; i++) {
 		assert_true(read(fds[i], &byte, 1) <= 0); /* closed, not silent */
 		close(fds[i]);

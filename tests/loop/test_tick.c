@@ -118,6 +118,51 @@ TEST(a_hook_that_closes_itself_and_its_sibling_is_the_last_and_a_new_one_waits_i
 	loop_end(loop);
 }
 
+static void close_io(struct ps_io *io, uint32_t events, void *arg)
+{
+	++*(int *)arg;
+	ok(ps_io_close(io));
+}
+
+/* An observer knows a busy loop by its waits: each has a timeout of zero, and most bring nothing. */
+TEST(an_idle_hook_is_not_greedy_and_the_busy_loop_that_it_makes_is_told)
+{
+	struct ps_check *idle;
+	struct ps_timer *timer;
+	struct ps_io *io;
+	int idles = 0, fired = 0, ready = 0, pair[2];
+
+	loop = loop_new(NULL);
+	ok(pipe(pair));
+	ok(ps_idle_open(loop, &idle, count, &idles));
+	ok(ps_timer_open(loop, &timer, count, &fired));
+	ps_loop_update_time(loop);
+	ok(ps_timer_start(timer, 2 * MS, 0));
+	ok(ps_io_open(loop, &io, pair[0], close_io, &ready));
+	ok(ps_io_start(io, PS_READABLE));
+	assert_int_equal(write(pair[1], "x", 1), 1);
+	while (!fired || !ready)
+		assert_int_equal(ps_loop_run(loop, PS_RUN_ONCE), 1);
+	struct records records = records_read(loop, 0);
+	size_t waits = records_count(&records, PS_EV_POLL_ENTER), empty = 0;
+	for (size_t i = 0; i < records.count; i++) {
+		const struct ps_ev_poll_enter *enter = (const void *)&records.at[i];
+		const struct ps_ev_poll_return *back = (const void *)&records.at[i];
+		if (enter->h.event == PS_EV_POLL_ENTER)
+			assert_int_equal(enter->timeout_ns, 0);
+		empty += back->h.event == PS_EV_POLL_RETURN && back->ready == 0;
+	}
+	assert_int_equal(waits, idles);
+	assert_int_equal(empty, waits - 1);
+	assert_true(waits > 10);
+	free(records.at);
+	ok(ps_check_close(idle));
+	ok(ps_timer_close(timer));
+	loop_end(loop);
+	close(pair[0]);
+	close(pair[1]);
+}
+
 TEST(an_idle_hook_keeps_the_poll_from_waiting_and_its_closing_ends_that)
 {
 	struct ps_check *idle;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Each finding on a stream that shows it and on one that does not; the verdict; the documentation. */
+#include <errno.h>
 #include "events.h"
 #include "findings.h"
 
@@ -353,6 +354,16 @@ TEST(ps018_a_listener_that_is_ready_for_nothing)
 	model_close(model);
 	model = accepting(2500, 1);
 	assert_non_null(strstr(find(model, "PS018")->title, "accept storm"));
+	model_close(model);
+}
+
+TEST(ps018_connections_that_the_loop_says_it_could_not_serve)
+{
+	struct model *model = accepting(1, 1);
+	APPLY(model, SHED, ps_ev_shed, 5000, TID, .total = 3, .fd = 9, .error = EMFILE);
+	const struct finding *finding = find(model, "PS018");
+	assert_non_null(finding);
+	assert_non_null(strstr(finding->title, "1 connections of listener 9 closed unserved: out of descriptors (EMFILE)"));
 	model_close(model);
 }
 
