@@ -112,6 +112,8 @@ int main(int argc, char **argv)
 		return CLI_OUTPUT;
 	setlocale(LC_CTYPE, "");
 	signal(SIGPIPE, SIG_IGN);
+	if (argc < 2 && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
+		return flush_output(run_command(commands[0], argc, argv));
 	if (argc < 2) {
 		help_overview(stderr);
 		return CLI_USAGE;

@@ -29,7 +29,7 @@ static void judge(const struct finding_rule *rule, const struct model *model, ui
 		unsigned kind = holder(pool);
 		char p99[16], p50[16];
 		finding_title(&finding, "thread pool starved: jobs wait p99 %s, run p50 %s; %s holds most of %llu threads",
-			      text_duration(p99, wait), text_duration(p50, run), work_kind_name(kind),
+			      text_duration(p99, wait), pool->run.count ? text_duration(p50, run) : "n/a", work_kind_name(kind),
 			      (unsigned long long)pool->threads);
 		finding.pid = pool->pid;
 		finding.last_ns = pool->saturated_last_ns;

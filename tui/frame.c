@@ -22,7 +22,7 @@ static void add_target(const struct view *view, struct line *line, int wide)
 		if (view->loop)
 			line_add(line, 0, STYLE_BOLD, "process %u", view->loop->pid);
 		else
-			line_add(line, 1, STYLE_BOLD, "no target seen yet");
+			line_add(line, 1, STYLE_BOLD, view->status->targets ? "no target chosen yet" : "no target seen yet");
 		return;
 	}
 	line_add(line, 0, STYLE_BOLD, "%.24s[%u]", process->comm, process->pid);
@@ -66,6 +66,8 @@ static void draw_tabs(const struct view *view, const struct tui *tui, struct are
 	line_begin(&line, wide ? 2 : 1);
 	for (int i = 0; screens[i]; i++) {
 		const struct screen *screen = screens[i];
+		if ((screen == &screen_picker) != tui->picking)
+			continue;
 		char badge[16] = "";
 		int here = i == tui->screen;
 		if (screen->badge)
@@ -86,7 +88,7 @@ static void draw_verdict(const struct view *view, const struct tui *tui, struct 
 	const char *hint = view->finding_count && tui->screen == 0 && !tui->sheets[0].selected &&
 			   area.columns - text_width(view->verdict_text) > 25 ? "Enter = evidence" : "";
 	line_begin(&line, 2);
-	line_add(&line, 0, style, "%s", view->verdict_text);
+	line_add(&line, 0, style, "%s", tui->picking ? "no target was named: choose one of these" : view->verdict_text);
 	line_add_right(&line, 1, STYLE_KEY, "%s", hint);
 	line_draw(view, area, 1, 0, &line);
 }

@@ -41,7 +41,7 @@ const struct key keys[] = {
 	{ { 'g' }, "g", "", 0, "on Stalls: group by culprit and back; elsewhere to the first row (so does g g)", act_top_or_group },
 	{ { KEY_END, 'G' }, "End G", "", 0, "to the last row", act_go_bottom },
 	{ { 'F' }, "F", "", 0, "the selection follows its row, or stays at its place", act_follow },
-	{ { '1', '9', KEY_RANGE }, "1-9", "", 0, "the screen of that number", act_go_digit },
+	{ { '0', '9', KEY_RANGE }, "0-9", "", 0, "the screen of that number", act_go_digit },
 	{ { '\t' }, "Tab", "", 0, "the next screen", act_go_next },
 	{ { KEY_BTAB }, "Shift-Tab", "", 0, "the previous screen", act_go_previous },
 	{ { ':' }, ":", ": all", 11, "everything there is to do, by name: screens, keys, themes", act_palette },

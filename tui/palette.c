@@ -8,7 +8,7 @@
 
 struct search {
 	const char *text;
-	int at, count;
+	int picking, at, count;
 	struct palette_entry *out;
 };
 
@@ -35,6 +35,8 @@ static void offer_screens(struct search *search)
 {
 	for (int i = 0; screens[i]; i++) {
 		struct palette_entry entry = { .screen = i };
+		if ((screens[i] == &screen_picker) != search->picking)
+			continue;
 		snprintf(entry.name, sizeof(entry.name), "%d %s", screens[i]->digit, screens[i]->name);
 		snprintf(entry.note, sizeof(entry.note), "%s", screens[i]->note);
 		offer(search, &entry);
@@ -77,7 +79,7 @@ static void offer_themes(struct search *search)
 
 int palette_find(const struct tui *tui, const struct tui_status *status, int at, struct palette_entry *out)
 {
-	struct search search = { tui->typed, at, 0, out };
+	struct search search = { tui->typed, tui->picking, at, 0, out };
 	offer_screens(&search);
 	offer_host(&search, status->keys);
 	offer_themes(&search);

@@ -9,6 +9,7 @@ void panel_loop(const struct view *view, struct area area);        /* 9 rows wit
 void panel_loop_brief(const struct view *view, struct area area);  /* 4 rows with the head */
 void panel_phases(const struct view *view, struct area area);
 void panel_pool(const struct view *view, struct area area);
+void panel_timers_brief(const struct view *view, struct area area);  /* 3 rows with the head: due and late */
 void panel_timers(const struct view *view, struct area area);
 void panel_pool_timers_brief(const struct view *view, struct area area); /* 3 rows with the head */
 void panel_diagnosis(const struct view *view, struct area area);

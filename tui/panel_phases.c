@@ -24,8 +24,8 @@ static int bar_columns(struct area area)
 }
 
 /* share: 0..1, negative = not measured, above 1 = does not apply */
-static void draw_row(const struct view *view, struct area area, int y, const char *name, double share, const char *p99,
-		     const char *max)
+static void draw_row(const struct view *view, struct area area, int y, const char *name, double share, const char *mark,
+		     const char *p99, const char *max)
 {
 	int bar = bar_columns(area);
 	char text[24] = "-";
@@ -35,7 +35,7 @@ static void draw_row(const struct view *view, struct area area, int y, const cha
 	if (share < 0)
 		snprintf(text, sizeof(text), "n/a");
 	else if (share <= 1)
-		snprintf(text, sizeof(text), "%.1f%%", share * 100);
+		snprintf(text, sizeof(text), "%s%.1f%%", mark, share * 100);
 	area_print(view, area, 12 + bar, y, STYLE_NORMAL, "%6s %6s %6s", text, p99, max);
 }
 
@@ -56,8 +56,22 @@ static void draw_phases(const struct view *view, struct area area, const struct 
 			   rows[i].phase == PS_PHASE_CLOSING;
 		if (rare && room - (y - 1) < (int)follow)
 			continue;
-		draw_row(view, area, y++, rows[i].name, share, cell_quantile(p99, &phase->hist, base, 0.99),
+		draw_row(view, area, y++, rows[i].name, share, "", cell_quantile(p99, &phase->hist, base, 0.99),
 			 cell_quantile(max, &phase->hist, base, 1));
+	}
+}
+
+/* from samples of the busy time since the beginning: shares only */
+static void draw_sampled(const struct view *view, struct area area)
+{
+	const struct loop *loop = view->loop;
+	double wall = (double)(loop->busy_ns + loop->wait_ns);
+	int y = 1;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows) && y < area.rows - 2; i++) {
+		const struct phase_stat *phase = &loop->phases[rows[i].phase];
+		double share = wall > 0 ? (double)phase->total_ns / wall : -1;
+		if (phase->count)
+			draw_row(view, area, y++, rows[i].name, share > 1 ? 1 : share, "~", "n/a", "n/a");
 	}
 }
 
@@ -86,11 +100,13 @@ void panel_phases(const struct view *view, struct area area)
 	area_print(view, area, 12 + bar_columns(area), 0, STYLE_HEAD, "%6s %6s %6s", "", "p99", "max");
 	if (loop->flags & PS_LOOP_PHASES)
 		draw_phases(view, area, &recent);
+	else if (loop->phases_sampled)
+		draw_sampled(view, area);
 	else
 		draw_missing(view, area);
 	const struct drain_stat *ticks = &loop->ticks;
 	cell_duration(max, ticks->drains ? ticks->max_ns : PS_UNKNOWN, "");
-	draw_row(view, area, area.rows - 2, "next tick", ticks->drains ? 2 : -1, ticks->drains ? "-" : "n/a", max);
+	draw_row(view, area, area.rows - 2, "next tick", ticks->drains ? 2 : -1, "", ticks->drains ? "-" : "n/a", max);
 	double waiting = recent.seconds ? (double)recent.wait_ns / (double)recent.wall_ns : -1;
-	draw_row(view, area, area.rows - 1, "waiting", waiting > 1 ? 1 : waiting, "-", "-");
+	draw_row(view, area, area.rows - 1, "waiting", waiting > 1 ? 1 : waiting, "", "-", "-");
 }

@@ -138,6 +138,24 @@ static void describe_hog(const struct view *view, char *out, size_t room)
 			 cell_duration(text, least, ""), work_kind_name(kind));
 }
 
+/* "if 8 threads: wait p99 ~40ms" of the least size that would be much better; "" = none is known */
+static void describe_estimate(const struct pool *pool, char *out, size_t room)
+{
+	uint64_t now = PS_UNKNOWN;
+	char text[24];
+	*out = '\0';
+	for (uint32_t i = 0; i < pool->estimate_count; i++)
+		if (pool->estimate[i].threads == pool->threads)
+			now = pool->estimate[i].wait_p99_ns;
+	for (uint32_t i = 0; i < pool->estimate_count; i++) {
+		const struct pool_estimate *row = &pool->estimate[i];
+		if (row->threads <= pool->threads || now == PS_UNKNOWN || row->wait_p99_ns * 2 > now || now < 1000000)
+			continue;
+		snprintf(out, room, "if %u threads: wait p99 ~%s (replayed)", row->threads, cell_duration(text, row->wait_p99_ns, ""));
+		return;
+	}
+}
+
 static void draw_missing(const struct view *view, struct area area, int y)
 {
 	const char *why = view_missing(view->model, PS_PROBE_RUNTIME);
@@ -172,7 +190,10 @@ void panel_pool(const struct view *view, struct area area)
 	add_kinds(view, &line);
 	line_draw(view, area, 1, y++, &line);
 	describe_hog(view, hog, sizeof(hog));
-	area_print(view, area, 1, y, STYLE_WARN, "%s", hog);
+	if (*hog)
+		area_print(view, area, 1, y++, STYLE_WARN, "%s", hog);
+	describe_estimate(pool, hog, sizeof(hog));
+	area_print(view, area, 1, y, STYLE_NORMAL, "%s", hog);
 }
 
 static void draw_brief_pool(const struct view *view, struct area area)

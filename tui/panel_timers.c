@@ -76,15 +76,36 @@ static void draw_late(const struct view *view, struct area area)
 		   cell_quantile(p99, late, base, 0.99), cell_quantile(max, late, base, 1));
 }
 
+void panel_timers_brief(const struct view *view, struct area area)
+{
+	const struct loop *loop = view->loop;
+	char title[64], armed[24];
+	struct recent recent;
+
+	snprintf(title, sizeof(title), "armed %s", cell_count(armed, loop->timers_armed));
+	area = area_head(view, area, "TIMERS", title);
+	if (loop->timers_armed == PS_UNKNOWN && !loop->timers_fired) {
+		const char *why = view_missing(view->model, PS_PROBE_RUNTIME);
+		area_print(view, area, 1, 0, STYLE_DIM, "n/a%s%s", *why ? ": " : "", why);
+		return;
+	}
+	draw_due(view, area);
+	draw_late(view, area);
+	view_recent(view, loop, 10, &recent);
+	if (recent.seconds)
+		area_print(view, area, 44, 0, STYLE_NORMAL, "fired %.1f/s", (double)recent.timers_fired / recent.seconds);
+}
+
 void panel_timers(const struct view *view, struct area area)
 {
 	const struct loop *loop = view->loop;
 	const struct timer_stat *top[TOP_MAX];
-	char title[64] = "", armed[24];
+	char title[64] = "", armed[24], depth[24];
 	struct recent recent;
 
 	if (loop)
-		snprintf(title, sizeof(title), "armed %s", cell_count(armed, loop->timers_armed));
+		snprintf(title, sizeof(title), "armed %s%s%s", cell_count(armed, loop->timers_armed), loop->heap_ns ? ", heap depth " : "",
+			 loop->heap_ns ? cell_count(depth, loop->heap_depth) : "");
 	area = area_head(view, area, "TIMERS", title);
 	if (!loop)
 		return;

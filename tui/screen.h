@@ -28,7 +28,7 @@ struct screen {
 };
 
 extern const struct screen screen_overview, screen_stalls, screen_phases, screen_pool, screen_timers, screen_fds,
-	screen_timeline, screen_diagnosis, screen_probes;
+	screen_timeline, screen_diagnosis, screen_probes, screen_picker;
 
 extern const struct screen *const screens[];  /* ends with NULL, in order of digits */
 

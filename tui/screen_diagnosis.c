@@ -1,17 +1,34 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Diagnosis: the active findings with their evidence and what to try; Enter leads to the stall that shows it. */
+/*
+ * Diagnosis: what is wrong now, what was, and what somebody does not want to
+ * hear of: each with its evidence and threshold, how to confirm it, what to try.
+ */
 #include <stdio.h>
 #include <string.h>
 
+#include "findings.h"
 #include "list.h"
 #include "state.h"
 #include "text.h"
 
 static size_t list_findings(const struct view *view, const void **rows, size_t room)
 {
-	for (size_t i = 0; i < view->finding_count && i < room; i++)
-		rows[i] = &view->findings[i];
-	return view->finding_count;
+	for (size_t i = 0; i < view->all_count && i < room; i++)
+		rows[i] = &view->all[i];
+	return view->all_count;
+}
+
+enum age { AGE_PAST, AGE_MUTED, AGE_ACTIVE };
+
+static enum age age_of(const struct view *view, const struct finding *finding)
+{
+	if (config_is_muted(view->config, finding->id))
+		return AGE_MUTED;
+	for (size_t i = 0; i < view->finding_count; i++)
+		if (!strcmp(view->findings[i].id, finding->id) && view->findings[i].tid == finding->tid &&
+		    view->findings[i].pid == finding->pid)
+			return AGE_ACTIVE;
+	return AGE_PAST;
 }
 
 /* a finding is known by its rule and loop: FNV-1a over the id, then the thread */
@@ -28,7 +45,7 @@ static uint64_t identify(const struct view *view, const void *row)
 static enum grid_style style_finding(const struct view *view, const void *row)
 {
 	const struct finding *finding = row;
-	return severity_style(finding->severity);
+	return age_of(view, finding) == AGE_ACTIVE ? severity_style(finding->severity) : STYLE_DIM;
 }
 
 static void say_none(const struct view *view, char *out, size_t room)
@@ -39,7 +56,13 @@ static void say_none(const struct view *view, char *out, size_t room)
 static uint64_t key_severity(const struct view *view, const void *row)
 {
 	const struct finding *finding = row;
-	return (uint64_t)finding->severity;
+	return (uint64_t)age_of(view, finding) * 4 + (uint64_t)finding->severity;
+}
+
+static void print_state(const struct view *view, const void *row, char *out, size_t room)
+{
+	static const char *const names[] = { [AGE_PAST] = "past", [AGE_MUTED] = "muted", [AGE_ACTIVE] = "active" };
+	snprintf(out, room, "%s", names[age_of(view, row)]);
 }
 
 static void print_severity(const struct view *view, const void *row, char *out, size_t room)
@@ -61,10 +84,12 @@ static void print_title(const struct view *view, const void *row, char *out, siz
 }
 
 static const struct column columns[] = {
-	{ .name = "severity", .title = "SEV", .width = 5, .note = "CRIT, WARN or note", .key = key_severity,
+	{ .name = "severity", .title = "SEV", .width = 5, .note = "CRIT, WARN or note; active ones come first", .key = key_severity,
 	  .print = print_severity },
+	{ .name = "state", .title = "STATE", .width = 6, .note = "active: evidence of the last minute; past: older; muted: by M",
+	  .print = print_state },
 	{ .name = "id", .title = "ID", .width = 6, .note = "the rule, as in docs/findings.md", .print = print_id },
-	{ .name = "finding", .title = "FINDING", .least = 20, .note = "what was found in the last minute", .print = print_title },
+	{ .name = "finding", .title = "FINDING", .least = 20, .note = "what was found", .print = print_title },
 	{ .name = NULL },
 };
 
@@ -90,26 +115,35 @@ static void print_evidence(const struct evidence *evidence, char *out, size_t ro
 	}
 }
 
+static void tell(struct list *list, const char *name, const char *text)
+{
+	if (text && *text)
+		list_line(list, STYLE_NORMAL, "%-12s%s", name, text);
+}
+
 static void draw_finding(const struct view *view, struct area area, const struct finding *finding)
 {
-	struct list list = { view, area_head(view, area, finding->id, "evidence"), 0, 0 };
+	const struct finding_rule *rule = finding_rule_of(finding->id);
+	struct list list = { view, area_head(view, area, finding->id, rule ? rule->name : ""), 0, 0 };
 
 	list_line(&list, severity_style(finding->severity), "%s", finding->title);
 	for (uint32_t i = 0; i < finding->evidence_count && i < 6; i++) {
 		char value[128], name[32];
 		print_evidence(&finding->evidence[i], value, sizeof(value));
 		snprintf(name, sizeof(name), "%.24s", finding->evidence[i].name);
-		list_line(&list, STYLE_NORMAL, "%-24s %s", name, value);
+		list_line(&list, STYLE_NORMAL, "  %-24s %s", name, value);
 	}
+	tell(&list, "threshold", rule ? rule->defaults : "");
+	tell(&list, "to confirm", rule ? rule->confirm : "");
 	if (finding->advice && *finding->advice)
-		list_line(&list, STYLE_BOLD, "try: %s", finding->advice);
+		list_line(&list, STYLE_BOLD, "%-12s%s", "try", finding->advice);
 }
 
 static void draw(struct view *view, struct tui *tui, struct area area)
 {
 	struct sheet_state *state = &tui->sheets[tui->screen];
 	const struct finding *finding = sheet_selected(state);
-	int below = area.rows >= 16 && finding ? 10 : 0;
+	int below = area.rows >= 16 && finding ? 11 : 0;
 
 	sheet_draw(view, area_top(&area, area.rows - below), &sheet, state);
 	if (below)
@@ -127,18 +161,14 @@ static void badge(const struct view *view, char *out, size_t room)
 
 static int enter(const struct view *view, struct tui *tui, const void *row)
 {
-	const struct finding *finding = row;
-	if (!finding->stall_id || !model_stall(view->model, finding->stall_id))
-		return 0;
-	tui_show_stall(tui, finding->stall_id);
-	return 1;
+	return tui_show_finding(tui, view, row);
 }
 
 const struct screen screen_diagnosis = {
 	.digit = 8,
 	.name = "Diagnosis",
 	.brief = "Diag",
-	.note = "what is wrong now, the evidence, and what to try",
+	.note = "what is wrong now or was, the evidence, how to confirm it and what to try; M mutes",
 	.sheet = &sheet,
 	.draw = draw,
 	.badge = badge,

@@ -83,6 +83,38 @@ static void print_cost(const struct view *view, const void *row, char *out, size
 		 probe->state == PS_PROBE_STATE_OFF ? "-" : cell_duration(text, key_cost(view, row), ""));
 }
 
+static uint64_t key_rate(const struct view *view, const void *row)
+{
+	return ((const struct probe *)row)->hits_per_s;
+}
+
+static void print_rate(const struct view *view, const void *row, char *out, size_t room)
+{
+	const struct probe *probe = row;
+	char text[24];
+	snprintf(out, room, "%s", probe->state == PS_PROBE_STATE_OFF ? "-" : cell_count(text, probe->hits_per_s));
+}
+
+/* what it costs the target a second, of what it may */
+static uint64_t key_load(const struct view *view, const void *row)
+{
+	const struct probe *probe = row;
+	return probe->cost_per_s == PS_UNKNOWN ? PS_UNKNOWN : probe->cost_per_s / 1000; /* millionths of a CPU */
+}
+
+static void print_load(const struct view *view, const void *row, char *out, size_t room)
+{
+	const struct probe *probe = row;
+	if (probe->state == PS_PROBE_STATE_OFF)
+		snprintf(out, room, "-");
+	else if (probe->cost_per_s == PS_UNKNOWN)
+		snprintf(out, room, "n/a");
+	else if (probe->budget == PS_UNKNOWN)
+		snprintf(out, room, "%.2f%%", (double)probe->cost_per_s / 1e7);
+	else
+		snprintf(out, room, "%.2f/%.1f%%", (double)probe->cost_per_s / 1e7, (double)probe->budget / 1e7);
+}
+
 static void print_reason(const struct view *view, const void *row, char *out, size_t room)
 {
 	const struct probe *probe = row;
@@ -96,6 +128,10 @@ static const struct column columns[] = {
 	  .print = print_state },
 	{ .name = "hits", .title = "HITS", .width = 7, .right = 1, .priority = 2, .note = "how often it was hit so far",
 	  .key = key_hits, .print = print_hits },
+	{ .name = "rate", .title = "HITS/s", .width = 7, .right = 1, .priority = 3, .note = "how often a second of late",
+	  .key = key_rate, .print = print_rate },
+	{ .name = "load", .title = "OF A CPU", .width = 10, .right = 1, .priority = 4, .unit = PERCENT,
+	  .note = "what it costs the target, and how much it may cost before it is taken off", .key = key_load, .print = print_load },
 	{ .name = "cost", .title = "PER HIT", .width = 8, .right = 1, .priority = 1, .unit = DURATION,
 	  .note = "what a hit costs the target", .key = key_cost, .print = print_cost },
 	{ .name = "reason", .title = "HOW, OR WHY NOT AND WHAT MENDS IT", .least = 10,

@@ -101,6 +101,14 @@ void sheet_begin(const struct sheet *sheet, struct sheet_state *state)
 		state->order[state->count] = state->count;
 }
 
+static int is_known(const struct sheet_state *state)
+{
+	for (size_t i = 0; i < state->shown; i++)
+		if (state->rows[i].key != PS_UNKNOWN)
+			return 1;
+	return 0;
+}
+
 int sheet_collect(const struct view *view, const struct sheet *sheet, struct sheet_state *state)
 {
 	sheet_begin(sheet, state);
@@ -122,6 +130,9 @@ int sheet_collect(const struct view *view, const struct sheet *sheet, struct she
 		state->rows[state->shown++] = (struct sheet_row){ rows[i], key, sheet->identity(view, rows[i]) };
 	}
 	free(rows);
+	if (sheet->sort_else && state->sort == sheet->sort && !is_known(state))
+		for (size_t i = 0; i < state->shown; i++)
+			state->rows[i].key = sheet->columns[sheet->sort_else].key(view, state->rows[i].row);
 	if (state->shown)
 		qsort_r(state->rows, state->shown, sizeof(*state->rows), compare_rows, state);
 	find_selection(state);

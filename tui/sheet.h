@@ -35,7 +35,8 @@ struct column {
 struct sheet {
 	const char *name;              /* in the configuration */
 	const struct column *columns;  /* ends with name NULL */
-	int sort;                      /* column at first */
+	int sort;                      /* column at first … */
+	int sort_else;                 /* … or this one, when nothing is known for that; 0 = no other */
 	/* Fills at most `room` rows, returns how many there are. */
 	size_t (*rows)(const struct view *view, const void **rows, size_t room);
 	uint64_t (*identity)(const struct view *view, const void *row);        /* never 0 */

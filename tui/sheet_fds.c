@@ -160,6 +160,87 @@ static void print_buffered(const struct view *view, const void *row, char *out, 
 	snprintf(out, room, "%s", cell_bytes(text, key_buffered(view, row)));
 }
 
+static uint64_t key_busy99(const struct view *view, const void *row)
+{
+	const struct fd_stat *fd = row;
+	return fd->lag_kernel && fd->lag_kernel->count ? hist_quantile(fd->lag_kernel, 0.99) : PS_UNKNOWN;
+}
+
+static void print_busy99(const struct view *view, const void *row, char *out, size_t room)
+{
+	char text[24];
+	snprintf(out, room, "%s", cell_duration(text, key_busy99(view, row), ""));
+}
+
+static uint64_t key_turn99(const struct view *view, const void *row)
+{
+	const struct fd_stat *fd = row;
+	return fd->lag_turn && fd->lag_turn->count ? hist_quantile(fd->lag_turn, 0.99) : PS_UNKNOWN;
+}
+
+static void print_turn99(const struct view *view, const void *row, char *out, size_t room)
+{
+	char text[24];
+	snprintf(out, room, "%s", cell_duration(text, key_turn99(view, row), ""));
+}
+
+static uint64_t key_empty(const struct view *view, const void *row)
+{
+	return ((const struct fd_stat *)row)->empty_wakeups;
+}
+
+static void print_empty(const struct view *view, const void *row, char *out, size_t room)
+{
+	char text[24];
+	snprintf(out, room, "%s", cell_count(text, key_empty(view, row)));
+}
+
+static uint64_t key_unread(const struct view *view, const void *row)
+{
+	return ((const struct fd_stat *)row)->unread_bytes;
+}
+
+static void print_unread(const struct view *view, const void *row, char *out, size_t room)
+{
+	char text[24];
+	snprintf(out, room, "%s", cell_bytes(text, key_unread(view, row)));
+}
+
+/* "12/511" of a listener */
+static uint64_t key_backlog(const struct view *view, const void *row)
+{
+	const struct fd_stat *fd = row;
+	return fd->kind == PS_KIND_LISTEN ? fd->backlog : PS_UNKNOWN;
+}
+
+static void print_backlog(const struct view *view, const void *row, char *out, size_t room)
+{
+	const struct fd_stat *fd = row;
+	char waiting[24], most[24];
+	if (fd->kind != PS_KIND_LISTEN)
+		snprintf(out, room, "-");
+	else if (fd->backlog == PS_UNKNOWN)
+		snprintf(out, room, "n/a");
+	else
+		snprintf(out, room, "%s/%s", cell_count(waiting, fd->backlog), cell_count(most, fd->backlog_max));
+}
+
+/* the poller's bits as letters: r readable, w writable, e edge, o once, x exclusive, p priority */
+static void print_interest(const struct view *view, const void *row, char *out, size_t room)
+{
+	static const struct { uint32_t bit; char letter; } bits[] = {
+		{ 0x001, 'r' }, { 0x004, 'w' }, { 0x002, 'p' }, { 1u << 31, 'e' }, { 1u << 30, 'o' }, { 1u << 28, 'x' },
+	};
+	const struct fd_stat *fd = row;
+	size_t used = 0;
+	for (size_t i = 0; i < sizeof(bits) / sizeof(*bits) && used + 1 < room; i++)
+		if (fd->interest & bits[i].bit)
+			out[used++] = bits[i].letter;
+	if (!used)
+		out[used++] = '-';
+	out[used] = '\0';
+}
+
 static const struct column columns[] = {
 	{ .name = "fd", .title = "FD", .width = 5, .right = 1, .ascending = 1, .note = "number of the descriptor",
 	  .key = key_fd, .print = print_fd },
@@ -178,6 +259,18 @@ static const struct column columns[] = {
 	  .print = print_callback },
 	{ .name = "lag99", .alias = "lag", .title = "LAG99", .width = 6, .right = 1, .priority = 4, .unit = DURATION,
 	  .note = "99 of 100 times it waited less than this from ready to callback", .key = key_lag, .print = print_lag },
+	{ .name = "busy99", .title = "BUSY99", .width = 6, .right = 1, .priority = 9, .unit = DURATION, .note = "of that, until the poll returned it: the loop was busy",
+	  .key = key_busy99, .print = print_busy99 },
+	{ .name = "turn99", .title = "TURN99", .width = 6, .right = 1, .priority = 10, .unit = DURATION, .note = "of that, from the poll's return to its use: it waited for its turn",
+	  .key = key_turn99, .print = print_turn99 },
+	{ .name = "empty", .title = "EMPTY", .width = 5, .right = 1, .priority = 8,
+	  .note = "wake-ups for it that found nothing to read or accept", .key = key_empty, .print = print_empty },
+	{ .name = "unread", .title = "UNREAD", .width = 6, .right = 1, .priority = 11, .unit = SIZE,
+	  .note = "bytes in the kernel that were not read at the last look", .key = key_unread, .print = print_unread },
+	{ .name = "backlog", .title = "BACKLOG", .width = 9, .right = 1, .priority = 12,
+	  .note = "of a listener: connections that wait, and how many may", .key = key_backlog, .print = print_backlog },
+	{ .name = "wants", .title = "WANTS", .width = 5, .priority = 13,
+	  .note = "what the poller is asked for: r read, w write, p priority, e edge, o once, x exclusive", .print = print_interest },
 	{ .name = NULL },
 };
 
@@ -185,6 +278,7 @@ const struct sheet fds_sheet = {
 	.name = "fds",
 	.columns = columns,
 	.sort = 7,
+	.sort_else = 3,
 	.rows = list_fds,
 	.identity = identify,
 	.empty = say_none,

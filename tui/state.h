@@ -32,6 +32,7 @@ struct tui {
 	char typed[FILTER_TEXT];                 /* TIME, COMMAND */
 	char before_typing[FILTER_TEXT];         /* the filter that Esc brings back */
 	int row;                                 /* selected in the palette or among the columns */
+	int picking;                             /* there is no target yet */
 	int grouped;                             /* Stalls: by culprit */
 	uint64_t group;                          /* and of which culprit the stalls are shown; 0 = of all */
 	uint64_t cursor_ns;                      /* the moment that is looked at; 0 = now */

@@ -19,7 +19,7 @@
 
 const struct screen *const screens[] = {
 	&screen_overview, &screen_stalls, &screen_phases, &screen_pool, &screen_timers,
-	&screen_fds, &screen_timeline, &screen_diagnosis, &screen_probes, NULL,
+	&screen_fds, &screen_timeline, &screen_diagnosis, &screen_probes, &screen_picker, NULL,
 };
 
 int tui_open(struct tui **tui, const struct tui_options *options)
@@ -104,6 +104,10 @@ void tui_go(struct tui *tui, int screen)
 {
 	if (screen < 0)
 		return;
+	if (tui->picking != (screens[screen] == &screen_picker)) {
+		tui_say(tui, tui->picking ? "choose a target first: Enter" : "the target was chosen already");
+		return;
+	}
 	tui->overlay = OVERLAY_NONE;
 	tui->scroll = 0;
 	if (screen != tui->screen || tui->evidence)
@@ -234,10 +238,22 @@ static void judge(const struct tui *tui, struct view *view)
 	view->verdict = findings_verdict(view->model, &muted, view->verdict_text, sizeof(view->verdict_text));
 }
 
+/* the view points into the tui; a pause may lie between two pictures of rates */
+static void take_rates(struct tui *tui, const struct view *view)
+{
+	if (!view->loop || view->paused)
+		return;
+	if (rates_take(&tui->rates, view->model, view->loop, view->pool))
+		tui_say(tui, "out of memory for rates");
+}
+
 void tui_view(struct tui *tui, const struct model *model, const struct tui_status *status, struct grid *grid,
 	      struct view *view)
 {
 	memset(view, 0, sizeof(*view));
+	tui->picking = status->targets != NULL;
+	if (tui->picking)
+		tui->screen = tui_find_screen(0);
 	view->model = tui->frozen ? tui->frozen : model;
 	view->paused = tui->frozen != NULL;
 	view->paused_ns = model->now_ns > view->model->now_ns ? model->now_ns - view->model->now_ns : 0;
@@ -252,6 +268,8 @@ void tui_view(struct tui *tui, const struct model *model, const struct tui_statu
 	view->cursor_ns = tui->cursor_ns;
 	view->group = tui->group;
 	judge(tui, view);
+	if (grid)
+		take_rates(tui, view);
 	if (tui_sheet(tui) && sheet_collect(view, tui_sheet(tui), tui_table(tui)))
 		tui_say(tui, "out of memory for this table");
 }
@@ -266,15 +284,6 @@ static void draw_too_small(struct grid *grid)
 	grid_put(grid, 0, 3, -1, STYLE_DIM, "q quits");
 }
 
-/* the view points into the tui; a pause may lie between two pictures of rates */
-static void take_rates(struct tui *tui, const struct view *view)
-{
-	if (!view->loop || view->paused)
-		return;
-	if (rates_take(&tui->rates, view->model, view->loop, view->pool))
-		tui_say(tui, "out of memory for rates");
-}
-
 void tui_draw(struct tui *tui, const struct model *model, const struct tui_status *status, struct grid *grid)
 {
 	struct view view;
@@ -287,7 +296,6 @@ void tui_draw(struct tui *tui, const struct model *model, const struct tui_statu
 		return;
 	}
 	tui_view(tui, model, status, grid, &view);
-	take_rates(tui, &view);
 	struct area area = frame_draw(&view, tui);
 	if (tui->overlay != OVERLAY_NONE)
 		overlay_draw(&view, tui, area);

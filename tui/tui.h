@@ -27,6 +27,9 @@ struct tui_host_key {
 	int first;                 /* 1: taken before the dashboard's own meaning of the key */
 };
 
+/* an event loop that may be watched */
+struct tui_target { uint32_t pid, tid; int32_t poller_fd; uint32_t fds; const char *comm, *cmdline, *runtime, *backend, *can_see; };
+
 struct tui_bar { uint64_t begin_ns, head_ns, end_ns; const uint64_t *stalls; size_t stall_count; }; /* stalls: rising */
 
 struct tui_status {                /* what the host knows and the model does not */
@@ -35,6 +38,9 @@ struct tui_status {                /* what the host knows and the model does not
 	const struct tui_host_key *keys; /* ends with .key 0; may be NULL */
 	void *arg;
 	/* what the host can do; NULL = it cannot */
+	const struct tui_target *targets; /* not NULL: the user is to choose one, nothing is watched yet */
+	size_t target_count;
+	void (*pick)(void *arg, uint32_t pid);
 	const struct tui_bar *bar; /* a recording, and where in it */
 	int (*seek)(void *arg, uint64_t ns);                     /* 0 or -errno */
 	void (*record)(void *arg, char *said, size_t room);     /* begins or ends a recording, and says so */

@@ -81,7 +81,7 @@ TEST(every_key_of_the_table_does_something)
 	for (const struct key *key = keys; key->name; key++) {
 		if (key->codes[2] == KEY_RANGE) {
 			for (int code = key->codes[0]; code <= key->codes[1]; code++)
-				if (code != '2') /* is there already */
+				if (code != '2' && code != '0') /* is there already; needs no target */
 					assert_does_something(key, code);
 			continue;
 		}
@@ -169,6 +169,8 @@ TEST(the_glossary_explains_every_column)
 {
 	struct stage stage = stage_open(scene_full(), 200, 60, 1);
 	for (int i = 0; screens[i]; i++) {
+		static const struct tui_target none[1];
+		stage.status.targets = screens[i]->digit ? NULL : none;
 		stage_key(&stage, '0' + screens[i]->digit);
 		stage_key(&stage, 'i');
 		for (const struct column *column = screens[i]->sheet ? screens[i]->sheet->columns : NULL;

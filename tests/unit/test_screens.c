@@ -52,6 +52,12 @@ static void check_golden(const struct stage *stage, const char *name)
 	free(wanted);
 }
 
+static const struct tui_target some_targets[] = {
+	{ 48213, 48213, 13, 412, "node", "node server.js", "node", "epoll", "all: recorder, BPF, memory" },
+	{ 77, 79, 6, 5, "redis-server", "redis-server *:6379", "redis", "epoll", "polls only: needs root" },
+	{ 99, 99, -1, 0, "evil\x1b[2J\xe2\x80\xae", "\x07\xff%s", "generic", "poll", "n/a" },
+};
+
 static void check_screen(size_t scene, const struct screen *screen)
 {
 	for (size_t size = 0; size < sizeof(sizes) / sizeof(*sizes); size++) {
@@ -60,6 +66,10 @@ static void check_screen(size_t scene, const struct screen *screen)
 			struct stage stage = stage_open(scenes[scene].make(), sizes[size].columns, sizes[size].rows, ascii);
 			if (scenes[scene].later)
 				scene_later(stage.model);
+			if (!screen->digit) {
+				stage.status.targets = some_targets;
+				stage.status.target_count = sizeof(some_targets) / sizeof(*some_targets);
+			}
 			stage_key(&stage, '0' + screen->digit);
 			snprintf(name, sizeof(name), "%s-%s-%dx%d-%s", screen->name, scenes[scene].name, sizes[size].columns,
 				 sizes[size].rows, ascii ? "ascii" : "utf8");
