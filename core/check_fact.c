@@ -8,8 +8,9 @@
  *
  * What the machine did to the program (another program had the CPU, a quota ran
  * out, it was stopped) is no fact of the program, nor is a stall that would
- * have been none without it. Garbage collection comes when it comes and is left
- * to the statistics.
+ * have been none without it, nor the time that a process takes to end: nobody
+ * waits for that loop any more. Garbage collection comes when it comes and is
+ * left to the statistics.
  */
 #include "check_parts.h"
 
@@ -186,8 +187,11 @@ static void name_fact(struct fact *fact, const json_t *stall)
 	if (fact->kind == FACT_RULE)
 		return;
 	put(&key, ' ');
-	if (!strncmp(culprit, "not known", 9))
-		culprit = "not known";
+	if (!strncmp(culprit, "not known", 9) || !strncmp(culprit, "[unresolved]", 12) || !strncmp(culprit, "[jit]", 5)) {
+		fact->is_unknown = 1; /* of whatever rule */
+		snprintf(fact->key, sizeof(fact->key), "not known");
+		return;
+	}
 	put_culprit(&key, culprit);
 }
 
@@ -233,10 +237,19 @@ static int take_fact(struct facts *facts, enum fact_kind kind, const json_t *sta
 	return 0;
 }
 
-static int take_stall(struct facts *facts, const json_t *stall, double threshold, size_t document)
+/* Ended by the end of the loop and not by its next poll. */
+static int is_last_words(const json_t *loop, const json_t *stall)
+{
+	double last = number_of(json_object_get(loop, "window"), "last_ns");
+	return !json_is_true(json_object_get(stall, "open")) && last > 0 &&
+	       number_of(stall, "start_ns") + number_of(stall, "duration_ns") >= last;
+}
+
+static int take_stall(struct facts *facts, const json_t *loop, const json_t *stall, double threshold, size_t document)
 {
 	const char *rule = string_of(stall, "rule"), *cause = string_of(stall, "cause");
-	if (stall_is_of_host(stall) || stall_own_ns(stall) < threshold || !strcmp(rule, "gc") || !strcmp(cause, "gc"))
+	if (stall_is_of_host(stall) || stall_own_ns(stall) < threshold || !strcmp(rule, "gc") || !strcmp(cause, "gc") ||
+	    is_last_words(loop, stall))
 		return 0;
 	int is_sync = !strcmp(rule, "sync-call") || !strcmp(cause, "sync-io");
 	int err = take_fact(facts, FACT_STALL, stall, document);
@@ -264,7 +277,7 @@ int facts_gather(struct facts *facts, const struct check_runs *runs)
 		json_array_foreach(json_object_get(runs->documents[i], "loops"), k, loop)
 			json_array_foreach(json_object_get(loop, "stalls"), s, stall)
 				if (!err)
-					err = take_stall(facts, stall, threshold, i);
+					err = take_stall(facts, loop, stall, threshold, i);
 	}
 	if (facts->count)
 		qsort(facts->list, facts->count, sizeof(*facts->list), by_key);

@@ -94,7 +94,7 @@ static const struct trait {
 	int exact;           /* also what is exact depends on it */
 	int may_be_silent;   /* a document that does not say is no doubt */
 } traits[] = {
-	{ "probes", tell_probes, 1, 0 },
+	{ "set of probes", tell_probes, 1, 0 },
 	{ "stall threshold", tell_threshold, 1, 0 },
 	{ "kernel", tell_kernel, 0, 0 },
 	{ "processor", tell_cpu, 0, 0 },

@@ -106,6 +106,7 @@ struct fact {
 	char file[128];
 	uint32_t line;
 	double count, total_ns, longest_ns;
+	int is_unknown;          /* it has no name that means something in another run */
 	size_t document;         /* the first one that has it */
 };
 struct facts { struct fact *list; size_t count, room; };

@@ -33,19 +33,24 @@ static enum fact_kind kind_of(const struct metric *row)
 	return FACT_KIND_COUNT;
 }
 
+/* The worst one that is new; or, when nothing else is, one whose name is not known. */
 static const struct fact *count_new(const struct comparison *comparison, enum fact_kind kind, double *count)
 {
-	const struct fact *worst = NULL;
+	const struct fact *worst = NULL, *unknown = NULL;
 	*count = 0;
 	for (size_t i = 0; i < comparison->runs.count; i++) {
 		const struct fact *fact = &comparison->runs.list[i];
 		if (fact->kind != kind || facts_find(&comparison->baseline, fact))
 			continue;
+		if (fact->is_unknown) {
+			unknown = fact;
+			continue;
+		}
 		++*count;
 		if (!worst || fact->longest_ns > worst->longest_ns)
 			worst = fact;
 	}
-	return worst;
+	return worst ? worst : unknown;
 }
 
 static void say_new(struct check_result *result, const struct fact *fact, const struct check_runs *runs)
@@ -79,6 +84,11 @@ static int judge_new(struct check_result *result, struct comparison *comparison,
 	if (worst && result->measured > budget->max) {
 		result->verdict = VERDICT_FAIL;
 		say_new(result, worst, runs);
+	} else if (worst && worst->is_unknown) {
+		char ns[16];
+		result->verdict = VERDICT_INCONCLUSIVE;
+		result_say(result, "a stall of %s whose culprit is not known: it may be new",
+			   text_duration(ns, (uint64_t)worst->longest_ns));
 	}
 	return 0;
 }

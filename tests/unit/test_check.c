@@ -118,6 +118,14 @@ TEST(a_wrong_key_metric_or_value_is_refused_with_its_place_and_the_nearest_name)
 	refused("schema: 1\nbudgets:\n  - [}\n", ":3:", "not YAML");
 	refused("schema: 1\nbudgets:\n  - metric: stall.count\n    max: 1\n---\nmore: 1\n", "", "follows");
 	refused("schema: 1\nbudgets:\n  - metric: stall.count\n    max: nan\n", ":4:10:", "no number");
+	refused("schema: 1\nbudgets:\n  - metric: new.stalls\n    max: 0\n", ":3:13:", "under regressions");
+	refused("schema: 1\nregressions:\n  - metric: new.stalls\n    margin: 5%\n", ":4:13:", "give a max");
+	refused("schema: 1\nregressions:\n  - metric: new.stals\n", ":3:13:", "\"new.stalls\"");
+	refused("schema: 1\nregressions:\n  - metric: lag.p99\n    max: 5ms\n", ":4:10:", "belongs under budgets");
+	refused("schema: 1\nregressions:\n  - metric: lag.p99\n    margin: 5\n", ":4:13:", "percentage");
+	refused("schema: 1\nregressions:\n  - metric: lag.p99\n    where: { rule: json }\n", ":4:12:", "stall");
+	refused("schema: 1\nruns: 3\nbudgets:\n  - metric: lag.p99\n    max: 5ms\n", ":2:7:", "from 4");
+	refused("schema: 1\nloss: few\nbudgets:\n  - metric: lag.p99\n    max: 5ms\n", ":2:7:", "percentage");
 	refused("schema: 1\nbudgets:\n  - metric: loops.x.polls\n    max: 1\n", ":3:13:", "unknown metric");
 }
 
