@@ -44,45 +44,64 @@ static size_t put_user_frames(struct stream *stream, struct symbols *symbols, co
 	return count;
 }
 
-/* Callers by the copied stack; counts[0] of pcs; 0 = no copy. `only_rules` stops where V8's own code begins. */
-static size_t unwind_copy(struct symbols *symbols, const struct ps_raw_stack *copy, int only_rules, uint64_t *pcs, int *complete)
-{
-	struct unwind unwind = { .rule = symbols_rule, .arg = symbols, .only_rules = only_rules };
+struct callers {
+	uint64_t pcs[PS_USER_FRAMES], fps[PS_USER_FRAMES];
+	size_t count;
+	int complete;
+};
 
-	*complete = 0;
+static struct unwind_stack stack_of(const struct ps_raw_stack *copy)
+{
+	return (struct unwind_stack){ copy->stack, copy->bytes, copy->registers[PS_STACK_POINTER] - PS_RED_ZONE };
+}
+
+/* By the copied stack; none without a copy. */
+static void unwind_copy(struct symbols *symbols, const struct ps_raw_stack *copy, struct callers *callers)
+{
+	struct unwind unwind = { .rule = symbols_rule, .arg = symbols };
+
+	callers->count = 0;
+	callers->complete = 0;
 	if (!copy)
-		return 0;
-	unwind.stack = (struct unwind_stack){ copy->stack, copy->bytes, copy->registers[PS_STACK_POINTER] };
+		return;
+	unwind.stack = stack_of(copy);
 	memcpy(unwind.registers, copy->registers, sizeof(unwind.registers));
-	return unwind_walk(&unwind, pcs, PS_USER_FRAMES, complete);
+	callers->count = unwind_walk(&unwind, callers->pcs, callers->fps, PS_USER_FRAMES, &callers->complete);
 }
 
 /* Native code: by its rules where they lead on, else by frame pointers. */
 static size_t put_native(struct bpf_source *source, struct symbols *symbols, const struct ps_raw *raw,
 			 const struct ps_raw_stack *copy, uint32_t *frames)
 {
-	uint64_t pcs[PS_USER_FRAMES];
-	int complete;
-	size_t count = unwind_copy(symbols, copy, 0, pcs, &complete);
-	size_t by_pointer = put_user_frames(source->context.stream, symbols, raw, frames);
+	struct callers callers;
 
-	if (!complete && count <= by_pointer)
+	unwind_copy(symbols, copy, &callers);
+	size_t by_pointer = put_user_frames(source->context.stream, symbols, raw, frames);
+	if (!callers.complete && callers.count <= by_pointer)
 		return by_pointer;
-	for (size_t i = 0; i < count; i++)
-		frames[i] = symbols_frame(symbols, source->context.stream, pcs[i], i > 0);
-	return count;
+	for (size_t i = 0; i < callers.count; i++)
+		frames[i] = symbols_frame(symbols, source->context.stream, callers.pcs[i], i > 0);
+	return callers.count;
 }
 
-/* Of V8 with native code that broke the chain of frame pointers: its frames up to V8's own code, then the rest. */
+/* Of V8: by frame pointers, or where native code broke their chain, by the copy with the functions that lie in it. */
 static size_t put_v8(struct bpf_source *source, size_t process, const struct ps_raw *raw, const struct ps_raw_stack *copy,
 		     uint32_t *frames)
 {
+	struct v8 *v8 = source->v8[process];
 	struct stream *stream = source->context.stream;
-	uint64_t pcs[PS_USER_FRAMES];
-	int complete;
-	size_t count = raw->broken ? unwind_copy(source->context.symbols[process], copy, 1, pcs, &complete) : 0;
+	struct ps_raw whole;
+	struct callers callers;
 
-	return v8_stack(source->v8[process], stream, raw, pcs, count, frames, FRAMES_MAX);
+	unwind_copy(source->context.symbols[process], raw->broken ? copy : NULL, &callers);
+	if (!callers.count)
+		return v8_stack(v8, stream, raw, frames, FRAMES_MAX);
+	whole = *raw;
+	whole.user_frames = callers.count;
+	memcpy(whole.user, callers.pcs, callers.count * sizeof(*callers.pcs));
+	struct unwind_stack stack = stack_of(copy);
+	v8_functions(v8, &whole, &stack, callers.fps);
+	return v8_stack(v8, stream, whole.functions < raw->functions ? raw : &whole, frames, FRAMES_MAX);
 }
 
 static uint32_t put_stack(struct bpf_source *source, const struct ps_raw *raw, const struct ps_raw_stack *copy)

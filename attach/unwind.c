@@ -9,7 +9,7 @@
 #define REG_PC 16
 #define OPERANDS 8
 
-static int read_word(const struct unwind_stack *stack, uint64_t address, uint64_t *word)
+int unwind_word(const struct unwind_stack *stack, uint64_t address, uint64_t *word)
 {
 	uint64_t at = address - stack->start;
 
@@ -76,7 +76,7 @@ static int step_expression(const struct unwind *unwind, const struct unwind_op *
 	case UNWIND_DROP:
 		return operands->count && operands->count--;
 	case UNWIND_DEREF:
-		return operands->count && read_word(&unwind->stack, top[-1], &top[-1]);
+		return operands->count && unwind_word(&unwind->stack, top[-1], &top[-1]);
 	case UNWIND_SWAP:
 		if (operands->count < 2)
 			return 0;
@@ -132,17 +132,17 @@ static int find_register(const struct unwind *unwind, const struct unwind_rule *
 		*value = unwind->registers[number];
 		return 1;
 	case UNWIND_AT_CFA:
-		return read_word(&unwind->stack, address, value);
+		return unwind_word(&unwind->stack, address, value);
 	case UNWIND_IS_CFA:
 		*value = address;
 		return 1;
 	case UNWIND_AT_SP:
-		return read_word(&unwind->stack, unwind->registers[REG_SP] + (uint64_t)(int64_t)rule->offsets[number],
+		return unwind_word(&unwind->stack, unwind->registers[REG_SP] + (uint64_t)(int64_t)rule->offsets[number],
 				 value);
 	case UNWIND_EXPRESSION:
 		if (rule->value_of != number || !evaluate(unwind, rule->value, rule->value_ops, cfa, value))
 			return 0;
-		return !rule->value_is_address || read_word(&unwind->stack, *value, value);
+		return !rule->value_is_address || unwind_word(&unwind->stack, *value, value);
 	default:
 		return 0;
 	}
@@ -173,8 +173,8 @@ static enum step step_by_frame_pointer(struct unwind *unwind)
 {
 	uint64_t fp = unwind->registers[REG_FP], next, pc;
 
-	if (fp < unwind->registers[REG_SP] || fp & 7 || !read_word(&unwind->stack, fp, &next) ||
-	    !read_word(&unwind->stack, fp + 8, &pc))
+	if (fp < unwind->registers[REG_SP] || fp & 7 || !unwind_word(&unwind->stack, fp, &next) ||
+	    !unwind_word(&unwind->stack, fp + 8, &pc))
 		return STEP_LOST;
 	unwind->registers[REG_FP] = next;
 	unwind->registers[REG_SP] = fp + 16;
@@ -187,14 +187,14 @@ static enum step step_back(struct unwind *unwind)
 {
 	uint64_t pc;
 
-	if (!read_word(&unwind->stack, unwind->registers[REG_SP], &pc) || !pc)
+	if (!unwind_word(&unwind->stack, unwind->registers[REG_SP], &pc) || !pc)
 		return STEP_LOST;
 	unwind->registers[REG_SP] += 8;
 	unwind->registers[REG_PC] = pc;
 	return STEP_ON;
 }
 
-size_t unwind_walk(struct unwind *unwind, uint64_t *pcs, size_t room, int *complete)
+size_t unwind_walk(struct unwind *unwind, uint64_t *pcs, uint64_t *fps, size_t room, int *complete)
 {
 	enum step step = STEP_ON;
 	int is_return = 0;
@@ -210,11 +210,9 @@ size_t unwind_walk(struct unwind *unwind, uint64_t *pcs, size_t room, int *compl
 			return count;
 		/* those that listen take all but the first for return addresses */
 		pcs[count] = count && !is_return ? pc + 1 : pc;
-		count++;
+		fps[count++] = unwind->registers[REG_FP];
 		if (place == UNWIND_WITH_RULE)
 			step = step_by_rule(unwind, rule);
-		else if (unwind->only_rules)
-			return count;
 		else
 			step = place == UNWIND_NOWHERE ? step_back(unwind) : step_by_frame_pointer(unwind);
 		is_return = !(rule && rule->is_signal);

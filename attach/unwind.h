@@ -55,7 +55,7 @@ struct unwind_rule {
 };
 
 struct unwind_stack {
-	const uint8_t *bytes; /* from the stack pointer on */
+	const uint8_t *bytes; /* from a little below the stack pointer on: functions may use that too */
 	size_t size;
 	uint64_t start; /* address of the first byte */
 };
@@ -68,13 +68,15 @@ struct unwind {
 	/* What is at an address: fills the rule when there is one. */
 	enum unwind_place (*rule)(void *arg, uint64_t address, const struct unwind_rule **rule);
 	void *arg;
-	int only_rules; /* stop at code that has none: somebody else knows how to go on */
 };
 
 /*
  * The program counters, innermost first; all but the first are return addresses (or what a signal interrupted:
- * then 1 is added, so that they are looked up alike). *complete: the outermost function was reached.
+ * then 1 is added, so that they are looked up alike), and what the frame pointer was in each. *complete: the outermost function was reached.
  */
-size_t unwind_walk(struct unwind *unwind, uint64_t *pcs, size_t room, int *complete);
+size_t unwind_walk(struct unwind *unwind, uint64_t *pcs, uint64_t *fps, size_t room, int *complete);
+
+/* A word of the copied stack. 0: it is not in it. */
+int unwind_word(const struct unwind_stack *stack, uint64_t address, uint64_t *word);
 
 #endif

@@ -29,7 +29,8 @@
 #define CACHE_SIZE   4096            /* power of two */
 #define CACHE_FRAMES 6               /* deeper inlining is not kept */
 
-enum pc_class { PC_UNSEEN, PC_NOWHERE, PC_NATIVE, PC_BUILTIN, PC_INTERPRETER, PC_GENERATED };
+/* PC_UNNAMED: native code or a builtin, in a file whose symbols do not tell */
+enum pc_class { PC_UNSEEN, PC_NOWHERE, PC_NATIVE, PC_UNNAMED, PC_BUILTIN, PC_INTERPRETER, PC_GENERATED };
 
 struct known_pc {
 	uint64_t pc;
@@ -153,6 +154,8 @@ static enum pc_class class_of_name(const char *name)
 {
 	size_t length = strlen(name);
 
+	if (!*name)
+		return PC_UNNAMED;
 	if (strncmp(name, "Builtins_", 9))
 		return PC_NATIVE;
 	if (!strncmp(name, "Builtins_Interpreter", 20))
@@ -329,6 +332,9 @@ static void put_generated(struct v8 *v8, struct out *out, const struct frame *fr
 		put_interpreted(v8, out, frame, frame->bytecode_offset);
 	} else if (code.kind > v8->reader.layout.kind_baseline || (has_function && owns_frame(v8, &code, frame))) {
 		put_code(v8, out, &code, frame);
+		/* V8 10 tells of optimized code only which function it is of */
+		if (out->count == before && has_function && v8->reader.layout.code_inline != V8_NONE)
+			put_places(v8, out, &(struct known_frame){ 0 }, &(struct v8_place){ frame->shared, -1 }, 1);
 	}
 	if (out->count == before)
 		put(out, symbols_frame(v8->symbols, out->stream, frame->pc, frame->is_return));
@@ -346,6 +352,13 @@ static void put_caller(struct v8 *v8, struct out *out, const struct frame *frame
 		put_interpreted(v8, out, frame, frame->bytecode_offset);
 }
 
+/* Is this the frame of the interpreter? It alone keeps the function's own bytecode there outside of generated code. */
+static int runs_bytecode(struct v8 *v8, const struct frame *frame)
+{
+	return is_function(v8, frame) && frame->bytecode_array && frame->bytecode_offset >= 0 &&
+	       v8_function_bytecode(&v8->reader, frame->shared) == frame->bytecode_array;
+}
+
 static void put_frame(struct v8 *v8, struct out *out, const struct frame *frame)
 {
 	enum pc_class class = classify(v8, frame->pc - !!frame->is_return);
@@ -360,6 +373,12 @@ static void put_frame(struct v8 *v8, struct out *out, const struct frame *frame)
 	case PC_INTERPRETER:
 		if (is_function(v8, frame)) {
 			put_interpreted(v8, out, frame, frame->live_offset >= 0 ? frame->live_offset : frame->bytecode_offset);
+			break;
+		}
+		/* fall through */
+	case PC_UNNAMED:
+		if (runs_bytecode(v8, frame)) {
+			put_interpreted(v8, out, frame, frame->bytecode_offset);
 			break;
 		}
 		/* fall through */
@@ -385,31 +404,63 @@ static uint64_t begin_turn(struct v8 *v8)
 	return now;
 }
 
-/* Frames of native code that the chain of frame pointers has not; returns where in `user` the chain goes on. */
-static uint32_t put_inner(struct v8 *v8, struct out *out, const struct ps_raw *raw, const uint64_t *pcs, size_t count)
+static void end_turn(struct v8 *v8, uint64_t began)
 {
-	uint32_t rest = 0;
+	uint64_t spent = stream_now() - began;
 
-	if (!count)
-		return 0;
-	for (size_t i = 0; i < count; i++)
-		put(out, symbols_frame(v8->symbols, out->stream, pcs[i], i > 0));
-	while (rest < raw->user_frames && rest < PS_USER_FRAMES && raw->user[rest])
-		rest++;
-	return rest;
+	v8->credit_ns -= spent < v8->credit_ns ? spent : v8->credit_ns;
 }
 
-size_t v8_stack(struct v8 *v8, struct stream *stream, const struct ps_raw *raw, const uint64_t *pcs, size_t pc_count,
-		uint32_t *ids, size_t room)
+/* The function of the frame at `fp`, as the walk of the BPF programs takes it. */
+static int read_frame(struct v8 *v8, const struct unwind_stack *stack, uint64_t fp, struct ps_v8_function *function)
+{
+	uint64_t context, object, offset, shared;
+
+	if (fp & 7 || !unwind_word(stack, fp - 8, &context) || !unwind_word(stack, fp - 16, &object) ||
+	    !unwind_word(stack, fp - 32, &function->bytecode_array) || !unwind_word(stack, fp - 40, &offset))
+		return 0;
+	if ((context & 3) != 1 || (object & 3) != 1)
+		return 0;
+	shared = v8_field(&v8->reader, object, v8->walk.function_shared);
+	if (v8_type(&v8->reader, shared) != v8->reader.layout.shared)
+		return 0;
+	function->shared = shared;
+	function->bytecode_offset = offset & 0xffffffff ? -1 : (int32_t)(offset >> 32);
+	return 1;
+}
+
+void v8_functions(struct v8 *v8, struct ps_raw *raw, const struct unwind_stack *stack, const uint64_t *fps)
+{
+	uint64_t began, last = 0;
+
+	for (uint32_t i = 0; i < raw->user_frames && i < PS_USER_FRAMES; i++)
+		classify(v8, raw->user[i] - !!i);
+	began = begin_turn(v8);
+	raw->functions = 0;
+	raw->live_offset = -1;
+	for (uint32_t i = 0; i < raw->user_frames && i < PS_USER_FRAMES && raw->functions < PS_V8_FUNCTIONS; i++) {
+		struct ps_v8_function *function = &raw->function[raw->functions];
+		/* native code has its own use for the frame pointer, and leaves it as it was */
+		int is_native = classify(v8, raw->user[i] - !!i) == PC_NATIVE;
+
+		if (is_native || fps[i] == last || !read_frame(v8, stack, fps[i], function))
+			continue;
+		last = fps[i];
+		function->frame = i;
+		raw->functions++;
+	}
+	end_turn(v8, began);
+}
+
+size_t v8_stack(struct v8 *v8, struct stream *stream, const struct ps_raw *raw, uint32_t *ids, size_t room)
 {
 	struct out out = { .stream = stream, .ids = ids, .room = room };
-	uint64_t began, spent;
+	uint64_t began;
 
 	/* what files are loaded for the first of many stacks is not this one's time */
 	for (uint32_t i = 0; i < raw->user_frames && i < PS_USER_FRAMES; i++)
-		if (raw->user[i] && classify(v8, raw->user[i] - !!i) == PC_NATIVE)
+		if (raw->user[i] && classify(v8, raw->user[i] - !!i) <= PC_UNNAMED)
 			symbols_frame(v8->symbols, stream, raw->user[i], i > 0);
-	uint32_t first = put_inner(v8, &out, raw, pcs, pc_count);
 	began = begin_turn(v8);
 	/* functions come in the order of their frames */
 	for (uint32_t i = 0, k = 0; i < raw->user_frames && i < PS_USER_FRAMES; i++) {
@@ -423,10 +474,9 @@ size_t v8_stack(struct v8 *v8, struct stream *stream, const struct ps_raw *raw, 
 			frame.live_offset = i ? -1 : raw->live_offset;
 			k++;
 		}
-		if (frame.pc && i >= first)
+		if (frame.pc)
 			put_frame(v8, &out, &frame);
 	}
-	spent = stream_now() - began;
-	v8->credit_ns -= spent < v8->credit_ns ? spent : v8->credit_ns;
+	end_turn(v8, began);
 	return out.count;
 }

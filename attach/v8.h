@@ -24,11 +24,10 @@ const struct ps_v8_walk *v8_walk(const struct v8 *v8);
 /*
  * The frames of a user stack, leaf first: the first address is the thread's own,
  * the others are return addresses. Inlined functions are frames of their own.
- * `pcs` are native frames found otherwise, which stand in for those before the
- * place where the chain is broken; none = what the chain has.
  * Returns how many of `ids` were filled.
  */
-size_t v8_stack(struct v8 *v8, struct stream *stream, const struct ps_raw *raw, const uint64_t *pcs, size_t pc_count,
-		uint32_t *ids, size_t room);
+size_t v8_stack(struct v8 *v8, struct stream *stream, const struct ps_raw *raw, uint32_t *ids, size_t room);
+/* Fills raw->function for the frames in raw->user, whose frame pointers are `fps`, from a copy of their stack. */
+void v8_functions(struct v8 *v8, struct ps_raw *raw, const struct unwind_stack *stack, const uint64_t *fps);
 
 #endif

@@ -94,11 +94,46 @@ static int check_code(struct v8_reader *reader, struct v8_code *code, uint64_t o
 	return -ENOENT;
 }
 
+static int is_code_map(struct v8_reader *reader, uint64_t word)
+{
+	uint16_t type;
+
+	if (reader->stream_map)
+		return word == reader->stream_map;
+	return v8_type(reader, word) == reader->layout.map_of_maps &&
+	       !v8_read(reader, (word & ~3ull) + reader->layout.map_type, &type, sizeof(type)) && type == reader->layout.code;
+}
+
+/* Before V8 11: the instructions are the end of the Code. */
+static int find_inline(struct v8_reader *reader, uint64_t pc, struct v8_code *code)
+{
+	const struct v8_layout *at = &reader->layout;
+	uint64_t low = pc > SEARCH_BYTES ? pc - SEARCH_BYTES : 8, map;
+
+	if (at->code_flags == V8_NONE || at->code_bytes == V8_NONE || at->kind_mask == V8_NONE ||
+	    at->kind_baseline == V8_NONE || pc < low + (uint64_t)at->code_inline)
+		return -ENOENT;
+	for (uint64_t object = (pc - (uint64_t)at->code_inline) & ~7ull; object >= low; object -= 8) {
+		if (v8_read(reader, object, &map, sizeof(map)))
+			return -ENOENT;
+		if (v8_is_smi(map) || !is_code_map(reader, map))
+			continue;
+		*code = (struct v8_code){ .object = object + 1, .start = object + (uint64_t)at->code_inline };
+		if (!fits(reader, code, pc, at->code_flags, at->code_bytes))
+			return -ENOENT;
+		reader->stream_map = map;
+		return 0;
+	}
+	return -ENOENT;
+}
+
 int v8_code_find(struct v8_reader *reader, uint64_t pc, struct v8_code *code)
 {
 	uint64_t low = pc > SEARCH_BYTES ? pc - SEARCH_BYTES : 8;
 	uint64_t words[2];
 
+	if (reader->layout.instruction_stream == V8_NONE && reader->layout.code_inline != V8_NONE)
+		return find_inline(reader, pc, code);
 	if (reader->layout.instruction_stream == V8_NONE || reader->layout.code == V8_NONE ||
 	    reader->layout.kind_mask == V8_NONE || reader->layout.kind_baseline == V8_NONE ||
 	    reader->layout.stream_header < (int32_t)sizeof(words))

@@ -82,6 +82,7 @@ static const struct constant constants[] = {
 	ROW("class_Code__flags__uint32_t", code_flags, MAY),
 	ROW("class_Code__instruction_size__int", code_bytes, MAY),
 	ROW("class_InstructionStream__instruction_start__uintptr_t", stream_header, MAY),
+	ROW("class_Code__instruction_start__uintptr_t", code_inline, MAY),
 	ROW("type_Map__MAP_TYPE", map_of_maps, MUST),
 	ROW("type_BytecodeArray__BYTECODE_ARRAY_TYPE", bytecode_array, MUST),
 	ROW("type_ByteArray__BYTE_ARRAY_TYPE", byte_array, MUST),
@@ -243,8 +244,18 @@ static void read_table(struct elf *elf, Elf_Scn *section, const GElf_Shdr *heade
 	}
 }
 
+/* V8 10: one field for what optimized and what baseline code needs, behind the relocations. */
+static void place_inline_fields(struct v8_layout *layout)
+{
+	if (layout->code_inline == V8_NONE || layout->instruction_stream != V8_NONE || layout->code_positions != V8_NONE)
+		return;
+	layout->code_deoptimization = layout->code_bytecode = 16;
+	layout->code_positions = layout->code_offset_table = 24;
+}
+
 static int check(struct v8_layout *layout)
 {
+	place_inline_fields(layout);
 	for (size_t i = 0; i < CONSTANTS; i++)
 		if (!constants[i].name && *field_of(layout, i) == V8_NONE)
 			*field_of(layout, i) = constants[i].more;

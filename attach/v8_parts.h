@@ -39,6 +39,7 @@ struct v8_layout {
 	int32_t scope_locals, scope_first;
 	/* not in v8dbg_ before V8 12: found when first met (v8_code.c) */
 	int32_t code_entry, code_flags, code_bytes;
+	int32_t code_inline;    /* before V8 11: the instructions are within the Code itself, from here on */
 	int32_t stream_header;  /* bytes before the instructions of an InstructionStream */
 	/* length of each bytecode by scale of its operands, itself included; 0 = there is none */
 	uint8_t bytecode_bytes[V8_SCALES][V8_BYTECODES];

@@ -3,7 +3,7 @@
  * A copy of the registers and of the user stack of the current thread, for
  * code without frame pointers: user space finds the callers by .eh_frame.
  *
- * At most PS_STACK_BYTES from the stack pointer on. Where the stack ends is not
+ * At most PS_STACK_BYTES from the red zone below the stack pointer on. Where the stack ends is not
  * known, so pieces of falling size are tried; what is left out at its end is
  * smaller than the smallest piece. Each thread has its own room, which user
  * space made: no room, no copy.
@@ -57,7 +57,7 @@ static __always_inline __u64 stack_pointer(const struct pt_regs *regs)
 static __always_inline void copy_stack(struct ps_raw_stack *copy, struct task_struct *task, __u32 most)
 {
 	const struct pt_regs *regs = (const struct pt_regs *)bpf_task_pt_regs(task);
-	__u64 from = stack_pointer(regs);
+	__u64 from = stack_pointer(regs) - PS_RED_ZONE;
 	__u32 at = 0;
 
 	copy_registers(copy, regs);

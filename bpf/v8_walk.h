@@ -71,8 +71,11 @@ static __always_inline void v8_take_function(const struct v8_step *step, const _
 /* The chain is broken: on where JavaScript was left, if that is further out. */
 static __always_inline long v8_resume(struct v8_step *step)
 {
-	if (step->c_entry_fp < step->low || step->c_entry_fp >= step->high)
+	if (step->c_entry_fp < step->low || step->c_entry_fp >= step->high) {
+		/* native code only: either no function was called, or the chain broke before the first */
+		step->raw->broken |= !step->raw->functions;
 		return 1;
+	}
 	step->raw->broken = 1;
 	step->pc = 0;
 	step->fp = step->c_entry_fp;

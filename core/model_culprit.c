@@ -43,7 +43,7 @@ static size_t without_parameters(const char *name)
 	for (size_t i = 0; name[i]; i++) {
 		depth += name[i] == '<';
 		depth -= name[i] == '>' && depth > 0;
-		if (name[i] != '(' || depth)
+		if (name[i] != '(' || depth || !i)
 			continue;
 		if (!strncmp(name + i, "(anonymous namespace)", 21)) {
 			i += 20;

@@ -24,6 +24,7 @@
 #define PS_V8_PROCESSES     256u
 #define PS_STACK_BYTES      (32u << 10) /* of a copied user stack */
 #define PS_STACKS_MAX       256u   /* threads whose stacks may be copied */
+#define PS_RED_ZONE         128u   /* below the stack pointer, which functions may use without moving it */
 #define PS_STACK_POINTER    7      /* its number on x86-64 */
 #define PS_REGISTERS        33u    /* by their DWARF numbers, then the program counter: 17 on x86-64 */
 #define PS_STACK_BURST      64u    /* stacks of blocked threads taken per thread and tenth of a second */
@@ -75,7 +76,7 @@ struct ps_raw_stack {
 	uint64_t registers[PS_REGISTERS];
 	uint32_t bytes;         /* of `stack`; the record ends with them */
 	uint32_t zero;
-	uint8_t stack[PS_STACK_BYTES]; /* from raw.sp on */
+	uint8_t stack[PS_STACK_BYTES]; /* from PS_RED_ZONE below the stack pointer on */
 };
 
 /* what a loop thread does, as the scheduler sees it; also the index into sum_ns */
