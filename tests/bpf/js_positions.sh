@@ -29,16 +29,25 @@ print(f'{seen} stacks, {len(wanted)} frames each')
 sys.exit(bad or seen < 1 or len(wanted) < 25)
 EOF
 
-# how long to warm up, then flags; code of the middle compiler has no positions
-while read -r ms flags; do
-	# shellcheck disable=SC2086
-	"$node" --no-maglev $flags tests/data/chain.js "$ms" "$T/stack" >"$T/ready" 2>"$T/node.err" & pids+=($!)
-	pid=$!
+# compare NODE MS FLAGS…: MS is how long to warm up
+compare() {
+	local program=$1 ms=$2; shift 2
+	"$program" "$@" tests/data/chain.js "$ms" "$T/stack" >"$T/ready" 2>"$T/node.err" & pids+=($!)
+	local pid=$!
 	until_ok 10 grep -q ready "$T/ready" || fail "node did not start: $(head -c 2000 "$T/node.err")"
 	$PS stat -d 3s --json "$pid" >"$T/stat.json" 2>"$T/err" || fail "stat: exit $?: $(cat "$T/err")"
 	kill "$pid"
-	python3 "$T/judge.py" "$T/stack" "$T/stat.json" || fail "node $flags, warmed up for $ms ms"
+	python3 "$T/judge.py" "$T/stack" "$T/stat.json" || fail "$program $*, warmed up for $ms ms"
 	rm -f "$T/stack" "$T/ready"
+}
+
+# Debian's own: stripped, V8 10; its optimized code has no positions that we can read
+[ -x "$B/peers/usr/bin/node-debian" ] && compare "$B/peers/usr/bin/node-debian" 0 --no-opt
+
+# code of the middle compiler has no positions
+while read -r ms flags; do
+	# shellcheck disable=SC2086
+	compare "$node" "$ms" --no-maglev $flags
 done <<'EOF'
 0
 0 --max-lazy
