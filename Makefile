@@ -153,6 +153,8 @@ $(B)/tests/loop/%_kqueue: $(B)/tests/loop/%.o $(B)/tests/test.o $(B)/tests/kqueu
 $(B)/tests/programs/%: $(B)/tests/programs/%.o $(LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(BASE) $(LDFLAGS) -o $@ $^ $(LIBS_loop)
+# programs of libuv, whatever they watch
+$(B)/tests/programs/uv_%: LIBS_loop += -luv
 $(B)/tests/bench/%: $(B)/tests/bench/%.o $(ATTACH_OBJS) $(CORE_OBJS) $(LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(BASE) $(LDFLAGS) -o $@ $^ $(LIBS_tool)

@@ -77,6 +77,8 @@ struct runtime_job {
 	char class[64]; /* "fs.stat", "getaddrinfo", "PBKDF2"; "" = its kind says all */
 	char name[160]; /* for people: "stat /tmp/x", "example.org"; "" = none */
 };
+/* Demangled, with its arguments; "" = none. */
+void runtime_function_name(struct symbols *symbols, uint64_t address, char *out, size_t room);
 /* From what a probe took; reads names of functions, and of Node's objects one word of memory. */
 void runtime_job_describe(struct runtime_job *job, const struct ps_pool_raw *raw, const struct libuv_image *image,
 			  struct libuv_memory *memory, struct symbols *symbols);

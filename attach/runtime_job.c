@@ -14,7 +14,7 @@
 
 #define VIRTUAL_DO 16 /* in the table of node::ThreadPoolWork: two destructors come before DoThreadPoolWork */
 
-static void name_of(struct symbols *symbols, uint64_t address, char *out, size_t room)
+void runtime_function_name(struct symbols *symbols, uint64_t address, char *out, size_t room)
 {
 	char mangled[1024];
 	*out = '\0';
@@ -55,7 +55,7 @@ static int describe_node(struct runtime_job *job, const struct ps_pool_raw *raw,
 	memory->deadline_ns = 0;
 	if (!raw->object || libuv_get(memory, raw->object + VIRTUAL_DO, &fn, sizeof(fn)))
 		return 0;
-	name_of(symbols, fn, name, sizeof(name));
+	runtime_function_name(symbols, fn, name, sizeof(name));
 	if (!strstr(name, "DoThreadPoolWork"))
 		return 0;
 	job->kind = PS_WORK_OTHER;
@@ -80,7 +80,7 @@ static void describe_user(struct runtime_job *job, const struct ps_pool_raw *raw
 {
 	char name[1024];
 	job->kind = PS_WORK_USER;
-	name_of(symbols, raw->fn, name, sizeof(name));
+	runtime_function_name(symbols, raw->fn, name, sizeof(name));
 	char *arguments = strchr(name, '(');
 	if (arguments && arguments != name)
 		*arguments = '\0';
