@@ -238,6 +238,7 @@ void model_close(struct model *pub)
 	}
 	for (size_t i = 0; i < pub->thread_count; i++) {
 		free(pub->threads[i]->past);
+		free(pub->threads[i]->worked);
 		free(pub->threads[i]);
 	}
 	for (size_t i = 0; i < pub->loop_count; i++)

@@ -62,6 +62,9 @@ struct process {
 	uint64_t exited_ns;
 };
 
+/* a second of a worker: how long jobs of each kind held it */
+struct work_slot { uint64_t second; uint32_t kind_us[PS_WORK_KIND_COUNT]; };
+
 /* a job that a worker has done */
 struct past_job { uint64_t from_ns, to_ns; uint32_t kind; const char *name; };
 
@@ -84,6 +87,7 @@ struct thread {
 	uint64_t blocked_calls;
 	struct past_job *past;  /* a ring of MODEL_PAST_JOBS; NULL = none */
 	uint32_t past_count;    /* all so far: the newest is at (past_count - 1) % MODEL_PAST_JOBS */
+	struct work_slot *worked; /* as the slots of a loop, of jobs that are done; NULL = none */
 };
 
 struct stall_stack {

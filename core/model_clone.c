@@ -195,9 +195,11 @@ int model_clone(struct model **out, const struct model *pub)
 	copy->loop_room = copy->pub.loop_count;
 	copy->pool_room = copy->pub.pool_count;
 	copy->stall_room = copy->pub.stall_count;
-	for (size_t i = 0; i < copy->pub.thread_count; i++)
-		copy->pub.threads[i]->past =
-			copy_bytes(copy->pub.threads[i]->past, MODEL_PAST_JOBS * sizeof(struct past_job), &err);
+	for (size_t i = 0; i < copy->pub.thread_count; i++) {
+		struct thread *thread = copy->pub.threads[i];
+		thread->past = copy_bytes(thread->past, MODEL_PAST_JOBS * sizeof(*thread->past), &err);
+		thread->worked = copy_bytes(thread->worked, MODEL_SLOTS * sizeof(*thread->worked), &err);
+	}
 	copy_table(&copy->processes, &err);
 	copy_table(&copy->threads, &err);
 	copy_table(&copy->loops, &err);

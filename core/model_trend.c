@@ -65,10 +65,29 @@ void trend_sample(struct loop_own *loop, uint64_t now_ns)
 		(struct trend){ .ns = now_ns, .fds = pub->fd_count - loop->closed_fds, .timers = pub->timers_armed };
 }
 
+static void spread_job(struct thread *thread, uint64_t from_ns, uint64_t to_ns, uint32_t kind)
+{
+	if (to_ns - from_ns > MODEL_SLOTS * NS_PER_SECOND)
+		from_ns = to_ns - MODEL_SLOTS * NS_PER_SECOND;
+	while (from_ns < to_ns) {
+		uint64_t second = from_ns / NS_PER_SECOND, end = least((second + 1) * NS_PER_SECOND, to_ns);
+		struct work_slot *slot = &thread->worked[second % MODEL_SLOTS];
+		if (slot->second < second)
+			*slot = (struct work_slot){ .second = second };
+		if (slot->second == second)
+			slot->kind_us[kind] += (uint32_t)((end - from_ns + 500) / 1000);
+		from_ns = end;
+	}
+}
+
 void trend_job(struct thread *thread, uint64_t from_ns, uint64_t to_ns, uint32_t kind, const char *name)
 {
 	if (!thread->past)
 		thread->past = calloc(MODEL_PAST_JOBS, sizeof(*thread->past));
+	if (!thread->worked)
+		thread->worked = calloc(MODEL_SLOTS, sizeof(*thread->worked));
+	if (thread->worked && from_ns < to_ns)
+		spread_job(thread, from_ns, to_ns, kind);
 	if (thread->past) /* without memory the timeline has a gap, no more */
 		thread->past[thread->past_count++ % MODEL_PAST_JOBS] = (struct past_job){ from_ns, to_ns, kind, name };
 }

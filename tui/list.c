@@ -4,6 +4,9 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+
+#include "text.h"
 
 #define NAME_COLUMNS 10
 
@@ -25,6 +28,37 @@ void list_line(struct list *list, enum grid_style style, const char *format, ...
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
 	area_fit(list->view, list->area, 1, y, list->area.columns - 1, style, text);
+}
+
+#define WRAP_COLUMNS 12
+
+/* bytes of the text that fit in `room` columns, cut at a space where there is one */
+static size_t fitting(const char *text, int room)
+{
+	char part[512];
+	size_t best = 0, length = strlen(text);
+	if (text_width(text) <= room)
+		return length;
+	for (size_t at = 1; at < length && at < sizeof(part); at++) {
+		if (text[at] != ' ')
+			continue;
+		snprintf(part, sizeof(part), "%.*s", (int)at, text);
+		if (text_width(part) > room)
+			break;
+		best = at;
+	}
+	return best ? best : length; /* one long word: cut by the drawing */
+}
+
+void list_wrap(struct list *list, enum grid_style style, const char *name, const char *text)
+{
+	int indent = *name ? WRAP_COLUMNS : 0, room = list->area.columns - 2 - indent;
+	for (int first = 1; *text || first; first = 0) {
+		size_t bytes = room > 8 ? fitting(text, room) : strlen(text);
+		list_line(list, style, "%-*s%.*s", indent, first ? name : "", (int)bytes, text);
+		text += bytes;
+		text += strspn(text, " ");
+	}
 }
 
 void list_pair(struct list *list, const char *name, const char *format, ...)

@@ -16,6 +16,8 @@ struct list {
 int list_next(struct list *list);
 void list_line(struct list *list, enum grid_style style, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+/* "name        text", as many lines as the text needs; name may be "". */
+void list_wrap(struct list *list, enum grid_style style, const char *name, const char *text);
 /* "name      text" */
 void list_pair(struct list *list, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

@@ -85,7 +85,7 @@ static void list_palette(struct list *list, const struct tui *tui)
 		if (y < 0)
 			continue;
 		palette_find(tui, list->view->status, at, &entry);
-		area_print(list->view, list->area, 1, y, at == tui->row ? STYLE_SELECTED : STYLE_NORMAL, "%s %-16s %s",
+		area_print(list->view, list->area, 1, y, at == tui->row ? STYLE_SELECTED : STYLE_NORMAL, "%s %-20s %s",
 			   at == tui->row ? ">" : " ", entry.name, entry.note);
 	}
 	if (!count)

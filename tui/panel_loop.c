@@ -9,6 +9,7 @@
 
 #include "line.h"
 #include "panel.h"
+#include "schema.h"
 #include "text.h"
 
 #define RECENT_SECONDS 10
@@ -189,7 +190,12 @@ static void draw_brief_phases(const struct view *view, struct area area, const s
 	struct line line;
 
 	line_begin(&line, 1);
-	if (!(loop->flags & PS_LOOP_PHASES)) {
+	if (!(loop->flags & PS_LOOP_PHASES) && loop->phases_sampled) {
+		double all = (double)(loop->busy_ns + loop->wait_ns);
+		for (unsigned i = 0; all > 0 && i < PS_PHASE_COUNT; i++)
+			if (loop->phases[i].count)
+				line_add(&line, (int)i + 1, STYLE_NORMAL, "%s ~%.1f", phase_name(i), (double)loop->phases[i].total_ns * 100 / all);
+	} else if (!(loop->flags & PS_LOOP_PHASES)) {
 		const char *why = view_missing(view->model, PS_PROBE_RUNTIME);
 		line_add(&line, 1, STYLE_DIM, "phases n/a%s%s", *why ? ": " : "", why);
 	} else {

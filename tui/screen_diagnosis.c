@@ -118,7 +118,7 @@ static void print_evidence(const struct evidence *evidence, char *out, size_t ro
 static void tell(struct list *list, const char *name, const char *text)
 {
 	if (text && *text)
-		list_line(list, STYLE_NORMAL, "%-12s%s", name, text);
+		list_wrap(list, STYLE_NORMAL, name, text);
 }
 
 static void draw_finding(const struct view *view, struct area area, const struct finding *finding)
@@ -126,24 +126,26 @@ static void draw_finding(const struct view *view, struct area area, const struct
 	const struct finding_rule *rule = finding_rule_of(finding->id);
 	struct list list = { view, area_head(view, area, finding->id, rule ? rule->name : ""), 0, 0 };
 
-	list_line(&list, severity_style(finding->severity), "%s", finding->title);
+	list_wrap(&list, severity_style(finding->severity), "", finding->title);
+	char line[CELL_TEXT * 2] = "";
 	for (uint32_t i = 0; i < finding->evidence_count && i < 6; i++) {
-		char value[128], name[32];
+		char value[128];
+		size_t used = strlen(line);
 		print_evidence(&finding->evidence[i], value, sizeof(value));
-		snprintf(name, sizeof(name), "%.24s", finding->evidence[i].name);
-		list_line(&list, STYLE_NORMAL, "  %-24s %s", name, value);
+		snprintf(line + used, sizeof(line) - used, "%s%.24s %s", i ? "   " : "", finding->evidence[i].name, value);
 	}
+	tell(&list, "evidence", line);
 	tell(&list, "threshold", rule ? rule->defaults : "");
 	tell(&list, "to confirm", rule ? rule->confirm : "");
 	if (finding->advice && *finding->advice)
-		list_line(&list, STYLE_BOLD, "%-12s%s", "try", finding->advice);
+		list_wrap(&list, STYLE_BOLD, "try", finding->advice);
 }
 
 static void draw(struct view *view, struct tui *tui, struct area area)
 {
 	struct sheet_state *state = &tui->sheets[tui->screen];
 	const struct finding *finding = sheet_selected(state);
-	int below = area.rows >= 16 && finding ? 11 : 0;
+	int below = area.rows >= 16 && finding ? area.columns >= 110 ? 12 : area.rows * 2 / 3 + 1 : 0;
 
 	sheet_draw(view, area_top(&area, area.rows - below), &sheet, state);
 	if (below)

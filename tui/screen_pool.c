@@ -52,8 +52,8 @@ static size_t list_jobs(const struct view *view, const void **rows, size_t room)
 static uint64_t identify(const struct view *view, const void *row)
 {
 	if (is_kind(view, row))
-		return (uint64_t)((const struct pool_kind *)row - view->pool->kinds) + 1;
-	return culprit_hash(((const struct pool_class *)row)->name) | 1ull << 63;
+		return UINT64_MAX - (uint64_t)((const struct pool_kind *)row - view->pool->kinds); /* before its classes */
+	return culprit_hash(((const struct pool_class *)row)->name) >> 1 | 1;
 }
 
 static void say_none(const struct view *view, char *out, size_t room)

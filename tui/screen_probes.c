@@ -71,7 +71,7 @@ static void print_hits(const struct view *view, const void *row, char *out, size
 static uint64_t key_cost(const struct view *view, const void *row)
 {
 	const struct probe *probe = row;
-	int counted = probe->hits && probe->hits != PS_UNKNOWN && probe->cost_ns != PS_UNKNOWN;
+	int counted = probe->hits && probe->hits != PS_UNKNOWN && probe->cost_ns && probe->cost_ns != PS_UNKNOWN;
 	return counted ? probe->cost_ns / probe->hits : PS_UNKNOWN;
 }
 
@@ -107,7 +107,7 @@ static void print_load(const struct view *view, const void *row, char *out, size
 	const struct probe *probe = row;
 	if (probe->state == PS_PROBE_STATE_OFF)
 		snprintf(out, room, "-");
-	else if (probe->cost_per_s == PS_UNKNOWN)
+	else if (probe->cost_per_s == PS_UNKNOWN || !probe->cost_ns)
 		snprintf(out, room, "n/a");
 	else if (probe->budget == PS_UNKNOWN)
 		snprintf(out, room, "%.2f%%", (double)probe->cost_per_s / 1e7);

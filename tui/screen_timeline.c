@@ -204,7 +204,8 @@ static void draw_axis(const struct view *view, struct area area, const struct sp
 	area_print(view, area, 1, 0, STYLE_HEAD, "a cell is %s", cell);
 	view_clock(view->model, from, begin);
 	view_clock(view->model, to, end);
-	area_put(view, area, LABEL, 0, STYLE_HEAD, begin);
+	if (span->cells >= 20)
+		area_put(view, area, LABEL, 0, STYLE_HEAD, begin);
 	area_put(view, area, LABEL + span->cells - 8, 0, STYLE_HEAD, end);
 	if (cursor >= 0)
 		area_put(view, area, LABEL + cursor, 0, STYLE_BOLD, view->glyphs->down);

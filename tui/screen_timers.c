@@ -223,7 +223,7 @@ static void draw_tree(const struct view *view, struct area area)
 			 cell_duration(age, view->model->now_ns - loop->heap_ns, ""));
 	struct list list = { view, area_head(view, area, "HEAP", note), 0, 0 };
 	if (loop->timers_note && *loop->timers_note)
-		list_line(&list, STYLE_WARN, "%s", loop->timers_note);
+		list_wrap(&list, STYLE_WARN, "", loop->timers_note);
 	if (!loop->heap_ns) {
 		const char *why = view_missing(view->model, PS_PROBE_SNAPSHOT);
 		list_line(&list, STYLE_DIM, "n/a: %s",

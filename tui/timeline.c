@@ -86,28 +86,47 @@ static uint64_t overlap(uint64_t from_a, uint64_t to_a, uint64_t from_b, uint64_
 	return to > from ? to - from : 0;
 }
 
-static void add_jobs(const struct view *view, const struct thread *thread, uint64_t from_ns, uint64_t to_ns,
-		     struct timeline_cell *cell)
+/* tenths: the jobs themselves, as far back as they are kept */
+static void add_past(const struct thread *thread, uint64_t from_ns, uint64_t to_ns, struct timeline_cell *cell)
 {
 	uint32_t count = thread->past_count < MODEL_PAST_JOBS ? thread->past_count : MODEL_PAST_JOBS;
-	uint64_t oldest = UINT64_MAX, now = view->model->now_ns;
+	uint64_t oldest = thread->past_count > MODEL_PAST_JOBS ? UINT64_MAX : 0;
 	for (uint32_t i = 0; thread->past && i < count; i++) {
 		const struct past_job *job = &thread->past[i];
 		oldest = job->from_ns < oldest ? job->from_ns : oldest;
 		cell->kind_ns[job->kind < PS_WORK_KIND_COUNT ? job->kind : PS_WORK_OTHER] +=
 			overlap(job->from_ns, job->to_ns, from_ns, to_ns);
 	}
+	cell->known = from_ns >= oldest;
+}
+
+static void add_worked(const struct thread *thread, uint64_t from_ns, uint64_t to_ns, struct timeline_cell *cell)
+{
+	for (uint64_t second = from_ns / SECOND_NS; thread->worked && second < to_ns / SECOND_NS; second++) {
+		const struct work_slot *slot = &thread->worked[second % MODEL_SLOTS];
+		for (int kind = 0; slot->second == second && kind < PS_WORK_KIND_COUNT; kind++)
+			cell->kind_ns[kind] += slot->kind_us[kind] * 1000ull;
+	}
+	cell->known = 1;
+}
+
+static void add_jobs(const struct view *view, const struct thread *thread, uint64_t from_ns, uint64_t to_ns,
+		     struct timeline_cell *cell)
+{
+	uint64_t now = view->model->now_ns, length = to_ns - from_ns;
+	if (length >= SECOND_NS)
+		add_worked(thread, from_ns, to_ns, cell);
+	else
+		add_past(thread, from_ns, to_ns, cell);
 	if (thread->work && thread->work_kind < PS_WORK_KIND_COUNT)
 		cell->kind_ns[thread->work_kind] += overlap(thread->work_since_ns, now, from_ns, to_ns);
 	if (thread->blocked_op)
 		cell->busy_ns += overlap(thread->blocked_since_ns, now, from_ns, to_ns);
 	for (int kind = 0; kind < PS_WORK_KIND_COUNT; kind++)
 		cell->busy_ns += cell->kind_ns[kind];
-	/* before the oldest job that is kept nobody knows what it did */
-	int all_kept = thread->past_count <= MODEL_PAST_JOBS && from_ns >= view->model->start_ns;
-	cell->known = from_ns < now && (all_kept || from_ns >= oldest || cell->busy_ns);
-	uint64_t length = to_ns - from_ns;
-	cell->wait_ns = cell->busy_ns < length ? length - cell->busy_ns : 0;
+	cell->busy_ns = cell->busy_ns < length ? cell->busy_ns : length;
+	cell->known &= from_ns < now && from_ns >= view->model->start_ns && now - from_ns < MODEL_SLOTS * SECOND_NS;
+	cell->wait_ns = length - cell->busy_ns;
 }
 
 void timeline_fill(const struct view *view, const struct timeline_row *row, uint64_t from_ns, uint64_t to_ns,
