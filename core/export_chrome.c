@@ -53,7 +53,8 @@ static uint32_t lane_of(const struct export_run *run, const struct track *track)
 	case TRACK_LOOP:
 		for (size_t i = 0; i < model->loop_count; i++)
 			if (model->loops[i]->tid == track->tid)
-				return model->loops[i]->poller_fd == track->fd ? track->tid : LANES + (uint32_t)track->number;
+				return model->loops[i]->poller_fd == track->fd ? track->tid
+									       : LANES + (uint32_t)track->number;
 		return track->tid;
 	default:
 		return LANES + (uint32_t)track->number;
@@ -89,6 +90,17 @@ static int write_track(struct export_run *run, const struct track *track)
 	return 0;
 }
 
+/* An end of an arrow, within the slice that begins then. */
+static void write_flow(struct export_run *run, const struct track *track, uint64_t ts, const struct note *note)
+{
+	FILE *out = start_event(run);
+	fprintf(out, "{\"name\":\"ready\",\"cat\":\"flow\",\"ph\":\"%s\",\"id\":%llu,",
+		note->text ? "f\",\"bp\":\"e" : "s", (unsigned long long)note->number);
+	put_place(run, track);
+	put_us(out, "ts", ts);
+	fputs("}", out);
+}
+
 static int write_slice(struct export_run *run, const struct track *track, uint64_t from, uint64_t to, const char *name,
 		       const struct note *notes, size_t count)
 {
@@ -99,14 +111,20 @@ static int write_slice(struct export_run *run, const struct track *track, uint64
 	put_place(run, track);
 	put_us(out, "ts", from);
 	put_us(out, "dur", to - from);
+	int shown = 0;
 	for (size_t i = 0; i < count; i++) {
-		fprintf(out, "%s\"%s\":", i ? "," : ",\"args\":{", notes[i].name);
+		if (!notes[i].name)
+			continue;
+		fprintf(out, "%s\"%s\":", shown++ ? "," : ",\"args\":{", notes[i].name);
 		if (notes[i].text)
 			json_put_text(out, notes[i].text);
 		else
 			fprintf(out, "%lld", (long long)notes[i].number);
 	}
-	fputs(count ? "}}" : "}", out);
+	fputs(shown ? "}}" : "}", out);
+	for (size_t i = 0; i < count; i++)
+		if (!notes[i].name)
+			write_flow(run, track, from, &notes[i]);
 	return 0;
 }
 
@@ -139,7 +157,11 @@ static int write_clocks(struct export_run *run, uint64_t monotonic_ns, uint64_t 
 }
 
 static const struct timeline_sink sink = {
-	.track = write_track, .slice = write_slice, .instant = write_instant, .counter = write_counter, .clocks = write_clocks,
+	.track = write_track,
+	.slice = write_slice,
+	.instant = write_instant,
+	.counter = write_counter,
+	.clocks = write_clocks,
 };
 
 static int begin(struct export_run *run)

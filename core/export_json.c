@@ -54,7 +54,8 @@ static int record(struct export_run *run, const struct ps_record *record)
 	const struct event_schema *schema = schema_event(record->event);
 	if (!schema)
 		return 0;
-	fprintf(run->out, "{\"event\":\"%s\",\"ts\":%llu,\"tid\":%u", schema->name, (unsigned long long)record->ts, record->tid);
+	fprintf(run->out, "{\"event\":\"%s\",\"ts\":%llu,\"tid\":%u", schema->name, (unsigned long long)record->ts,
+		record->tid);
 	for (unsigned i = 0; i < schema->field_count; i++)
 		if (schema->fields[i].unit != UNIT_PADDING)
 			put_field(run->out, record, &schema->fields[i]);

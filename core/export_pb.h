@@ -39,6 +39,17 @@ static inline void pb_number(struct pb *pb, unsigned field, uint64_t value)
 	pb_raw(pb, value);
 }
 
+static inline void pb_fixed(struct pb *pb, unsigned field, uint64_t value)
+{
+	pb_raw(pb, (uint64_t)field << 3 | PB_FIXED64);
+	if (pb->used + 8 > PB_ROOM) {
+		pb->bad = 1;
+		return;
+	}
+	for (unsigned i = 0; i < 8; i++, value >>= 8)
+		pb->bytes[pb->used++] = (unsigned char)value;
+}
+
 static inline void pb_text(struct pb *pb, unsigned field, const char *text)
 {
 	size_t length = strlen(text);

@@ -23,12 +23,35 @@
 
 enum { TRACE_PACKET = 1 };
 enum packet_field {
-	PACKET_CLOCKS = 6, PACKET_TIMESTAMP = 8, PACKET_SEQUENCE = 10, PACKET_EVENT = 11, PACKET_INTERNED = 12,
-	PACKET_FLAGS = 13, PACKET_DROPPED_BEFORE = 42, PACKET_CLOCK_ID = 58, PACKET_DEFAULTS = 59, PACKET_TRACK = 60,
+	PACKET_CLOCKS = 6,
+	PACKET_TIMESTAMP = 8,
+	PACKET_SEQUENCE = 10,
+	PACKET_EVENT = 11,
+	PACKET_INTERNED = 12,
+	PACKET_FLAGS = 13,
+	PACKET_DROPPED_BEFORE = 42,
+	PACKET_CLOCK_ID = 58,
+	PACKET_DEFAULTS = 59,
+	PACKET_TRACK = 60,
 };
 enum { FLAG_STATE_CLEARED = 1, FLAG_STATE_NEEDED = 2 };
-enum track_field { TRACK_UUID = 1, TRACK_NAME = 2, TRACK_PROCESS_OF = 3, TRACK_THREAD_OF = 4, TRACK_PARENT = 5, TRACK_COUNTER = 8 };
-enum event_field { EVENT_NOTE = 4, EVENT_TYPE = 9, EVENT_NAME_IID = 10, EVENT_TRACK = 11, EVENT_VALUE = 30 };
+enum track_field {
+	TRACK_UUID = 1,
+	TRACK_NAME = 2,
+	TRACK_PROCESS_OF = 3,
+	TRACK_THREAD_OF = 4,
+	TRACK_PARENT = 5,
+	TRACK_COUNTER = 8
+};
+enum event_field {
+	EVENT_NOTE = 4,
+	EVENT_TYPE = 9,
+	EVENT_NAME_IID = 10,
+	EVENT_TRACK = 11,
+	EVENT_VALUE = 30,
+	EVENT_FLOWS = 47,
+	EVENT_LAST_FLOWS = 48
+};
 enum event_type { TYPE_BEGIN = 1, TYPE_END = 2, TYPE_INSTANT = 3, TYPE_COUNTER = 4 };
 enum note_field { NOTE_NAME_IID = 1, NOTE_INT = 4, NOTE_TEXT = 6 };
 enum interned_field { INTERNED_EVENT_NAMES = 2, INTERNED_NOTE_NAMES = 3 };
@@ -36,8 +59,8 @@ enum clock_id { CLOCK_ID_REALTIME = 1, CLOCK_ID_MONOTONIC = 3, CLOCK_ID_BOOTTIME
 
 struct perfetto {
 	struct timeline *timeline;
-	uint64_t base;           /* of track numbers: differs between recordings, so that traces can be merged */
-	uint64_t packets;        /* since the state was cleared */
+	uint64_t base; /* of track numbers: differs between recordings, so that traces can be merged */
+	uint64_t packets; /* since the state was cleared */
 	struct table names, note_names; /* hash of the text -> iid */
 	uint64_t iids;
 	struct pb pb;
@@ -104,7 +127,7 @@ static int write_track(struct export_run *run, const struct track *track)
 	}
 	if (track_is_counter(track)) {
 		part = pb_open(pb, TRACK_COUNTER);
-		pb_number(pb, 3, 2); /* unit: count */
+		pb_number(pb, 3, track_counts_bytes(track) ? 3 : 2); /* unit: bytes or a count */
 		pb_close(pb, part);
 	}
 	pb_close(pb, descriptor);
@@ -181,7 +204,7 @@ static int write_named(struct export_run *run, uint64_t track, enum event_type t
 	count = count < 16 ? count : 16;
 	name_iid = intern(state, INTERNED_EVENT_NAMES, name, &interned);
 	for (size_t i = 0; i < count; i++)
-		iids[i] = intern(state, INTERNED_NOTE_NAMES, notes[i].name, &interned);
+		iids[i] = notes[i].name ? intern(state, INTERNED_NOTE_NAMES, notes[i].name, &interned) : 0;
 	if (interned)
 		pb_close(pb, interned);
 	size_t event = pb_open(pb, PACKET_EVENT);
@@ -189,6 +212,10 @@ static int write_named(struct export_run *run, uint64_t track, enum event_type t
 	pb_number(pb, EVENT_TRACK, track);
 	pb_number(pb, EVENT_NAME_IID, name_iid);
 	for (size_t i = 0; i < count; i++) {
+		if (!notes[i].name) {
+			pb_fixed(pb, notes[i].text ? EVENT_LAST_FLOWS : EVENT_FLOWS, state->base + notes[i].number);
+			continue;
+		}
 		size_t note = pb_open(pb, EVENT_NOTE);
 		pb_number(pb, NOTE_NAME_IID, iids[i]);
 		if (notes[i].text)
@@ -237,8 +264,12 @@ static int write_counter(struct export_run *run, const struct track *track, uint
 
 static int write_clocks(struct export_run *run, uint64_t monotonic_ns, uint64_t boottime_ns, uint64_t realtime_ns)
 {
-	const struct { uint64_t id, ns; } clocks[] = {
-		{ CLOCK_ID_MONOTONIC, monotonic_ns }, { CLOCK_ID_BOOTTIME, boottime_ns }, { CLOCK_ID_REALTIME, realtime_ns },
+	const struct {
+		uint64_t id, ns;
+	} clocks[] = {
+		{ CLOCK_ID_MONOTONIC, monotonic_ns },
+		{ CLOCK_ID_BOOTTIME, boottime_ns },
+		{ CLOCK_ID_REALTIME, realtime_ns },
 	};
 	struct pb *pb = start_packet(run->state);
 	size_t snapshot = pb_open(pb, PACKET_CLOCKS);
@@ -254,7 +285,11 @@ static int write_clocks(struct export_run *run, uint64_t monotonic_ns, uint64_t 
 }
 
 static const struct timeline_sink sink = {
-	.track = write_track, .slice = write_slice, .instant = write_instant, .counter = write_counter, .clocks = write_clocks,
+	.track = write_track,
+	.slice = write_slice,
+	.instant = write_instant,
+	.counter = write_counter,
+	.clocks = write_clocks,
 };
 
 /* ---- the exporter ---- */
@@ -265,7 +300,8 @@ static int begin(struct export_run *run)
 	if (!state)
 		return -ENOMEM;
 	run->state = state;
-	state->base = (run->info->realtime_ns ^ run->info->monotonic_ns << 20) * 0x9E3779B97F4A7C15ull & ~(uint64_t)0xFFFFF;
+	state->base =
+		(run->info->realtime_ns ^ run->info->monotonic_ns << 20) * 0x9E3779B97F4A7C15ull & ~(uint64_t)0xFFFFF;
 	int err = clear_state(run);
 	return err ? err : timeline_open(&state->timeline, run, &sink);
 }

@@ -23,8 +23,14 @@ struct timeline {
 	const struct timeline_sink *sink;
 	struct tracks tracks;
 	struct stall_cursor stalls;
-	uint64_t clocks_ns;     /* when the clocks were told; 0 = never */
+	uint64_t clocks_ns; /* when the clocks were told; 0 = never */
+	uint64_t flows; /* arrows drawn */
 };
+
+static int is_time(uint64_t ts)
+{
+	return ts && ts != PS_UNKNOWN;
+}
 
 /* ---- slices ---- */
 
@@ -43,6 +49,22 @@ static int tell_slice(struct timeline *timeline, struct track *track, uint64_t f
 		return 0;
 	track->ended_ns = to;
 	return timeline->sink->slice(timeline->run, track, from, to, name, notes, count);
+}
+
+/* The arrows that lead into the slice which is about to be told. */
+static size_t take_flows(struct track *track, struct note *notes)
+{
+	size_t count = track->flow_count;
+	for (size_t i = 0; i < count; i++)
+		notes[i] = (struct note)NOTE_FLOW_TO(track->flows[i]);
+	track->flow_count = 0;
+	return count;
+}
+
+static void lead_into(struct track *track, uint64_t flow)
+{
+	if (track->flow_count < TIMELINE_FLOWS)
+		track->flows[track->flow_count++] = flow;
 }
 
 static int tell_counter(struct timeline *timeline, enum track_kind kind, uint32_t pid, uint32_t tid, uint64_t ts,
@@ -76,19 +98,21 @@ static int end_callback(struct timeline *timeline, uint32_t tid, uint64_t ts)
 		return 0;
 	char name[TIMELINE_NAME];
 	const struct frame *frame = track->value ? model_symbol(timeline->run->model, track->pid, track->value) : NULL;
-	const struct note notes[] = {
+	struct note notes[4 + TIMELINE_FLOWS] = {
 		{ "kind", kind_name((unsigned)(track->extra >> 32)), 0 },
 		{ "handle", NULL, (uint32_t)track->extra },
 		{ "address", NULL, track->value },
 		{ "fd", NULL, (uint64_t)track->item },
 	};
+	size_t count = track->item < 0 ? 3 : 4;
+	count += take_flows(track, notes + count);
 	if (frame && frame->name[0])
 		track_copy_name(name, frame->name);
 	else
 		snprintf(name, sizeof(name), "%s callback", notes[0].text);
 	uint64_t from = track->since_ns;
 	track->since_ns = 0;
-	return tell_slice(timeline, track, from, ts, name, notes, track->item < 0 ? 3 : 4);
+	return tell_slice(timeline, track, from, ts, name, notes, count);
 }
 
 /* ---- loops ---- */
@@ -129,24 +153,21 @@ static int tell_stall(void *arg, const struct stall *stall)
 
 static int end_busy(struct timeline *timeline, struct track *track, uint64_t since, uint64_t ts)
 {
+	struct note notes[TIMELINE_FLOWS];
 	int err = end_callback(timeline, track->tid, ts);
 	if (!err)
 		err = end_phase(timeline, track->tid, ts);
 	if (err || !since)
 		return err;
+	size_t count = take_flows(track, notes);
 	track->value = since < track->ended_ns ? track->ended_ns : since; /* where the busy slice begins */
 	track->since_ns = 0;
-	err = tell_slice(timeline, track, since, ts, "busy", NULL, 0);
+	err = tell_slice(timeline, track, since, ts, "busy", notes, count);
 	return err ? err : stalls_each_closed(&timeline->stalls, timeline->run->model, tell_stall, timeline);
 }
 
 /* `item` of a loop's track: what the open slice is. */
 enum { LOOP_TRACK_WAIT = 1, LOOP_TRACK_BUSY = 2 };
-
-static int is_time(uint64_t ts)
-{
-	return ts && ts != PS_UNKNOWN;
-}
 
 static int tell_wait(struct timeline *timeline, struct track *track, uint64_t from, uint64_t to, int32_t ready)
 {
@@ -155,7 +176,8 @@ static int tell_wait(struct timeline *timeline, struct track *track, uint64_t fr
 }
 
 /* The loop's track, or NULL: a wait on a poller that is no loop is work. */
-static int loop_track(struct timeline *timeline, const struct ps_record *record, int32_t poller_fd, struct track **track)
+static int loop_track(struct timeline *timeline, const struct ps_record *record, int32_t poller_fd,
+		      struct track **track)
 {
 	*track = NULL;
 	if (!model_loop(timeline->run->model, record->tid, poller_fd))
@@ -213,12 +235,105 @@ static int on_phase(struct timeline *timeline, const struct ps_record *record)
 	if (!err)
 		err = end_phase(timeline, record->tid, record->ts);
 	if (!err)
-		err = tracks_need(&timeline->tracks, TRACK_PHASES, pid_of(timeline, record->tid), record->tid, -1, &track);
+		err = tracks_need(&timeline->tracks, TRACK_PHASES, pid_of(timeline, record->tid), record->tid, -1,
+				  &track);
 	if (err || !track)
 		return err;
 	track->since_ns = record->ts;
 	track->item = (int32_t)((const struct ps_ev_phase *)record)->phase;
 	return 0;
+}
+
+/* ---- descriptors: from ready to served ---- */
+
+static void label_fd(const struct timeline *timeline, struct track *track, const struct loop *loop)
+{
+	const struct model *model = timeline->run->model;
+	for (size_t i = 0; !loop && i < model->loop_count; i++)
+		loop = model->loops[i]->tid == track->tid ? model->loops[i] : NULL;
+	for (size_t i = 0; loop && i < loop->fd_count; i++) {
+		if (loop->fds[i].fd != track->fd)
+			continue;
+		track->label = loop->fds[i].name;
+		track->fd_kind = loop->fds[i].kind;
+	}
+}
+
+/* The descriptor's track; a new one is told with its label. */
+static int fd_track(struct timeline *timeline, uint32_t tid, int32_t fd, const struct loop *loop, struct track **out)
+{
+	*out = tracks_find(&timeline->tracks, TRACK_FD, tid, fd);
+	if (*out)
+		return 0;
+	int err = tracks_need(&timeline->tracks, TRACK_FD, pid_of(timeline, tid), tid, fd, out);
+	if (err || !*out)
+		return err;
+	label_fd(timeline, *out, loop);
+	return (*out)->label ? timeline->sink->track(timeline->run, *out) : 0;
+}
+
+/* It was ready from then on and gets its turn now: an arrow leads from the wait to where it is served. */
+static int serve_fd(struct timeline *timeline, struct track *fd, uint64_t since, uint64_t ts, struct track *to)
+{
+	uint64_t flow = ++timeline->flows;
+	const struct note notes[] = { NOTE_FLOW_FROM(flow) };
+	fd->since_ns = 0;
+	if (to)
+		lead_into(to, flow);
+	return tell_slice(timeline, fd, since, ts, "ready", notes, to ? 1 : 0);
+}
+
+static int on_fd_ready(struct timeline *timeline, const struct ps_record *record)
+{
+	const struct ps_ev_fd_ready *event = (const struct ps_ev_fd_ready *)record;
+	const struct loop *loop = model_loop(timeline->run->model, record->tid, event->poller_fd);
+	struct track *fd;
+	if (!loop || !(loop->flags & PS_LOOP_CALLBACKS)) /* its turn is told by FD_TURN, or not at all */
+		return 0;
+	int err = fd_track(timeline, record->tid, event->fd, loop, &fd);
+	if (!err && fd)
+		fd->since_ns = is_time(event->ready_ns) && event->ready_ns < record->ts ? event->ready_ns : record->ts;
+	return err;
+}
+
+static int on_fd_turn(struct timeline *timeline, const struct ps_record *record)
+{
+	const struct ps_ev_fd_turn *event = (const struct ps_ev_fd_turn *)record;
+	const struct loop *loop = model_loop(timeline->run->model, record->tid, event->poller_fd);
+	uint64_t since = is_time(event->ready_ns) ? event->ready_ns : event->returned_ns;
+	struct track *fd, *to = loop ? tracks_find(&timeline->tracks, TRACK_LOOP, record->tid, event->poller_fd) : NULL;
+	if (!loop || !is_time(since) || since > record->ts)
+		return 0;
+	int err = fd_track(timeline, record->tid, event->fd, loop, &fd);
+	return err || !fd ? err : serve_fd(timeline, fd, since, record->ts, to);
+}
+
+/* A descriptor got its name, or another one has its number: from here on it is another track. */
+static int relabel_fd(struct timeline *timeline, const struct ps_record *record, int32_t fd)
+{
+	struct track *track = tracks_find(&timeline->tracks, TRACK_FD, record->tid, fd);
+	if (!track)
+		return 0;
+	const char *label = track->label;
+	uint32_t kind = track->fd_kind;
+	label_fd(timeline, track, NULL);
+	if (label == track->label && kind == track->fd_kind)
+		return 0;
+	if (timeline->tracks.numbers < TIMELINE_TRACKS)
+		track->number = ++timeline->tracks.numbers; /* readers take a track's first name for good */
+	return timeline->sink->track(timeline->run, track);
+}
+
+static int on_fd_interest(struct timeline *timeline, const struct ps_record *record)
+{
+	const struct ps_ev_fd_interest *event = (const struct ps_ev_fd_interest *)record;
+	return event->name ? relabel_fd(timeline, record, event->fd) : 0;
+}
+
+static int on_fd_life(struct timeline *timeline, const struct ps_record *record)
+{
+	const struct ps_ev_fd_life *event = (const struct ps_ev_fd_life *)record;
+	return event->name ? relabel_fd(timeline, record, event->fd) : 0;
 }
 
 static int on_callback_begin(struct timeline *timeline, const struct ps_record *record)
@@ -227,14 +342,16 @@ static int on_callback_begin(struct timeline *timeline, const struct ps_record *
 	struct track *track = NULL;
 	int err = end_callback(timeline, record->tid, record->ts);
 	if (!err)
-		err = tracks_need(&timeline->tracks, TRACK_CALLBACKS, pid_of(timeline, record->tid), record->tid, -1, &track);
+		err = tracks_need(&timeline->tracks, TRACK_CALLBACKS, pid_of(timeline, record->tid), record->tid, -1,
+				  &track);
 	if (err || !track)
 		return err;
 	track->since_ns = record->ts;
 	track->value = event->fn;
 	track->extra = (uint64_t)event->kind << 32 | event->handle;
 	track->item = event->fd;
-	return 0;
+	struct track *fd = event->fd >= 0 ? tracks_find(&timeline->tracks, TRACK_FD, record->tid, event->fd) : NULL;
+	return fd && fd->since_ns ? serve_fd(timeline, fd, fd->since_ns, record->ts, track) : 0;
 }
 
 static int on_callback_end(struct timeline *timeline, const struct ps_record *record)
@@ -242,18 +359,41 @@ static int on_callback_end(struct timeline *timeline, const struct ps_record *re
 	return end_callback(timeline, record->tid, record->ts);
 }
 
-/* ---- off the CPU, garbage collection ---- */
+/* ---- the scheduler, garbage collection ---- */
 
+static const char *off_name(unsigned state)
+{
+	static const char *const names[] = {
+		[PS_OFF_RUNNABLE] = "runnable", [PS_OFF_SLEEPING] = "sleeping", [PS_OFF_DISK] = "waiting for a disk",
+		[PS_OFF_STOPPED] = "stopped",	[PS_OFF_FAULT] = "page fault",	[PS_OFF_LOCK] = "waiting for a lock",
+	};
+	return state < sizeof(names) / sizeof(names[0]) ? names[state] : "off CPU";
+}
+
+/* Asleep until it was woken, then runnable until it ran: two slices. */
 static int on_offcpu(struct timeline *timeline, const struct ps_record *record)
 {
 	const struct ps_ev_offcpu *event = (const struct ps_ev_offcpu *)record;
-	const char *name = event->state == PS_OFF_RUNNABLE ? "preempted" : syscall_name(event->syscall);
-	struct note notes[] = { { "arg0", NULL, event->args[0] }, { "arg1", NULL, event->args[1] }, { "arg2", NULL, event->args[2] } };
+	const char *call = event->syscall < 0 ? NULL : syscall_name(event->syscall);
+	const struct note notes[] = { { "syscall", call ? call : "?", 0 },
+				      { "arg0", NULL, event->args[0] },
+				      { "arg1", NULL, event->args[1] },
+				      { "arg2", NULL, event->args[2] } };
+	const struct note cpu[] = { { "cpu before", NULL, event->cpu } };
 	struct track *track = NULL;
-	int err = tracks_need(&timeline->tracks, TRACK_OFFCPU, pid_of(timeline, record->tid), record->tid, -1, &track);
-	if (err || !track || !event->off_ns)
+	int err =
+		tracks_need(&timeline->tracks, TRACK_SCHEDULER, pid_of(timeline, record->tid), record->tid, -1, &track);
+	if (err || !track || !is_time(event->off_ns))
 		return err;
-	return tell_slice(timeline, track, event->off_ns, record->ts, name ? name : "off CPU", notes, event->syscall < 0 ? 0 : 3);
+	uint64_t woken = event->state == PS_OFF_RUNNABLE ? event->off_ns : event->wake_ns;
+	if (!is_time(woken) || woken < event->off_ns || woken > record->ts)
+		woken = record->ts; /* not known: all of it counts as the sleep */
+	if (event->state != PS_OFF_RUNNABLE)
+		err = tell_slice(timeline, track, event->off_ns, woken, off_name(event->state), notes,
+				 event->syscall < 0 ? 0 : 4);
+	if (!err && woken < record->ts)
+		err = tell_slice(timeline, track, woken, record->ts, "runnable", cpu, 1);
+	return err;
 }
 
 static int on_gc(struct timeline *timeline, const struct ps_record *record)
@@ -264,7 +404,8 @@ static int on_gc(struct timeline *timeline, const struct ps_record *record)
 	int err = tracks_need(&timeline->tracks, TRACK_GC, pid_of(timeline, record->tid), record->tid, -1, &track);
 	if (err || !track || !event->since_ns)
 		return err;
-	return tell_slice(timeline, track, event->since_ns, record->ts, names[event->kind < 3 ? event->kind : 0], NULL, 0);
+	return tell_slice(timeline, track, event->since_ns, record->ts, names[event->kind < 3 ? event->kind : 0], NULL,
+			  0);
 }
 
 /* ---- the pool ---- */
@@ -310,7 +451,9 @@ static int on_work_finished(struct timeline *timeline, const struct ps_record *r
 	const struct ps_ev_work *event = (const struct ps_ev_work *)record;
 	struct track *track = NULL;
 	int err = tracks_need(&timeline->tracks, TRACK_JOBS, event->pid, record->tid, -1, &track);
-	uint64_t since = !track ? 0 : track->since_ns && track->value == event->work ? track->since_ns : event->since_ns;
+	uint64_t since = !track						  ? 0
+			 : track->since_ns && track->value == event->work ? track->since_ns
+									  : event->since_ns;
 	const struct note notes[] = { { "work", NULL, event->work }, { "function", NULL, event->fn } };
 	if (!err && track && since && since != PS_UNKNOWN)
 		err = tell_slice(timeline, track, since, record->ts, work_kind_name(event->kind), notes, 2);
@@ -319,10 +462,52 @@ static int on_work_finished(struct timeline *timeline, const struct ps_record *r
 	return err ? err : on_work(timeline, record);
 }
 
+struct gauge {
+	enum track_kind kind;
+	uint64_t value;
+};
+
+static int tell_gauges(struct timeline *timeline, const struct ps_record *record, const struct gauge *gauges,
+		       size_t count)
+{
+	int err = 0;
+	for (size_t i = 0; i < count && !err; i++)
+		err = tell_counter(timeline, gauges[i].kind, pid_of(timeline, record->tid), record->tid, record->ts,
+				   gauges[i].value);
+	return err;
+}
+
 static int on_loop_gauges(struct timeline *timeline, const struct ps_record *record)
 {
-	return tell_counter(timeline, TRACK_TIMERS, pid_of(timeline, record->tid), record->tid, record->ts,
-			    ((const struct ps_ev_loop_gauges *)record)->timers);
+	const struct ps_ev_loop_gauges *event = (const struct ps_ev_loop_gauges *)record;
+	const struct gauge gauges[] = {
+		{ TRACK_TIMERS, event->timers },	 { TRACK_OVERDUE, event->overdue },
+		{ TRACK_HANDLES, event->handles },	 { TRACK_TICKS, event->ticks },
+		{ TRACK_IMMEDIATES, event->immediates }, { TRACK_BUFFERED, event->buffered_bytes },
+	};
+	return tell_gauges(timeline, record, gauges, sizeof(gauges) / sizeof(gauges[0]));
+}
+
+static uint64_t known32(uint32_t value)
+{
+	return value == UINT32_MAX ? PS_UNKNOWN : value;
+}
+
+static int on_loop_snapshot(struct timeline *timeline, const struct ps_record *record)
+{
+	const struct ps_ev_loop_snapshot *event = (const struct ps_ev_loop_snapshot *)record;
+	const struct gauge gauges[] = {
+		{ TRACK_TIMERS, known32(event->timers) },
+		{ TRACK_HEAP_DEPTH, known32(event->timer_depth) },
+		{ TRACK_HANDLES, known32(event->handles) },
+	};
+	return tell_gauges(timeline, record, gauges, sizeof(gauges) / sizeof(gauges[0]));
+}
+
+static int on_poller(struct timeline *timeline, const struct ps_record *record)
+{
+	const struct gauge ready = { TRACK_READY_LIST, ((const struct ps_ev_poller *)record)->ready };
+	return tell_gauges(timeline, record, &ready, 1);
 }
 
 /* ---- who exists, clocks, loss ---- */
@@ -382,7 +567,8 @@ static int end_track(struct timeline *timeline, struct track *track, uint64_t no
 	case TRACK_CALLBACKS:
 		return end_callback(timeline, track->tid, now);
 	case TRACK_JOBS:
-		return tell_slice(timeline, track, track->since_ns, now, work_kind_name((unsigned)track->item), NULL, 0);
+		return tell_slice(timeline, track, track->since_ns, now, work_kind_name((unsigned)track->item), NULL,
+				  0);
 	default:
 		return 0;
 	}
@@ -436,7 +622,13 @@ static int (*const handlers[PS_EVENT_MAX])(struct timeline *timeline, const stru
 	[PS_EV_PHASE] = on_phase,
 	[PS_EV_CALLBACK_BEGIN] = on_callback_begin,
 	[PS_EV_CALLBACK_END] = on_callback_end,
+	[PS_EV_FD_READY] = on_fd_ready,
+	[PS_EV_FD_TURN] = on_fd_turn,
+	[PS_EV_FD_INTEREST] = on_fd_interest,
+	[PS_EV_FD_LIFE] = on_fd_life,
 	[PS_EV_LOOP_GAUGES] = on_loop_gauges,
+	[PS_EV_LOOP_SNAPSHOT] = on_loop_snapshot,
+	[PS_EV_POLLER] = on_poller,
 	[PS_EV_WORK_SUBMITTED] = on_work,
 	[PS_EV_WORK_STARTED] = on_work_started,
 	[PS_EV_WORK_FINISHED] = on_work_finished,

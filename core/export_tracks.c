@@ -18,6 +18,11 @@ int track_is_counter(const struct track *track)
 	return track->kind >= TRACK_POOL_QUEUED;
 }
 
+int track_counts_bytes(const struct track *track)
+{
+	return track->kind == TRACK_BUFFERED;
+}
+
 static uint64_t key_of(enum track_kind kind, uint32_t number, int32_t fd)
 {
 	return (uint64_t)kind << 59 ^ (uint64_t)(uint32_t)fd << 32 ^ number;
@@ -47,7 +52,7 @@ static int add_track(struct tracks *tracks, const struct track *wanted, struct t
 	if (!track)
 		return -ENOMEM;
 	*track = *wanted;
-	track->number = tracks->count + 1;
+	track->number = ++tracks->numbers;
 	int err = table_put(&tracks->by_key, key_of(track->kind, number, track->fd), (uint64_t)(uintptr_t)track);
 	if (err) {
 		free(track);
@@ -58,8 +63,7 @@ static int add_track(struct tracks *tracks, const struct track *wanted, struct t
 	return tracks->sink->track(tracks->run, track);
 }
 
-int tracks_need(struct tracks *tracks, enum track_kind kind, uint32_t pid, uint32_t tid, int32_t fd,
-		struct track **out)
+int tracks_need(struct tracks *tracks, enum track_kind kind, uint32_t pid, uint32_t tid, int32_t fd, struct track **out)
 {
 	struct track *process = NULL, *thread = NULL;
 	*out = tracks_find(tracks, kind, tid ? tid : pid, fd);
@@ -91,9 +95,22 @@ const char *timeline_track_name(const struct export_run *run, const struct track
 	const struct thread *thread = track->tid ? model_thread(run->model, track->tid) : NULL;
 	const struct loop *loop = track->kind == TRACK_LOOP ? model_loop(run->model, track->tid, track->fd) : NULL;
 	static const char *const fixed[TRACK_KIND_COUNT] = {
-		[TRACK_PHASES] = "phases", [TRACK_CALLBACKS] = "callbacks", [TRACK_GC] = "garbage collection",
-		[TRACK_OFFCPU] = "off CPU while busy", [TRACK_JOBS] = "pool jobs", [TRACK_POOL_QUEUED] = "pool: jobs queued",
-		[TRACK_POOL_BUSY] = "pool: threads busy", [TRACK_TIMERS] = "timers armed", [TRACK_LOST] = "events lost",
+		[TRACK_PHASES] = "phases",
+		[TRACK_CALLBACKS] = "callbacks",
+		[TRACK_GC] = "garbage collection",
+		[TRACK_SCHEDULER] = "scheduler, while busy",
+		[TRACK_JOBS] = "pool jobs",
+		[TRACK_POOL_QUEUED] = "pool: jobs queued",
+		[TRACK_POOL_BUSY] = "pool: threads busy",
+		[TRACK_TIMERS] = "timers armed",
+		[TRACK_OVERDUE] = "timers overdue",
+		[TRACK_HEAP_DEPTH] = "timer heap: depth",
+		[TRACK_HANDLES] = "handles open",
+		[TRACK_TICKS] = "next ticks queued",
+		[TRACK_IMMEDIATES] = "immediates queued",
+		[TRACK_BUFFERED] = "bytes buffered for writing",
+		[TRACK_READY_LIST] = "poller: ready list",
+		[TRACK_LOST] = "events lost",
 	};
 	if (fixed[track->kind])
 		return track_copy_name(out, fixed[track->kind]);
@@ -101,10 +118,15 @@ const char *timeline_track_name(const struct export_run *run, const struct track
 		return track_copy_name(out, process && process->comm[0] ? process->comm : "process");
 	if (track->kind == TRACK_THREAD)
 		return track_copy_name(out, thread && thread->name[0] ? thread->name : "thread");
-	if (track->fd < 0)
+	if (track->kind == TRACK_FD)
+		snprintf(out, TIMELINE_NAME, "fd %d%s%s%s%.120s", track->fd, track->fd_kind ? " " : "",
+			 track->fd_kind ? kind_name(track->fd_kind) : "", track->label && *track->label ? " " : "",
+			 track->label ? track->label : "");
+	else if (track->fd < 0)
 		snprintf(out, TIMELINE_NAME, "loop (%s)", backend_name(loop ? loop->backend : PS_BACKEND_UNKNOWN));
 	else
-		snprintf(out, TIMELINE_NAME, "loop (%s %d)", backend_name(loop ? loop->backend : PS_BACKEND_UNKNOWN), track->fd);
+		snprintf(out, TIMELINE_NAME, "loop (%s %d)", backend_name(loop ? loop->backend : PS_BACKEND_UNKNOWN),
+			 track->fd);
 	return out;
 }
 

@@ -11,6 +11,7 @@ struct tracks {
 	const struct timeline_sink *sink;
 	struct track **list;
 	size_t count;
+	uint64_t numbers; /* given out; a track whose subject changes gets another */
 	struct table by_key;
 };
 
@@ -21,7 +22,8 @@ struct track *tracks_find(const struct tracks *tracks, enum track_kind kind, uin
  * to the sink with those above it when it is new. *out is NULL when there are
  * too many. 0, -ENOMEM, or the sink's error.
  */
-int tracks_need(struct tracks *tracks, enum track_kind kind, uint32_t pid, uint32_t tid, int32_t fd, struct track **out);
+int tracks_need(struct tracks *tracks, enum track_kind kind, uint32_t pid, uint32_t tid, int32_t fd,
+		struct track **out);
 void tracks_free(struct tracks *tracks);
 
 /* A name cut at a character, not inside one. Returns out. */
