@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* pollscope export: a recording in the format of another tool. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -29,27 +31,56 @@ static int write_all(const struct exporter *exporter, struct recording *recordin
 		     strerror(-err));
 }
 
+/* A format of several files: a new folder of that name. */
+static int write_folder(const struct exporter *exporter, struct recording *recording, const struct options *options)
+{
+	const char *name = options->output;
+	if (!name || !strcmp(name, "-"))
+		return fault(CLI_USAGE, "%s is a folder: give -o FOLDER", exporter->name);
+	if (mkdir(name, 0700))
+		return errno == EEXIST ? fault(CLI_OUTPUT, "%s exists: choose another name", name)
+				       : fault(CLI_OUTPUT, "cannot create %s: %s", name, strerror(errno));
+	int folder = open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int err = folder < 0 ? -errno : export_into(exporter, recording->reader, folder);
+	if (folder >= 0)
+		close(folder);
+	recording_tell_state(recording);
+	return err ? fault(CLI_OUTPUT, "cannot export %s to %s: %s", recording->name, name, strerror(-err)) : 0;
+}
+
+static int write_file(const struct exporter *exporter, struct recording *recording, const struct options *options)
+{
+	struct output output;
+	int code = output_open(&output, options->output ? options->output : "-", options->force);
+	if (code)
+		return code;
+	code = write_all(exporter, recording, &output);
+	int closed = output_close(&output);
+	return code ? code : closed;
+}
+
 static int run(const struct options *options)
 {
 	struct recording recording;
-	struct output output;
 	if (!options->to)
 		return fault(CLI_USAGE, "export wants --to FORMAT; pollscope help export lists them");
 	int code = recording_open(&recording, options->operands[0], 0);
 	if (code)
 		return code;
-	code = output_open(&output, options->output ? options->output : "-", options->force);
-	if (!code) {
-		code = write_all(exporter_find(options->to), &recording, &output);
-		int closed = output_close(&output);
-		code = code ? code : closed;
-	}
+	const struct exporter *exporter = exporter_find(options->to);
+	code = (exporter->is_folder ? write_folder : write_file)(exporter, &recording, options);
 	recording_close(&recording);
 	return code;
 }
 
 const struct command cmd_export = {
-	.name = "export", .usage = "FILE.psr --to FORMAT", .note = "a recording in the format of another tool",
-	.more = "Writes the recording in another format, to -o FILE or to standard output.",
-	.options = OPT(TO) | OPT(OUTPUT) | OPT(FORCE), .fewest = 1, .most = 1, .run = run,
+	.name = "export",
+	.usage = "FILE.psr --to FORMAT",
+	.note = "a recording in the format of another tool",
+	.more = "Writes the recording in another format, to -o FILE or to standard output. ctf makes a folder of that "
+		"name.",
+	.options = OPT(TO) | OPT(OUTPUT) | OPT(FORCE),
+	.fewest = 1,
+	.most = 1,
+	.run = run,
 };

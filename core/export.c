@@ -5,10 +5,11 @@
 #include <errno.h>
 #include <string.h>
 
-extern const struct exporter export_chrome, export_csv, export_folded, export_json, export_perfetto;
+extern const struct exporter export_chrome, export_csv, export_ctf, export_folded, export_json, export_perfetto,
+	export_pprof;
 
 const struct exporter *const exporters[] = {
-	&export_perfetto, &export_chrome, &export_folded, &export_csv, &export_json, NULL,
+	&export_perfetto, &export_chrome, &export_folded, &export_pprof, &export_csv, &export_json, &export_ctf, NULL,
 };
 
 const struct exporter *exporter_find(const char *name)
@@ -59,25 +60,35 @@ static int run_records(const struct exporter *exporter, struct export_run *run, 
 		err = model_apply(model, record, record->size);
 		if (!err)
 			err = exporter->record(run, record);
-		if (!err && ferror(run->out))
+		if (!err && run->out && ferror(run->out))
 			err = errno ? -errno : -EIO;
 	}
 	int end = exporter->end(run); /* frees its state, so it is called in any case */
 	return err ? err : got < 0 ? got : end;
 }
 
-int export_recording(const struct exporter *exporter, struct psr_reader *reader, FILE *out)
+static int run_all(const struct exporter *exporter, struct psr_reader *reader, FILE *out, int folder)
 {
 	const struct psr_info *info = psr_reader_info(reader);
 	struct model *model = NULL;
 	int err = model_open(&model, &(struct model_config){ .stall_ns = info->stall_ns });
 	if (err)
 		return err;
-	struct export_run run = { .out = out, .model = model, .info = info };
+	struct export_run run = { .out = out, .folder = folder, .model = model, .info = info };
 	errno = 0;
 	err = run_records(exporter, &run, model, reader);
-	if (fflush(out) && !err)
+	if (out && fflush(out) && !err)
 		err = errno ? -errno : -EIO;
 	model_close(model);
 	return err;
+}
+
+int export_recording(const struct exporter *exporter, struct psr_reader *reader, FILE *out)
+{
+	return exporter->is_folder ? -EINVAL : run_all(exporter, reader, out, -1);
+}
+
+int export_into(const struct exporter *exporter, struct psr_reader *reader, int folder)
+{
+	return exporter->is_folder ? run_all(exporter, reader, NULL, folder) : -EINVAL;
 }
