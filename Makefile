@@ -88,6 +88,7 @@ deps:
 check-deps:
 	@.ci/deps tests
 	@tests/peers
+	@tests/validators
 demo: all
 	@$(TOOL) demo
 check: check-deps

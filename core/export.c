@@ -5,11 +5,11 @@
 #include <errno.h>
 #include <string.h>
 
-extern const struct exporter export_chrome, export_csv, export_ctf, export_folded, export_json, export_perfetto,
+extern const struct exporter export_chrome, export_csv, export_ctf, export_folded, export_json, export_openmetrics, export_perfetto,
 	export_pprof;
 
 const struct exporter *const exporters[] = {
-	&export_perfetto, &export_chrome, &export_folded, &export_pprof, &export_csv, &export_json, &export_ctf, NULL,
+	&export_perfetto, &export_chrome, &export_folded, &export_pprof, &export_csv, &export_json, &export_ctf, &export_openmetrics, NULL,
 };
 
 const struct exporter *exporter_find(const char *name)

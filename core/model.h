@@ -309,6 +309,7 @@ struct loop {
 	uint64_t profile_samples, profile_ns; /* all, also of rows that found no room */
 	uint64_t stalls;               /* all so far, kept or not */
 	uint64_t stall_total_ns, stall_max_ns;
+	struct hist stall;             /* lengths of those that are over */
 	const struct stall *open_stall;  /* NULL */
 	struct callback_stat *callbacks; /* unsorted */
 	size_t callback_count;

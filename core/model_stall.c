@@ -179,6 +179,7 @@ void stall_close(struct model_own *model, struct loop_own *loop, uint64_t end_ns
 		return;
 	loop->pub.stall_total_ns += ns;
 	loop->pub.stall_max_ns = most(loop->pub.stall_max_ns, ns);
+	hist_add(&loop->pub.stall, ns);
 	struct stall *stall = loop->stall ? loop->stall : stall_open(model, loop);
 	if (!stall) {
 		loop->pub.stalls++;
