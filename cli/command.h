@@ -21,6 +21,7 @@ struct command {
 	uint64_t options;           /* OPT() bits besides OPT_COMMON */
 	int fewest, most;           /* operands */
 	int launches;               /* "-- COMMAND ARGS…" may stand for a target */
+	int splits;                 /* "--" parts its operands in two groups; the second is in options->launch */
 	int (*run)(const struct options *options); /* an exit code */
 	void (*words)(FILE *out);   /* operands that completion offers, one a line; NULL = file names */
 	const char *words_title;    /* "Scenarios:": help lists the words under it; may be NULL */
@@ -29,6 +30,7 @@ struct command {
 
 extern const struct command cmd_top, cmd_ls, cmd_stat, cmd_record, cmd_info, cmd_merge, cmd_report, cmd_replay, cmd_check, cmd_export,
 	cmd_inspect, cmd_doctor, cmd_demo, cmd_help, cmd_man, cmd_completion;
+extern const struct command cmd_diff;
 extern const struct command *const commands[]; /* NULL-terminated; the first is the default */
 
 const struct command *command_find(const char *name);

@@ -19,6 +19,7 @@
 
 const struct command *const commands[] = {
 	&cmd_top, &cmd_ls, &cmd_stat, &cmd_record, &cmd_report, &cmd_replay, &cmd_check, &cmd_export, &cmd_info, &cmd_merge, &cmd_inspect, &cmd_doctor,
+	&cmd_diff,
 	&cmd_demo, &cmd_help, &cmd_man, &cmd_completion, NULL
 };
 
@@ -53,10 +54,10 @@ static const char *last_word(const struct options *options)
 
 static int check_operands(const struct command *command, const struct options *options)
 {
-	if (options->launch && !command->launches)
+	if (options->launch && !command->launches && !command->splits)
 		return fault(CLI_USAGE, "%s launches no command; see pollscope help %s", command->name, command->name);
 	if (options->launch && !*options->launch)
-		return fault(CLI_USAGE, "a command to launch must follow --");
+		return fault(CLI_USAGE, command->splits ? "more files must follow --" : "a command to launch must follow --");
 	int given = options->operand_count + (options->launch ? 1 : 0) + (command->launches && options->all ? 1 : 0);
 	if (given < command->fewest)
 		return fault(CLI_USAGE, "%s wants %s%s; see pollscope help %s", command->name, command->usage,

@@ -179,12 +179,12 @@ static void add(struct check_report *report, const struct check_result *result)
 		report->verdict = result->verdict;
 }
 
-static int judge_budget(struct check_report *report, const struct judge *judge, struct comparison *comparison,
-			const struct budget *budget, const struct check_runs *runs, const struct check_runs *baseline)
+static int judge_budget(struct check_report *report, const struct judge *judge, const struct budget *budget,
+			const struct check_runs *runs, const struct check_runs *baseline)
 {
 	struct check_result result;
 	if (budget->is_regression) {
-		int err = regression_judge(&result, comparison, judge->file, budget, runs, baseline, judge->options);
+		int err = regression_judge(&result, judge->file, budget, runs, baseline, judge->options);
 		add(report, &result);
 		return err;
 	}
@@ -200,18 +200,15 @@ int check_run(struct check_report *report, const struct budget_file *budgets, co
 	      const struct check_runs *baseline, const struct check_options *options)
 {
 	const struct judge judge = { budgets, options };
-	struct comparison comparison = { 0 };
 	int err = 0;
 	*report = (struct check_report){ .verdict = runs->count ? VERDICT_PASS : VERDICT_INCONCLUSIVE };
 	report->results = calloc(budgets->count * 2 + 1, sizeof(*report->results));
 	if (!report->results)
 		return -ENOMEM;
 	for (size_t i = 0; i < budgets->count && runs->count && !err; i++)
-		err = judge_budget(report, &judge, &comparison, &budgets->budgets[i], runs, baseline);
+		err = judge_budget(report, &judge, &budgets->budgets[i], runs, baseline);
 	if (!err)
 		err = regression_decide(report);
-	facts_free(&comparison.runs);
-	facts_free(&comparison.baseline);
 	if (err)
 		check_report_free(report);
 	return err;

@@ -67,6 +67,10 @@ int check_print_markdown(const struct check_report *report, FILE *out);
 json_t *check_json(const struct check_report *report);
 json_t *check_benchmark(const struct check_report *report); /* github-action-benchmark, customSmallerIsBetter */
 
+/* What is different in b; NULL when out of memory. Text is printed from the same document. */
+json_t *check_diff(const struct check_runs *a, const struct check_runs *b, double units);
+int check_diff_print(const json_t *diff, FILE *out);
+
 /* Writes a first budget from what one run did, with its reasons as comments. */
 int check_init(const json_t *document, const char *name, FILE *out);
 

@@ -255,6 +255,18 @@ static int read_limit(struct reader *reader, const struct budget *budget, const 
 	return 0;
 }
 
+/* Stalls are chosen by what they are, everything of a loop by the loop's name. */
+static int check_where(struct reader *reader, const struct entry *entry)
+{
+	const struct where *where = &entry->budget.where;
+	const struct metric *row = entry->budget.row;
+	int of_loops = !strncmp(row->path, "loops.", 6) || row->class == CLASS_NEW;
+	int of_stalls = *where->rule || *where->cause || *where->phase || *where->culprit;
+	if (!entry->where || metric_is_of_stalls(row) || (of_loops && !of_stalls))
+		return 0;
+	return refuse(reader, entry->where, "where filters stalls: use it with stall.count, stall.max or stall.total (comm: with all of a loop)");
+}
+
 static int add_budget(struct reader *reader, const struct budget *budget)
 {
 	struct budget_file *file = reader->file;
@@ -280,8 +292,9 @@ static int read_budget(struct reader *reader, yaml_node_t *node)
 		return refuse(reader, entry.metric, "%s compares with a baseline: it belongs under regressions", entry.budget.metric);
 	if (!entry.max && !entry.min)
 		return refuse(reader, node, "the budget of %s needs a max or a min", entry.budget.metric);
-	if (entry.where && !metric_is_of_stalls(entry.budget.row))
-		return refuse(reader, entry.where, "where filters stalls: use it with stall.count, stall.max or stall.total");
+	err = check_where(reader, &entry);
+	if (err)
+		return err;
 	entry.budget.has_max = entry.max != NULL;
 	entry.budget.has_min = entry.min != NULL;
 	if (entry.max)
@@ -308,8 +321,9 @@ static int read_regression(struct reader *reader, yaml_node_t *node)
 		return refuse(reader, node, "a regression needs a metric");
 	struct budget *budget = &entry.budget;
 	int is_new = budget->row->class == CLASS_NEW;
-	if (entry.where && !metric_is_of_stalls(budget->row))
-		return refuse(reader, entry.where, "where filters stalls: use it with stall.count, stall.max or stall.total");
+	err = check_where(reader, &entry);
+	if (err)
+		return err;
 	if (entry.margin && is_new)
 		return refuse(reader, entry.margin, "%s counts new things: give a max, not a margin", budget->metric);
 	if (entry.max && !is_new)

@@ -9,8 +9,9 @@
  * What the machine did to the program (another program had the CPU, a quota ran
  * out, it was stopped) is no fact of the program, nor is a stall that would
  * have been none without it, nor the time that a process takes to end: nobody
- * waits for that loop any more. Garbage collection comes when it comes and is
- * left to the statistics.
+ * waits for that loop any more. Garbage collection comes when it comes, a lock
+ * is waited for when whoever holds it was interrupted: both are left to the
+ * statistics.
  */
 #include "check_parts.h"
 
@@ -247,9 +248,13 @@ static int is_last_words(const json_t *loop, const json_t *stall)
 
 static int take_stall(struct facts *facts, const json_t *loop, const json_t *stall, double threshold, size_t document)
 {
+	static const char *const by_chance[] = { "gc", "lock", NULL };
 	const char *rule = string_of(stall, "rule"), *cause = string_of(stall, "cause");
-	if (stall_is_of_host(stall) || stall_own_ns(stall) < threshold || !strcmp(rule, "gc") || !strcmp(cause, "gc") ||
-	    is_last_words(loop, stall))
+	const char *call = string_of(json_object_get(stall, "syscall"), "name");
+	if (stall_is_of_host(stall) || stall_own_ns(stall) < threshold || is_last_words(loop, stall))
+		return 0;
+	if (is_one_of(rule, by_chance) || is_one_of(cause, by_chance) ||
+	    (!strcmp(call, "futex") && !strncmp(string_of(stall, "culprit"), "futex", 5)))
 		return 0;
 	int is_sync = !strcmp(rule, "sync-call") || !strcmp(cause, "sync-io");
 	int err = take_fact(facts, FACT_STALL, stall, document);
@@ -266,7 +271,7 @@ static int by_key(const void *a, const void *b)
 	return x->kind != y->kind ? (x->kind < y->kind ? -1 : 1) : strcmp(x->key, y->key);
 }
 
-int facts_gather(struct facts *facts, const struct check_runs *runs)
+int facts_gather(struct facts *facts, const struct check_runs *runs, const struct where *where)
 {
 	int err = 0;
 	*facts = (struct facts){ 0 };
@@ -276,7 +281,7 @@ int facts_gather(struct facts *facts, const struct check_runs *runs)
 		size_t k, s;
 		json_array_foreach(json_object_get(runs->documents[i], "loops"), k, loop)
 			json_array_foreach(json_object_get(loop, "stalls"), s, stall)
-				if (!err)
+				if (!err && loop_counts(runs->documents[i], loop, where))
 					err = take_stall(facts, loop, stall, threshold, i);
 	}
 	if (facts->count)

@@ -169,8 +169,66 @@ static void take(struct reading *reading, const struct metric *metric, double va
 	reading->known = 1;
 }
 
+/* What only starts the program under test: its own loop says nothing about that. */
+static int is_launcher_name(const char *comm)
+{
+	static const char *const names[] = { "npm", "npx", "pnpm", "yarn" };
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		size_t length = strlen(names[i]);
+		if (!strncmp(comm, names[i], length) && (!comm[length] || comm[length] == ' '))
+			return 1;
+	}
+	return 0;
+}
+
+/* "npm test", "node /usr/bin/npm test" */
+static int is_launcher_command(const char *cmdline)
+{
+	for (unsigned word = 0; word < 2 && *cmdline; word++) {
+		size_t length = strcspn(cmdline, " ");
+		char name[64];
+		const char *base = cmdline;
+		for (size_t i = 0; i < length; i++)
+			base = cmdline[i] == '/' ? cmdline + i + 1 : base;
+		snprintf(name, sizeof(name), "%.*s", (int)(cmdline + length - base), base);
+		if (is_launcher_name(name))
+			return 1;
+		cmdline += length + (cmdline[length] == ' ');
+	}
+	return 0;
+}
+
+static int is_launcher(const json_t *document, json_int_t pid)
+{
+	const json_t *loop, *target = json_object_get(document, "target");
+	size_t i;
+	if (json_integer_value(json_object_get(target, "pid")) == pid && is_launcher_command(string_of(target, "cmdline")))
+		return 1;
+	json_array_foreach(json_object_get(document, "loops"), i, loop)
+		if (json_integer_value(json_object_get(loop, "pid")) == pid && is_launcher_name(string_of(loop, "comm")))
+			return 1;
+	return 0;
+}
+
+int loop_counts(const json_t *document, const json_t *loop, const struct where *where)
+{
+	const json_t *loops = json_object_get(document, "loops"), *other;
+	const char *target = string_of(json_object_get(document, "target"), "comm");
+	json_int_t pid = json_integer_value(json_object_get(loop, "pid"));
+	size_t i;
+	if (where && *where->comm && strcmp(string_of(loop, "comm"), where->comm) && strcmp(target, where->comm))
+		return 0;
+	if (!is_launcher(document, pid))
+		return 1;
+	json_array_foreach(loops, i, other) /* unless nothing else was watched */
+		if (!is_launcher(document, json_integer_value(json_object_get(other, "pid"))))
+			return 0;
+	return 1;
+}
+
 struct walk {
 	const struct metric *row;
+	const struct where *where;
 	const json_t *document;
 	int highest, unknown;
 	struct reading *reading;
@@ -208,6 +266,8 @@ static void walk_path(struct walk *walk, const json_t *value, const char *path, 
 		const json_t *item = json_array_get(value, i);
 		if (is_idle(item) && json_array_size(value) > 1)
 			continue;
+		if (!strcmp(seen, "loops") && !loop_counts(walk->document, item, walk->where))
+			continue;
 		snprintf(full, sizeof(full), "%s.%zu", seen, i);
 		walk_path(walk, item, rest, full);
 	}
@@ -224,14 +284,11 @@ static int is_unknown(const json_t *stall, const char *key)
 }
 
 /* 1: matches, 0: does not, -1: what the filter asks for was not measured of this stall */
-static int matches(const struct where *where, const json_t *document, const json_t *loop, const json_t *stall)
+static int matches(const struct where *where, const json_t *stall)
 {
 	const struct { const char *key, *wanted; } exact[] = {
 		{ "rule", where->rule }, { "cause", where->cause }, { "phase", where->phase } };
-	const char *comm = string_of(loop, "comm"), *target = string_of(json_object_get(document, "target"), "comm");
 	int unknown = 0;
-	if (*where->comm && strcmp(comm, where->comm) && strcmp(target, where->comm))
-		return 0;
 	for (size_t i = 0; i < sizeof(exact) / sizeof(exact[0]); i++) {
 		if (!*exact[i].wanted || !strcmp(string_of(stall, exact[i].key), exact[i].wanted))
 			continue;
@@ -250,6 +307,12 @@ static int matches(const struct where *where, const json_t *document, const json
 static double number_of(const json_t *object, const char *key)
 {
 	return json_number_value(json_object_get(object, key));
+}
+
+/* A filter by the stalls themselves, not only by their loop. */
+static int narrows(const struct where *where)
+{
+	return *where->rule || *where->cause || *where->phase || *where->culprit;
 }
 
 /* What is asked of the stalls that match: how many, how long together, how long the longest. */
@@ -279,10 +342,12 @@ static struct stall_sum sum_stalls(const struct budget *budget, const json_t *do
 	size_t i, k;
 	json_array_foreach(loops, i, loop) {
 		const json_t *stalls = json_object_get(loop, "stalls");
+		if (!loop_counts(document, loop, &budget->where))
+			continue;
 		sum.all += number_of(loop, "stall_count");
 		sum.kept += (double)json_array_size(stalls);
 		json_array_foreach(stalls, k, stall) {
-			int match = matches(&budget->where, document, loop, stall);
+			int match = matches(&budget->where, stall);
 			sum.unknown += match < 0;
 			if (match > 0)
 				sum_stall(&sum, stall);
@@ -296,7 +361,7 @@ static void read_stalls(struct reading *reading, const struct budget *budget, co
 	struct stall_sum sum = sum_stalls(budget, document);
 	const char *what = row->name + strlen("stall.");
 	int is_count = !strcmp(what, "count");
-	int whole = is_count && !budget->has_where; /* the loops' own count knows of stalls that are no longer listed */
+	int whole = is_count && !narrows(&budget->where); /* the loops' own count knows of stalls that are no longer listed */
 	const struct { const char *name; double value; } values[] = {
 		{ "count", whole ? sum.all : sum.count }, { "total", sum.total }, { "max", sum.longest },
 		{ "own_total", sum.own_total }, { "own_max", sum.own_longest } };
@@ -305,7 +370,7 @@ static void read_stalls(struct reading *reading, const struct budget *budget, co
 			reading->value = values[i].value;
 	reading->known = 1;
 	reading->stall = sum.worst;
-	if (budget->has_where && sum.unknown) {
+	if (sum.unknown) {
 		reading->partial = 1;
 		snprintf(reading->why, sizeof(reading->why), "%u stalls are not known well enough for this filter", sum.unknown);
 	} else if (sum.kept < sum.all) {
@@ -316,10 +381,11 @@ static void read_stalls(struct reading *reading, const struct budget *budget, co
 
 /* ---- a metric ---- */
 
-static struct reading read_path(const struct metric *row, const char *path, const json_t *document, int highest)
+static struct reading read_path(const struct metric *row, const struct where *where, const char *path, const json_t *document,
+				int highest)
 {
 	struct reading reading = { 0 };
-	struct walk walk = { row, document, highest, 0, &reading };
+	struct walk walk = { row, where, document, highest, 0, &reading };
 	walk_path(&walk, document, path, "");
 	if (walk.unknown && reading.known)
 		reading.partial = 1;
@@ -327,12 +393,13 @@ static struct reading read_path(const struct metric *row, const char *path, cons
 }
 
 /* By how much of what it is divided: iterations, ready descriptors, units of work. */
-static struct reading read_divisor(const struct metric *row, const json_t *document, double units)
+static struct reading read_divisor(const struct budget *budget, const json_t *document, double units)
 {
 	static const struct metric sum = { .name = "", .path = "", .sums = 1 };
 	struct reading divisor = { .known = 1, .value = units };
+	const struct metric *row = budget->row;
 	if (strcmp(row->per, "unit")) {
-		divisor = read_path(&sum, row->per, document, 1);
+		divisor = read_path(&sum, &budget->where, row->per, document, 1);
 		if (divisor.known && divisor.value <= 0)
 			snprintf(divisor.why, sizeof(divisor.why), "not measured: there was none of %s", strrchr(row->per, '.') + 1);
 	} else if (units <= 0) {
@@ -350,15 +417,15 @@ struct reading metric_read(const struct budget *budget, const json_t *document, 
 	int stalls = metric_is_of_stalls(row);
 	if (stalls)
 		read_stalls(&reading, budget, row, document);
-	if (stalls && (budget->has_where || by_list || !strcmp(row->name, "stall.count")))
+	if (stalls && (narrows(&budget->where) || by_list || !strcmp(row->name, "stall.count")))
 		return reading;
 	const json_t *worst = reading.stall;
 	int is_short = strcmp(row->name, row->path) != 0;
-	reading = read_path(row, is_short ? row->path : budget->metric, document, highest);
+	reading = read_path(row, &budget->where, is_short ? row->path : budget->metric, document, highest);
 	reading.stall = worst;
 	if (!row->per || !reading.known)
 		return reading;
-	struct reading divisor = read_divisor(row, document, units);
+	struct reading divisor = read_divisor(budget, document, units);
 	if (!divisor.known)
 		return divisor;
 	reading.value /= divisor.value;

@@ -66,6 +66,8 @@ struct reading {
 	const json_t *stall;     /* the worst one that counted; NULL = none */
 };
 
+/* 0: a loop of what only launches the program (npm), or not of the name that is asked for. `where` may be NULL. */
+int loop_counts(const json_t *document, const json_t *loop, const struct where *where);
 /* `highest`: the worst of several loops is the highest (a max is judged), else the lowest. `units` of work; 0 = not told. */
 struct reading metric_read(const struct budget *budget, const json_t *document, int highest, double units);
 
@@ -110,7 +112,8 @@ struct fact {
 	size_t document;         /* the first one that has it */
 };
 struct facts { struct fact *list; size_t count, room; };
-int facts_gather(struct facts *facts, const struct check_runs *runs); /* sorted by kind and key; -ENOMEM */
+/* Of the loops that count, sorted by kind and key; `where` may be NULL. -ENOMEM. */
+int facts_gather(struct facts *facts, const struct check_runs *runs, const struct where *where);
 const struct fact *facts_find(const struct facts *facts, const struct fact *like);
 void facts_free(struct facts *facts);
 
@@ -121,14 +124,9 @@ const char *identity_doubt(const struct check_runs *runs, const struct check_run
 
 /* ---- regressions (check_regression.c) ---- */
 
-struct comparison {
-	struct facts runs, baseline; /* gathered once, when the first budget asks */
-	int gathered;
-};
 /* Judges but for the correction: statistical ones have is_compared and their p, and are decided by regression_decide(). */
-int regression_judge(struct check_result *result, struct comparison *comparison, const struct budget_file *file,
-		     const struct budget *budget, const struct check_runs *runs, const struct check_runs *baseline,
-		     const struct check_options *options);
+int regression_judge(struct check_result *result, const struct budget_file *file, const struct budget *budget,
+		     const struct check_runs *runs, const struct check_runs *baseline, const struct check_options *options);
 int regression_decide(struct check_report *report); /* -ENOMEM */
 /* The function whose time grew most between the sides; 0 = none is known. */
 int growth_find(const struct check_runs *runs, const struct check_runs *baseline, int by_cpu, struct fact *fact);

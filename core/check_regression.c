@@ -34,13 +34,13 @@ static enum fact_kind kind_of(const struct metric *row)
 }
 
 /* The worst one that is new; or, when nothing else is, one whose name is not known. */
-static const struct fact *count_new(const struct comparison *comparison, enum fact_kind kind, double *count)
+static const struct fact *count_new(const struct facts *now, const struct facts *before, enum fact_kind kind, double *count)
 {
 	const struct fact *worst = NULL, *unknown = NULL;
 	*count = 0;
-	for (size_t i = 0; i < comparison->runs.count; i++) {
-		const struct fact *fact = &comparison->runs.list[i];
-		if (fact->kind != kind || facts_find(&comparison->baseline, fact))
+	for (size_t i = 0; i < now->count; i++) {
+		const struct fact *fact = &now->list[i];
+		if (fact->kind != kind || facts_find(before, fact))
 			continue;
 		if (fact->is_unknown) {
 			unknown = fact;
@@ -67,30 +67,33 @@ static void say_new(struct check_result *result, const struct fact *fact, const 
 	result->line = fact->line;
 }
 
-static int judge_new(struct check_result *result, struct comparison *comparison, const struct budget *budget,
-		     const struct check_runs *runs, const struct check_runs *baseline)
+static void tell_new(struct check_result *result, const struct fact *worst, const struct check_runs *runs)
 {
-	if (!comparison->gathered) {
-		int err = facts_gather(&comparison->runs, runs);
-		if (!err)
-			err = facts_gather(&comparison->baseline, baseline);
-		if (err)
-			return err;
-		comparison->gathered = 1;
-	}
-	const struct fact *worst = count_new(comparison, kind_of(budget->row), &result->measured);
-	result->baseline = 0;
-	result->limit = budget->max;
-	if (worst && result->measured > budget->max) {
+	char ns[16];
+	if (worst && result->measured > result->limit) {
 		result->verdict = VERDICT_FAIL;
 		say_new(result, worst, runs);
 	} else if (worst && worst->is_unknown) {
-		char ns[16];
 		result->verdict = VERDICT_INCONCLUSIVE;
 		result_say(result, "a stall of %s whose culprit is not known: it may be new",
 			   text_duration(ns, (uint64_t)worst->longest_ns));
 	}
-	return 0;
+}
+
+static int judge_new(struct check_result *result, const struct budget *budget, const struct check_runs *runs,
+		     const struct check_runs *baseline)
+{
+	struct facts now = { 0 }, before = { 0 };
+	int err = facts_gather(&now, runs, &budget->where);
+	if (!err)
+		err = facts_gather(&before, baseline, &budget->where);
+	result->baseline = 0;
+	result->limit = budget->max;
+	if (!err)
+		tell_new(result, count_new(&now, &before, kind_of(budget->row), &result->measured), runs);
+	facts_free(&now);
+	facts_free(&before);
+	return err;
 }
 
 /* ---- values, one per run ---- */
@@ -238,9 +241,8 @@ static const char *doubt_of(const struct check_result *result, const struct budg
 	return why;
 }
 
-int regression_judge(struct check_result *result, struct comparison *comparison, const struct budget_file *file,
-		     const struct budget *budget, const struct check_runs *runs, const struct check_runs *baseline,
-		     const struct check_options *options)
+int regression_judge(struct check_result *result, const struct budget_file *file, const struct budget *budget,
+		     const struct check_runs *runs, const struct check_runs *baseline, const struct check_options *options)
 {
 	struct budget own = *budget;
 	char why[256];
@@ -256,7 +258,7 @@ int regression_judge(struct check_result *result, struct comparison *comparison,
 		result_say(result, "a regression needs a baseline to compare with (--baseline)");
 		return 0;
 	}
-	int err = own.row->class == CLASS_NEW ? judge_new(result, comparison, &own, runs, baseline) :
+	int err = own.row->class == CLASS_NEW ? judge_new(result, &own, runs, baseline) :
 						judge_series(result, file, &own, runs, baseline, options->units);
 	const char *doubt = err ? NULL : doubt_of(result, file, &own, runs, baseline, options, why);
 	if (doubt) {

@@ -516,3 +516,27 @@ TEST(the_first_budget_is_accepted_and_kept_by_the_run_that_it_was_made_from)
 	free(text);
 	json_decref(document);
 }
+
+TEST(what_only_launches_the_program_does_not_count)
+{
+	json_t *document = with(reading("readFileSync <- require cli.js:7", 7), NULL);
+	json_t *loops = json_object_get(document, "loops"), *mine = json_deep_copy(json_array_get(loops, 0));
+	json_object_set_new(json_array_get(loops, 0), "pid", json_integer(7));
+	json_object_set_new(json_array_get(loops, 0), "comm", json_string("npm test"));
+	struct side before = { { plain(100) }, 1 }, now = { { document }, 1 };
+	expect(judge("  - metric: new.sync_calls\n", &now, &before), VERDICT_FAIL, "cli.js"); /* alone it is what was asked for */
+	json_object_set_new(mine, "pid", json_integer(8));
+	json_object_set_new(mine, "comm", json_string("node"));
+	json_object_set_new(mine, "stalls", json_array());
+	json_array_append_new(loops, mine);
+	expect(judge("  - metric: new.sync_calls\n", &now, &before), VERDICT_PASS, "");
+	/* the title comes late: the command line tells too */
+	json_object_set_new(json_array_get(loops, 0), "comm", json_string("node"));
+	expect(judge("  - metric: new.sync_calls\n", &now, &before), VERDICT_FAIL, "cli.js");
+	json_object_set_new(json_object_get(document, "target"), "pid", json_integer(7));
+	json_object_set_new(json_object_get(document, "target"), "cmdline", json_string("node /usr/bin/npm test"));
+	expect(judge("  - metric: new.sync_calls\n", &now, &before), VERDICT_PASS, "");
+	expect(judge("  - metric: new.sync_calls\n    where: { comm: redis }\n", &now, &before), VERDICT_PASS, "");
+	empty(&now);
+	empty(&before);
+}
