@@ -188,13 +188,16 @@ fuzzers: $(FUZZERS)
 bench: build $(BENCHES) $(PROGRAMS)
 	@for b in $(BENCHES) $(wildcard tests/bench/*.sh); do \
 		case $$b in *.sh) B=$(B) bash $$b ;; *) $$b ;; esac || exit 1; done
+	@if $(MAKE) --no-print-directory -s $(B)/tests/bench/peers/loops 2>/dev/null; then $(B)/tests/bench/peers/loops --rounds $(PEER_ROUNDS) $(PEER_OPTIONS); \
+	else echo "the loop was not compared with libuv, libev and libevent: their headers are not installed (libuv1-dev libev-dev libevent-dev)"; fi
 
 # the loop against libuv, libev and libevent; only this wants their headers (libev last: it exports libevent's names)
 $(B)/tests/bench/peers/loops: $(wildcard tests/bench/peers/*.[ch]) $(LIB)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(BASE) -Wno-strict-aliasing $(INC_cli) -Itests/bench/peers -o $@ $(wildcard tests/bench/peers/*.c) $(LIB) -levent -luv -lev $(LIBS_loop)
+	$(Q)$(CC) $(BASE) -Wno-strict-aliasing $(INC_cli) -isystem /usr/share/include/llhttp -Itests/bench/peers -o $@ $(wildcard tests/bench/peers/*.c) $(LIB) -levent -luv -lev $(LIBS_loop)
+PEER_ROUNDS ?= 8
 bench-peers: $(B)/tests/bench/peers/loops
-	@$< 8
+	@$< --rounds $(PEER_ROUNDS) $(PEER_OPTIONS)
 
 # ---- habits ----
 # A finding of a tool fails; sizes are only shown. Tools that are absent are named and passed over.

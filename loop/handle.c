@@ -15,10 +15,13 @@
 #include "handles.h"
 #include "probe.h"
 
-#define CHUNK_ITEMS 32
+#define CHUNK_ITEMS 32u
+#define CHUNK_BYTES (4u << 20) /* a slab's chunks double up to here: large ones may get huge pages */
 
+/* Items are given out from the front: what was never used is never touched. */
 struct chunk {
 	struct chunk *next;
+	uint32_t used, room;
 	_Alignas(16) uint8_t items[];
 };
 
@@ -40,29 +43,41 @@ void slabs_close(struct ps_loop *loop)
 
 static int grow(struct slab *slab)
 {
-	struct chunk *chunk = calloc(1, sizeof(*chunk) + (size_t)CHUNK_ITEMS * slab->size);
+	uint32_t room = slab->chunks ? ((struct chunk *)slab->chunks)->room * 2 : CHUNK_ITEMS;
 
+	if (room > CHUNK_BYTES / slab->size)
+		room = CHUNK_BYTES / slab->size;
+	struct chunk *chunk = calloc(1, sizeof(*chunk) + (size_t)room * slab->size);
 	if (!chunk)
 		return -ENOMEM;
+	chunk->room = room;
 	chunk->next = slab->chunks;
 	slab->chunks = chunk;
-	for (int i = CHUNK_ITEMS - 1; i >= 0; i--) {
-		struct handle *item = (void *)(chunk->items + (size_t)i * slab->size);
-		item->next_closing = slab->free;
-		slab->free = item;
-	}
 	return 0;
+}
+
+static struct handle *take_item(struct slab *slab)
+{
+	struct handle *item = slab->free;
+	struct chunk *newest = slab->chunks;
+
+	if (item) {
+		slab->free = item->next_closing;
+		memset(item, 0, slab->size);
+		return item;
+	}
+	if ((!newest || newest->used == newest->room) && grow(slab))
+		return NULL;
+	newest = slab->chunks;
+	return (void *)(newest->items + (size_t)newest->used++ * slab->size); /* zero already */
 }
 
 void *handle_open(struct ps_loop *loop, enum handle_slab which, enum ps_kind kind, void *arg)
 {
-	struct slab *slab = &loop->slabs[which];
+	struct handle *handle = take_item(&loop->slabs[which]);
 
-	if (!slab->free && grow(slab))
+	if (!handle)
 		return NULL;
-	struct handle *handle = slab->free;
-	slab->free = handle->next_closing;
-	memset(handle, 0, slab->size);
 	handle->loop = loop;
 	handle->arg = arg;
 	handle->number = ++loop->next_number;
@@ -159,7 +174,7 @@ void handles_each(struct ps_loop *loop, enum handle_slab which, void (*fn)(struc
 	const struct slab *slab = &loop->slabs[which];
 
 	for (struct chunk *chunk = slab->chunks; chunk; chunk = chunk->next) {
-		for (size_t item = 0; item < CHUNK_ITEMS; item++) {
+		for (size_t item = 0; item < chunk->used; item++) {
 			struct handle *handle = (void *)(chunk->items + item * slab->size);
 			if (handle->state == HANDLE_OPEN)
 				fn(handle);
@@ -173,7 +188,7 @@ int ps_loop_walk(struct ps_loop *loop, ps_walk_fn *fn, void *arg)
 		return -EINVAL;
 	for (int i = 0; i < SLAB_COUNT; i++) {
 		for (struct chunk *chunk = loop->slabs[i].chunks; chunk; chunk = chunk->next) {
-			for (size_t item = 0; item < CHUNK_ITEMS; item++) {
+			for (size_t item = 0; item < chunk->used; item++) {
 				struct handle *handle = (void *)(chunk->items + item * loop->slabs[i].size);
 				if (handle->state == HANDLE_FREE)
 					continue;

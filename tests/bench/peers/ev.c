@@ -4,11 +4,13 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "contender.h"
+#include "versions.h"
 
 static int counter;
 
@@ -106,23 +108,37 @@ static void on_io(struct ev_loop *loop, ev_io *io, int events)
 	ev_io_stop(loop, io);
 	close(io->fd);
 	free(io);
-	counter--;
 }
 
-static int serve(int listen_fd, int connections)
+static void on_accept(struct ev_loop *loop, ev_io *listener, int events)
 {
-	struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
+	int fd;
 
-	counter = connections;
-	for (int i = 0; i < connections; i++) {
+	while ((fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
 		ev_io *io = calloc(1, sizeof(*io));
-		int fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK);
 		ev_io_init(io, on_io, fd, EV_READ);
 		ev_io_start(loop, io);
 	}
-	ev_run(loop, 0);
-	ev_loop_destroy(loop);
-	return counter;
 }
 
-const struct contender contender_ev = { "libev", timers, NULL, wakes, NULL, serve };
+static void echo(const char *path, void (*ready)(int port))
+{
+	struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
+	ev_io listener;
+	int port, fd = listen_on(path, &port);
+
+	ev_io_init(&listener, on_accept, fd, EV_READ);
+	ev_io_start(loop, &listener);
+	ready(port);
+	ev_run(loop, 0);
+}
+
+const char *version_ev(void)
+{
+	static char text[16];
+
+	snprintf(text, sizeof(text), "%d.%d", ev_version_major(), ev_version_minor());
+	return text;
+}
+
+const struct contender contender_ev = { "libev", timers, NULL, wakes, NULL, echo, NULL };

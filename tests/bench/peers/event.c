@@ -3,10 +3,12 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
+#include <event2/listener.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
 #include "contender.h"
+#include "versions.h"
 
 static int counter;
 
@@ -60,23 +62,30 @@ static void on_read(struct bufferevent *connection, void *arg)
 static void on_event(struct bufferevent *connection, short events, void *arg)
 {
 	bufferevent_free(connection);
-	counter--;
 }
 
-static int serve(int listen_fd, int connections)
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address, int bytes,
+		      void *base)
+{
+	struct bufferevent *connection = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
+
+	bufferevent_setcb(connection, on_read, NULL, on_event, NULL);
+	bufferevent_enable(connection, EV_READ);
+}
+
+static void echo(const char *path, void (*ready)(int port))
 {
 	struct event_base *base = event_base_new();
+	int port, fd = listen_on(path, &port);
 
-	counter = connections;
-	for (int i = 0; i < connections; i++) {
-		int fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK);
-		struct bufferevent *connection = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
-		bufferevent_setcb(connection, on_read, NULL, on_event, NULL);
-		bufferevent_enable(connection, EV_READ);
-	}
+	evconnlistener_new(base, on_accept, base, LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+	ready(port);
 	event_base_dispatch(base);
-	event_base_free(base);
-	return counter;
 }
 
-const struct contender contender_event = { "libevent", timers, NULL, NULL, NULL, serve };
+const char *version_event(void)
+{
+	return event_get_version();
+}
+
+const struct contender contender_event = { "libevent", timers, NULL, NULL, NULL, echo, NULL };

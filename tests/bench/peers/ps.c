@@ -167,53 +167,100 @@ static double bounces(int times, int quiet)
 	return times / spent;
 }
 
-static void echo(struct ps_stream *stream, const void *data, ssize_t bytes, void *arg)
+static void on_echo(struct ps_stream *stream, const void *data, ssize_t bytes, void *arg)
 {
-	if (bytes > 0) {
+	if (bytes > 0)
 		ps_stream_write(stream, data, (size_t)bytes);
-		return;
-	}
-	ps_stream_close(stream);
-	--*(int *)arg;
+	else
+		ps_stream_close(stream);
 }
 
-static int serve(int listen_fd, int connections, int quiet)
+static void on_accept(struct ps_listener *listener, struct ps_stream *stream, void *arg)
 {
-	static const struct ps_stream_events events = { .read = echo };
-	struct ps_loop *loop = open_loop(quiet);
-	struct ps_stream *stream;
-	int left = connections;
+	static const struct ps_stream_events events = { .read = on_echo };
 
-	for (int i = 0; i < connections; i++) {
-		if (ps_stream_open(loop, &stream, accept(listen_fd, NULL, NULL), &events, &left))
-			abort();
-		ps_stream_start(stream);
-	}
-	ps_loop_run(loop, PS_RUN_DEFAULT);
-	close_loop(loop);
-	return left;
+	ps_stream_set(stream, &events, NULL);
+	ps_stream_start(stream);
 }
 
-#define BOTH(type, function, parameter)                                                   \
-	static type function##_loud(parameter n) { return function(n, 0); }               \
-	static type function##_quiet(parameter n) { return function(n, 1); }
+static void echo(const char *path, void (*ready)(int port), int quiet)
+{
+	struct ps_loop *loop = open_loop(quiet);
+	struct ps_listener *listener;
+
+	if (path ? ps_unix_listen(loop, &listener, path, 0, on_accept, NULL)
+		 : ps_tcp_listen(loop, &listener, "127.0.0.1", 0, 0, on_accept, NULL))
+		abort();
+	ready(ps_listener_port(listener));
+	ps_loop_run(loop, PS_RUN_DEFAULT);
+}
+
+static void hello(struct ps_http_request *request, void *arg)
+{
+	ps_http_reply(request, 200, "text/plain", "hello\n", 6);
+}
+
+static const struct ps_http_limits many = { .connections = 20000 };
+
+static void http(void (*ready)(int port), int quiet)
+{
+	struct ps_loop *loop = open_loop(quiet);
+	struct ps_http_server *server;
+
+	if (ps_http_listen(loop, &server, "127.0.0.1", 0, &many, hello, NULL))
+		abort();
+	ready(ps_http_port(server));
+	ps_loop_run(loop, PS_RUN_DEFAULT);
+}
+
+static void http_threads(void (*ready)(int port))
+{
+	struct ps_http_threads *server;
+
+	if (ps_http_threads_listen(&server, "127.0.0.1", 0, &many, hello, NULL))
+		abort();
+	ready(ps_http_threads_port(server));
+	for (;;)
+		wait_ms(1000);
+}
+
+#define BOTH(type, function, parameter)                                                                                \
+	static type function##_loud(parameter n)                                                                       \
+	{                                                                                                              \
+		return function(n, 0);                                                                                 \
+	}                                                                                                              \
+	static type function##_quiet(parameter n)                                                                      \
+	{                                                                                                              \
+		return function(n, 1);                                                                                 \
+	}
 BOTH(double, timers, int)
 BOTH(double, pool, int)
 BOTH(double, wakes, int)
 BOTH(double, bounces, int)
 #undef BOTH
 
-static int serve_loud(int listen_fd, int connections)
+static void echo_loud(const char *path, void (*ready)(int port))
 {
-	return serve(listen_fd, connections, 0);
+	echo(path, ready, 0);
 }
 
-static int serve_quiet(int listen_fd, int connections)
+static void echo_quiet(const char *path, void (*ready)(int port))
 {
-	return serve(listen_fd, connections, 1);
+	echo(path, ready, 1);
 }
 
-const struct contender contender_ps = {
-	"pollscope", timers_loud, pool_loud, wakes_loud, bounces_loud, serve_loud };
-const struct contender contender_ps_quiet = {
-	"pollscope, recorder off", timers_quiet, pool_quiet, wakes_quiet, bounces_quiet, serve_quiet };
+static void http_loud(void (*ready)(int port))
+{
+	http(ready, 0);
+}
+
+static void http_quiet(void (*ready)(int port))
+{
+	http(ready, 1);
+}
+
+const struct contender contender_ps = { "pollscope",  timers_loud, pool_loud, wakes_loud,
+					bounces_loud, echo_loud,   http_loud };
+const struct contender contender_ps_quiet = { "recorder off", timers_quiet, pool_quiet, wakes_quiet,
+					      bounces_quiet,  echo_quiet,   http_quiet };
+const struct contender contender_threads = { "threads", NULL, NULL, NULL, NULL, NULL, http_threads };

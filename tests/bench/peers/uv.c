@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* libuv. */
+/* libuv; its HTTP is llhttp on its streams with one fixed answer: no header is kept, nothing has a limit or a deadline. */
+#include <arpa/inet.h>
+#include <llhttp.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <uv.h>
 
 #include "contender.h"
+#include "versions.h"
 
 static int counter;
 
@@ -172,16 +176,22 @@ static double bounces(int times)
 }
 
 struct connection {
-	uv_tcp_t tcp;
+	union {
+		uv_handle_t handle;
+		uv_stream_t stream;
+		uv_tcp_t tcp;
+		uv_pipe_t pipe;
+	};
 	uv_write_t write;
-	char buffer[4096];
+	llhttp_t parser; /* of HTTP */
 };
+
+static char shared_buffer[65536]; /* what is read is written or parsed at once */
+static int is_unix;
 
 static void give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 {
-	struct connection *connection = (void *)handle;
-
-	*buffer = uv_buf_init(connection->buffer, sizeof(connection->buffer));
+	*buffer = uv_buf_init(shared_buffer, sizeof(shared_buffer));
 }
 
 static void on_close(uv_handle_t *handle)
@@ -189,34 +199,118 @@ static void on_close(uv_handle_t *handle)
 	free(handle);
 }
 
-static void on_read(uv_stream_t *stream, ssize_t bytes, const uv_buf_t *from)
+static void on_echo(uv_stream_t *stream, ssize_t bytes, const uv_buf_t *from)
 {
 	struct connection *connection = (void *)stream;
 	uv_buf_t buffer = uv_buf_init(from->base, bytes > 0 ? (unsigned)bytes : 0);
 
-	if (bytes > 0) {
+	if (bytes > 0) /* 64 bytes: the kernel takes them at once */
 		uv_write(&connection->write, stream, &buffer, 1, NULL);
-	} else if (bytes < 0) {
-		counter--;
-		uv_close((uv_handle_t *)stream, on_close);
-	}
+	else if (bytes < 0)
+		uv_close(&connection->handle, on_close);
 }
 
-static int serve(int listen_fd, int connections)
+static int on_request(llhttp_t *parser)
+{
+	static char answer[256];
+	static time_t second;
+	static unsigned length;
+	struct connection *connection = parser->data;
+	time_t now = time(NULL);
+
+	if (now != second) {
+		struct tm tm;
+		char date[64];
+		second = now;
+		gmtime_r(&now, &tm);
+		strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", &tm);
+		length = (unsigned)snprintf(answer, sizeof(answer),
+					    "HTTP/1.1 200 OK\r\nDate: %s\r\nContent-Type: text/plain\r\n"
+					    "Content-Length: 6\r\nConnection: keep-alive\r\n\r\nhello\n",
+					    date);
+	}
+	uv_buf_t buffer = uv_buf_init(answer, length);
+	uv_write(&connection->write, &connection->stream, &buffer, 1, NULL);
+	return 0;
+}
+
+static const llhttp_settings_t settings = { .on_message_complete = on_request };
+
+static void on_http(uv_stream_t *stream, ssize_t bytes, const uv_buf_t *from)
+{
+	struct connection *connection = (void *)stream;
+
+	if (bytes < 0 || (bytes && llhttp_execute(&connection->parser, from->base, (size_t)bytes)))
+		uv_close(&connection->handle, on_close);
+}
+
+static void accept_one(uv_stream_t *server, uv_read_cb on_read)
+{
+	struct connection *connection = calloc(1, sizeof(*connection));
+
+	if (is_unix)
+		uv_pipe_init(server->loop, &connection->pipe, 0);
+	else
+		uv_tcp_init(server->loop, &connection->tcp);
+	if (uv_accept(server, &connection->stream))
+		abort();
+	if (!is_unix)
+		uv_tcp_nodelay(&connection->tcp, 1);
+	llhttp_init(&connection->parser, HTTP_REQUEST, &settings);
+	connection->parser.data = connection;
+	uv_read_start(&connection->stream, give_buffer, on_read);
+}
+
+static void accept_echo(uv_stream_t *server, int status)
+{
+	accept_one(server, on_echo);
+}
+
+static void accept_http(uv_stream_t *server, int status)
+{
+	accept_one(server, on_http);
+}
+
+static void serve(const char *path, void (*ready)(int port), uv_connection_cb accept)
 {
 	uv_loop_t loop;
+	struct connection server;
+	struct sockaddr_in address;
+	int bytes = sizeof(address);
 
-	counter = connections;
 	uv_loop_init(&loop);
-	for (int i = 0; i < connections; i++) {
-		struct connection *connection = calloc(1, sizeof(*connection));
-		uv_tcp_init(&loop, &connection->tcp);
-		uv_tcp_open(&connection->tcp, accept(listen_fd, NULL, NULL));
-		uv_read_start((uv_stream_t *)&connection->tcp, give_buffer, on_read);
+	is_unix = path != NULL;
+	if (is_unix) {
+		uv_pipe_init(&loop, &server.pipe, 0);
+		if (uv_pipe_bind(&server.pipe, path))
+			abort();
+	} else {
+		uv_tcp_init(&loop, &server.tcp);
+		uv_ip4_addr("127.0.0.1", 0, &address);
+		if (uv_tcp_bind(&server.tcp, (struct sockaddr *)&address, 0))
+			abort();
 	}
+	if (uv_listen(&server.stream, 4096, accept))
+		abort();
+	if (!is_unix)
+		uv_tcp_getsockname(&server.tcp, (struct sockaddr *)&address, &bytes);
+	ready(is_unix ? 0 : ntohs(address.sin_port));
 	uv_run(&loop, UV_RUN_DEFAULT);
-	close_loop(&loop);
-	return counter;
 }
 
-const struct contender contender_uv = { "libuv", timers, pool, wakes, bounces, serve };
+static void echo(const char *path, void (*ready)(int port))
+{
+	serve(path, ready, accept_echo);
+}
+
+static void http(void (*ready)(int port))
+{
+	serve(NULL, ready, accept_http);
+}
+
+const char *version_uv(void)
+{
+	return uv_version_string();
+}
+
+const struct contender contender_uv = { "libuv", timers, pool, wakes, bounces, echo, http };
