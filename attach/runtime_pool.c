@@ -373,8 +373,8 @@ static void attach_all(struct runtime_jobs *jobs, size_t from)
 			  "and dns jobs have no names in it",
 			  module, *version ? version : "?");
 	else
-		set_state(jobs, PS_PROBE_STATE_ON, "jobs at %zu functions of libuv %s in %.40s", jobs->link_count,
-			  version, module);
+		set_state(jobs, PS_PROBE_STATE_ON, "jobs at %zu functions of libuv %s in %.40s%s", jobs->link_count,
+			  version, module, decoded ? ", which is stripped: found by its code" : "");
 }
 
 /* Probes for the processes from there on; the programs are loaded with the first that wants them. */

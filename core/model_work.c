@@ -65,7 +65,7 @@ size_t model_pool_estimate(const struct pool *pub, struct pool_estimate out[POOL
 	uint64_t threads = own > 1 ? own / 2 : 1;
 	int known = pub->cpus != PS_UNKNOWN && pub->cpus;
 	struct pool_size size = { .cpus = known ? (uint32_t)least(pub->cpus, UINT32_MAX) : POOL_REPLAY_THREADS };
-	size.others = known ? pool_replay_others(pool->jobs, count, size.cpus) : 0;
+	size.capacity = known ? pool_replay_capacity(pool->jobs, count, size.cpus) : size.cpus;
 	while (filled < POOL_ESTIMATES && threads <= POOL_REPLAY_THREADS) {
 		struct hist wait = { 0 };
 		fill_size(pub, (uint32_t)threads, &size);

@@ -91,8 +91,8 @@ static double cpu_share(const struct replay *replay, const struct pool_size *siz
 	size_t wanting = 0;
 	for (size_t i = 0; i < replay->active_count; i++)
 		wanting += replay->active[i].cpu > 0;
-	double all = (double)wanting + size->others;
-	return all > size->cpus ? (double)size->cpus / all : 1;
+	double among = wanting > size->cpus ? (double)wanting : (double)size->cpus;
+	return size->capacity < among ? size->capacity / among : 1;
 }
 
 /* To the next event: an arrival, or the end of some job's part. */
@@ -169,10 +169,10 @@ static double crowd(struct edge *edges, size_t count)
 	return time > 0 ? seen / time : 0;
 }
 
-double pool_replay_others(const struct pool_job *jobs, size_t count, uint32_t cpus)
+double pool_replay_capacity(const struct pool_job *jobs, size_t count, uint32_t cpus)
 {
 	struct edge *edges = malloc((2 * count + 1) * sizeof(*edges));
-	double cpu = 0, wanted = 0, others = 0;
+	double cpu = 0, wanted = 0, capacity = cpus;
 	size_t filled = 0;
 	for (size_t i = 0; edges && i < count; i++) {
 		const struct pool_job *job = &jobs[i];
@@ -183,16 +183,19 @@ double pool_replay_others(const struct pool_job *jobs, size_t count, uint32_t cp
 		edges[filled++] = (struct edge){ job->started_ns, 1 };
 		edges[filled++] = (struct edge){ job->finished_ns, -1 };
 	}
-	/* each task gets cpus / (jobs + others) of a CPU */
-	if (filled && cpu > 0)
-		others = cpus * wanted / cpu - crowd(edges, filled);
+	if (filled && cpu > 0) {
+		/* the part of the time that a job had a CPU, while it wanted one among so many */
+		double among = crowd(edges, filled);
+		capacity = cpu / wanted * (among > cpus ? among : cpus);
+	}
 	free(edges);
-	return others > 0 && others < 1e6 ? others : 0;
+	return capacity > 0.01 && capacity < cpus ? capacity : cpus;
 }
 
 int pool_replay(struct hist *wait, const struct pool_job *jobs, size_t count, const struct pool_size *size)
 {
-	if (!count || !size->threads || size->threads > POOL_REPLAY_THREADS || !size->slow_cap || !size->cpus)
+	if (!count || !size->threads || size->threads > POOL_REPLAY_THREADS || !size->slow_cap || !size->cpus ||
+	    !(size->capacity > 0))
 		return -EINVAL;
 	struct replay replay = { .count = count, .wait = wait };
 	size_t *places = malloc(2 * count * sizeof(*places));

@@ -114,7 +114,7 @@ TEST(replayed_jobs_share_the_cpus_and_slow_ones_keep_to_their_cap)
 	/* all CPU: eight threads on two CPUs begin at once, but a ninth would wait as long as with two */
 	for (size_t i = 0; i < 8; i++)
 		jobs[i] = (struct pool_job){ i, 1000 * MS, 1000 * MS, 1100 * MS, 100 * MS, 0, 0 };
-	struct pool_size size = { .threads = 4, .slow_cap = 2, .cpus = 2 };
+	struct pool_size size = { .threads = 4, .slow_cap = 2, .cpus = 2, .capacity = 2 };
 	assert_int_equal(pool_replay(&wait, jobs, 8, &size), 0);
 	assert_int_equal(wait.count, 8);
 	assert_in_range(wait.max, 199 * MS, 201 * MS);
@@ -128,19 +128,22 @@ TEST(replayed_jobs_share_the_cpus_and_slow_ones_keep_to_their_cap)
 	assert_int_equal(pool_replay(&wait, jobs, 8, &size), -EINVAL);
 }
 
-TEST(what_else_wanted_the_cpus_follows_from_how_long_jobs_waited_for_one)
+TEST(what_the_cpus_gave_follows_from_how_long_jobs_waited_for_one)
 {
 	struct pool_job jobs[4];
 	/* four jobs on two CPUs: half of the time each, nobody else */
 	for (size_t i = 0; i < 4; i++)
 		jobs[i] = (struct pool_job){ i, 1000 * MS, 1000 * MS, 1200 * MS, 100 * MS, 100 * MS, 0 };
-	assert_int_equal((int)(pool_replay_others(jobs, 4, 2) * 100 + 0.5), 0);
-	/* a quarter each: four more tasks */
+	assert_int_equal((int)(pool_replay_capacity(jobs, 4, 2) * 100 + 0.5), 200);
+	/* a quarter each: half of the CPUs went elsewhere */
 	for (size_t i = 0; i < 4; i++)
 		jobs[i] = (struct pool_job){ i, 1000 * MS, 1000 * MS, 1400 * MS, 100 * MS, 300 * MS, 0 };
-	assert_int_equal((int)(pool_replay_others(jobs, 4, 2) * 100 + 0.5), 400);
-	jobs[0].cpu_ns = jobs[1].cpu_ns = jobs[2].cpu_ns = jobs[3].cpu_ns = PS_UNKNOWN;
-	assert_int_equal((int)pool_replay_others(jobs, 4, 2), 0);
+	assert_int_equal((int)(pool_replay_capacity(jobs, 4, 2) * 100 + 0.5), 100);
+	/* one job that never waited says nothing against the other CPUs */
+	jobs[0] = (struct pool_job){ 0, 1000 * MS, 1000 * MS, 1100 * MS, 100 * MS, 0, 0 };
+	assert_int_equal((int)(pool_replay_capacity(jobs, 1, 8) * 100 + 0.5), 800);
+	jobs[0].cpu_ns = PS_UNKNOWN;
+	assert_int_equal((int)pool_replay_capacity(jobs, 1, 2), 2);
 }
 
 TEST(a_replay_of_hostile_times_ends)
@@ -157,7 +160,7 @@ TEST(a_replay_of_hostile_times_ends)
 		uint64_t a = t[0] / 4, b = a + t[1] / 4, c = b + t[2] / 4;
 		jobs[i] = (struct pool_job){ i, a + 1, b + 1, c + 1, t[3], t[4], (uint32_t)(i % 2) };
 	}
-	const struct pool_size sizes[] = { { 1, 1, 1, 0 }, { 256, 1, UINT32_MAX, 1e5 }, { 7, 100, 1, 3 } };
+	const struct pool_size sizes[] = { { 1, 1, 1, 1 }, { 256, 1, UINT32_MAX, 1e5 }, { 7, 100, 1, 0.02 } };
 	for (size_t i = 0; i < 3; i++)
 		assert_int_equal(pool_replay(&wait, jobs, 64, &sizes[i]), 0);
 	assert_in_range(wait.count, 1, 3 * 64);
