@@ -29,7 +29,7 @@ struct libuv_layout {
 	uint32_t work_work, work_loop, work_queue; /* struct uv__work */
 	uint32_t fs_work, fs_type, fs_path, fs_file; /* uv_fs_t; work: its struct uv__work */
 	uint32_t job_work, job_cb, job_bytes; /* uv_work_t */
-	uint32_t getaddrinfo_work, getaddrinfo_host, getnameinfo_work;
+	uint32_t getaddrinfo_work, getaddrinfo_host, getaddrinfo_cb, getnameinfo_work, getnameinfo_cb, fs_cb;
 };
 extern const struct libuv_layout libuv_layout;
 
@@ -111,8 +111,8 @@ void libuv_free(struct libuv_loop *loop);
 	X(uv_version)                                                                                                  \
 	X(uv_run)                                                                                                      \
 	X(default_loop_struct) /* the pool's own */                                                                    \
-		X(wq) X(slow_io_pending_wq) X(run_slow_work_message) X(nthreads) X(idle_threads)                       \
-			X(slow_io_work_running) /* jobs */                                                             \
+	X(wq)                                                                                                          \
+	X(slow_io_pending_wq) X(run_slow_work_message) X(nthreads) X(idle_threads) X(slow_io_work_running) /* jobs */  \
 		X(uv__work_submit) X(uv_queue_work) X(uv__fs_work) X(uv__getaddrinfo_work) X(uv__getnameinfo_work)     \
 			X(uv__random_work) X(uv__queue_work) X(uv_async_send) X(uv__fs_done) X(uv__getaddrinfo_done)   \
 				X(uv__getnameinfo_done) X(uv__random_done) X(uv__queue_done) X(uv_fs_stat)             \

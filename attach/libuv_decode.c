@@ -222,7 +222,9 @@ void libuv_decode(struct libuv_image *image, struct libuv_memory *memory)
 		if (code.at[i] == 0x66 && code.at[i + 1] == 0x66 && i > 64)
 			code.bytes = i;
 	find_user_job(image, memory, &code);
-	find_pool(image, memory, &code);
+	/* it is in use: what does not fit together may do so a moment later */
+	for (int attempt = 0; attempt < 8 && !image->address[LIBUV_wq]; attempt++)
+		find_pool(image, memory, &code);
 }
 
 #else

@@ -63,6 +63,9 @@ const struct libuv_layout libuv_layout = {
 	.job_bytes = sizeof(uv_work_t),
 	.getaddrinfo_work = AT(uv_getaddrinfo_t, work_req),
 	.getaddrinfo_host = AT(uv_getaddrinfo_t, hostname),
+	.getaddrinfo_cb = AT(uv_getaddrinfo_t, cb),
+	.getnameinfo_cb = AT(uv_getnameinfo_t, getnameinfo_cb),
+	.fs_cb = AT(uv_fs_t, cb),
 	.getnameinfo_work = AT(uv_getnameinfo_t, work_req),
 };
 

@@ -88,7 +88,7 @@ static uint64_t find_loop(struct libuv_state *state, const struct runtime_ask *a
 	if (row->address && libuv_is_loop(&state->memory, row->address, ask->poller_fd))
 		return row->address;
 	row->address = 0;
-	if (!row->sought_ns || ask->now_ns - row->sought_ns >= SEARCH_GAP_NS || *row->why) {
+	if (!row->sought_ns || ask->now_ns - row->sought_ns >= SEARCH_GAP_NS) {
 		row->sought_ns = ask->now_ns;
 		row->address =
 			libuv_loop_find(&state->memory, &state->image, ask->pid, ask->tid, ask->poller_fd, &row->why);

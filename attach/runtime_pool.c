@@ -304,6 +304,11 @@ static int load(struct runtime_jobs *jobs)
 	skeleton->rodata->cfg_job_work = libuv_layout.job_work;
 	skeleton->rodata->cfg_job_cb = libuv_layout.job_cb;
 	skeleton->rodata->cfg_job_bytes = libuv_layout.job_bytes;
+	skeleton->rodata->cfg_callback[PS_POOL_FS] = (int32_t)(libuv_layout.fs_cb - libuv_layout.fs_work);
+	skeleton->rodata->cfg_callback[PS_POOL_ADDRINFO] =
+		(int32_t)(libuv_layout.getaddrinfo_cb - libuv_layout.getaddrinfo_work);
+	skeleton->rodata->cfg_callback[PS_POOL_NAMEINFO] =
+		(int32_t)(libuv_layout.getnameinfo_cb - libuv_layout.getnameinfo_work);
 	int err = pool__load(skeleton);
 	if (err)
 		return err;
@@ -389,8 +394,9 @@ static void open_probes(struct runtime_jobs *jobs, size_t from)
 		set_state(jobs, PS_PROBE_STATE_OFF, "left out as asked");
 	} else if (!wanted && !jobs->skeleton) {
 		set_state(jobs, PS_PROBE_STATE_OFF, "%s",
-			  jobs->process_count ? processes[0].runtime->hidden ? processes[0].runtime->hidden : processes[0].why
-					      : "");
+			  jobs->process_count
+				  ? processes[0].runtime->hidden ? processes[0].runtime->hidden : processes[0].why
+				  : "");
 	} else if (wanted && jobs->state != PS_PROBE_STATE_DETACHED) {
 		libbpf_set_print(NULL);
 		int err = jobs->skeleton ? 0 : load(jobs);

@@ -234,6 +234,10 @@ static void take_snapshots(struct runtime_source *source)
 static void close_source(void *arg)
 {
 	struct runtime_source *source = arg;
+	/* how it is at the end */
+	source->next_ns = source->whole_ns = 0;
+	if (source->jobs)
+		take_snapshots(source);
 	runtime_jobs_close(source->jobs);
 	for (size_t i = 0; i < source->count; i++)
 		if (source->processes[i].state)

@@ -51,6 +51,8 @@ struct user_regs {
 
 /* offsets in libuv's structs, set by the loader */
 const volatile __u32 cfg_fs_work = 0, cfg_fs_type = 0, cfg_fs_path = 0, cfg_fs_file = 0;
+/* from a job's struct uv__work to the function that its result goes to, by enum ps_pool_job; 0 = it always has one */
+const volatile __s32 cfg_callback[PS_POOL_JOBS] = { 0 };
 const volatile __u32 cfg_addrinfo_work = 0, cfg_addrinfo_host = 0;
 const volatile __u32 cfg_work_loop = 0, cfg_loop_async = 0;
 const volatile __u32 cfg_job_work = 0, cfg_job_cb = 0, cfg_job_bytes = 0;
@@ -187,13 +189,31 @@ static __always_inline void hold(__u64 work, __u64 now, __u32 tid)
 	bpf_map_update_elem(&holding, &tid, &held, BPF_ANY);
 }
 
+/* Without a callback the caller runs the job itself, on its own thread: no job of the pool. */
+static __always_inline bool is_synchronous(__u64 work, __u64 job)
+{
+	__u64 callback = 1;
+
+	/* the bound must be seen on the very register that is the index */
+	asm volatile("" : "+r"(job));
+	if (job >= PS_POOL_JOBS || !cfg_callback[job])
+		return false;
+	bpf_probe_read_user(&callback, sizeof(callback), (const void *)(work + (__s64)cfg_callback[job]));
+	return !callback;
+}
+
 /* uv__fs_work(work) and the like, on the worker's thread */
 SEC("uprobe")
 int on_start(void *context)
 {
-	struct ps_pool_raw *raw = begin(PS_POOL_START, context);
 	__u64 work = ARG1(context), request;
+	struct ps_pool_raw *raw;
 
+	if (is_synchronous(work, bpf_get_attach_cookie(context))) {
+		count_hit();
+		return 0;
+	}
+	raw = begin(PS_POOL_START, context);
 	/* that it runs is kept even when there is no room to tell */
 	if (!raw) {
 		hold(work, bpf_ktime_get_ns(), (__u32)bpf_get_current_pid_tgid());

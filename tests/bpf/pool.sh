@@ -74,7 +74,7 @@ if node=$(program node-debian) && "$node" -e 0 2>"$T/err"; then
 fi
 
 if python=$(program uvloop-debian) && "$python" -c 'import uvloop' 2>"$T/err"; then
-	cat >"$T/uvloop.py" <<-'PY'
+	cat >"$T/lookups.py" <<-'PY'
 		import asyncio, uvloop
 		async def main():
 		    loop = asyncio.get_running_loop()
@@ -86,7 +86,7 @@ if python=$(program uvloop-debian) && "$python" -c 'import uvloop' 2>"$T/err"; t
 		uvloop.install()
 		asyncio.run(main())
 	PY
-	"$python" "$T/uvloop.py" >"$T/uvloop.out" & pids+=($!)
+	"$python" "$T/lookups.py" >"$T/uvloop.out" & pids+=($!)
 	until_ok 10 test -s "$T/uvloop.out" || fail "uvloop did not start"
 	$PS stat -d 2s --json "${pids[-1]}" >"$T/uvloop.json" 2>"$T/err" || fail "stat of uvloop: exit $?: $(cat "$T/err")"
 	kill "${pids[-1]}"
