@@ -26,6 +26,7 @@
 #include "symbols_parts.h"
 
 #define STACK_BYTES (48u << 10) /* uv__io_poll alone has 12 KiB of events there */
+#define PAGE_BYTES 4096u
 #define TRIES 4
 #define SYMBOLS_MOST (4u << 20)
 
@@ -255,20 +256,30 @@ static uint64_t stack_of(pid_t pid, pid_t tid)
 	return sscanf(text, "%*d %*s %*s %*s %*s %*s %*s %llx", &stack) == 1 ? stack : 0;
 }
 
+/* As much of it as there is, page by page: it may end soon. Returns how many words. */
+static size_t read_stack(struct libuv_memory *memory, uint64_t stack, uint64_t *words)
+{
+	size_t got = 0;
+	while (got < STACK_BYTES) {
+		size_t part = PAGE_BYTES - (stack + got) % PAGE_BYTES;
+		if (part > STACK_BYTES - got)
+			part = STACK_BYTES - got;
+		if (libuv_get(memory, stack + got, (char *)words + got, part))
+			break;
+		got += part;
+	}
+	return got / 8;
+}
+
 static uint64_t search_stack(struct libuv_memory *memory, uint64_t stack, int32_t backend_fd)
 {
-	size_t count = 0, wanted = STACK_BYTES / 8;
 	uint64_t *words = malloc(STACK_BYTES), found = 0, before = 0;
-	if (!words)
-		return 0;
-	stack &= ~7ull;
-	/* the stack may end before that */
-	while (wanted >= 64 && libuv_get(memory, stack, words, wanted * 8))
-		wanted /= 2;
-	for (size_t i = 0; wanted >= 64 && i < wanted; i++)
+	size_t wanted = words ? read_stack(memory, stack & ~7ull, words) : 0, count = 0;
+	for (size_t i = 0; i < wanted; i++)
 		if (words[i] % 8 == 0 && words[i] >= 0x10000 && words[i] < 1ull << 47)
 			words[count++] = words[i];
-	qsort(words, count, sizeof(*words), by_value);
+	if (count)
+		qsort(words, count, sizeof(*words), by_value);
 	for (size_t i = 0; i < count && !found; i++) {
 		if (words[i] != before && libuv_is_loop(memory, words[i], backend_fd))
 			found = words[i];
