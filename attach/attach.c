@@ -20,7 +20,7 @@
 #include "proc.h"
 #include "source.h"
 
-static const struct source *const sources[] = { &source_bpf, &source_ring, &source_runtime, &source_proc };
+static const struct source *const sources[] = { &source_bpf, &source_poller, &source_ring, &source_runtime, &source_proc };
 #define SOURCES (sizeof(sources) / sizeof(*sources))
 
 #define FOLLOW_NS    50000000 /* between two looks for children … */
@@ -358,14 +358,48 @@ static void put_clock(struct stream *stream)
 	stream_put(stream, &record.h);
 }
 
+/* ---- loops that show up later: the source that meets them says so, and others hear of it ---- */
+
+struct listener {
+	struct attach *attach;
+	attach_sink_fn *sink;
+	void *arg;
+};
+
+static void introduce(struct attach *attach, const struct ps_ev_loop *loop)
+{
+	const struct loop_found found = {
+		.pid = (pid_t)loop->pid,
+		.tid = (pid_t)loop->h.tid,
+		.poller_fd = loop->poller_fd,
+		.backend = loop->backend,
+		.has_ring = !!(loop->flags & PS_LOOP_RING),
+	};
+
+	for (size_t i = 0; i < SOURCES && !(loop->flags & PS_LOOP_GONE); i++)
+		if (attach->states[i] && sources[i]->meet)
+			sources[i]->meet(attach->states[i], &found);
+}
+
+static int listen_in(const struct ps_record *record, void *arg)
+{
+	const struct listener *listener = arg;
+
+	if (record->event == PS_EV_LOOP)
+		introduce(listener->attach, (const struct ps_ev_loop *)record);
+	return listener->sink(record, listener->arg);
+}
+
 int attach_drain(struct attach *attach, attach_sink_fn *sink, void *arg)
 {
+	struct listener listener = { attach, sink, arg };
+
 	follow(attach);
 	for (size_t i = 0; i < SOURCES; i++)
 		if (attach->states[i])
 			sources[i]->drain(attach->states[i]);
 	put_clock(attach->stream);
-	return stream_flush(attach->stream, sink, arg);
+	return stream_flush(attach->stream, listen_in, &listener);
 }
 
 size_t attach_look(struct attach *attach)

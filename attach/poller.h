@@ -13,6 +13,7 @@
 #include "attach.h"
 #include "ps_probe.h"
 #include "source.h"
+#include "table.h"
 
 /* ---- reading (poller_read.c by BPF, poller_fdinfo.c from /proc) ---- */
 
@@ -49,5 +50,43 @@ int poller_parse_item(struct ps_poller_item *item, const char *line, size_t byte
 /* What the item stands for: enum ps_kind and its name, as proc_fd_name() says it. */
 uint32_t poller_name(const struct poller_reader *reader, pid_t pid, const struct ps_poller_item *item, char *out,
 		     size_t room);
+
+/* ---- what changed between two pictures (poller_watch.c) ---- */
+
+/* One item as it was told last. */
+struct poller_known {
+	uint64_t identity; /* ps_file_identity() */
+	int32_t fd;
+	uint32_t generation;
+	uint32_t events, unread, backlog;
+	uint16_t flags;
+	uint16_t is_named;
+};
+
+/* A poller under watch, by (pid, tid, epfd). */
+struct poller_watch {
+	pid_t pid, tid;
+	int epfd;
+	int tells; /* its own recorder tells of its descriptors: only the picture as a whole is ours to tell */
+	int is_followed; /* from ready to dispatched too */
+	int is_gone;
+	uint64_t next_ns; /* when to look again */
+	uint64_t poller; /* address of the instance at the last look; 0 = none yet */
+	uint32_t generations;
+	struct poller_known *known; /* by descriptor */
+	size_t count;
+	struct table
+		young; /* descriptors that were spoken of before a picture had them: identity and number -> generation */
+};
+
+struct ready_probe;
+
+/* Takes a picture and puts what changed. 0; -EAGAIN: there is more to tell, look again soon; -ESRCH: the poller has gone. */
+/* `ready`, if not NULL, is told of descriptors that are new in the picture. */
+int poller_watch_look(struct poller_watch *watch, struct poller_reader *reader, struct ready_probe *ready,
+		      struct stream *stream, struct poller_raw *raw);
+/* The generation of a descriptor of this poller; one that no picture had yet gets one. */
+uint32_t poller_watch_generation(struct poller_watch *watch, int fd, uint64_t identity);
+void poller_watch_free(struct poller_watch *watch);
 
 #endif

@@ -108,11 +108,14 @@ struct source {
 	 * when there is a process, and closed and opened anew when more come. One that did not open is tried again then.
 	 */
 	int (*adopt)(void *state, const struct source_context *context);
+	/* Optional: a loop was told of, maybe one that is known. Called while records are handed over: nothing may be put. */
+	void (*meet)(void *state, const struct loop_found *loop);
 	int (*drain)(void *state);
 	void (*close)(void *state);    /* last drain included */
 };
 
 extern const struct source source_bpf;    /* bpf_source.c: POLL, SCHED, SAMPLING */
+extern const struct source source_poller; /* poller_source.c: POLLER, READY */
 extern const struct source source_ring;   /* ring_source.c: RING */
 extern const struct source source_runtime; /* runtime_source.c: RUNTIME, SNAPSHOT */
 extern const struct source source_proc;   /* proc_source.c: PROC: CPU_TIME, states of stalled threads, exits, OWN_COST, CLOCK */

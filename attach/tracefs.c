@@ -6,11 +6,14 @@
  */
 #include "tracefs.h"
 
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/perf_event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mount.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static int open_detached(void)
@@ -59,4 +62,29 @@ int tracefs_tracepoint(int tracefs, const char *category, const char *name)
 	text[got] = '\0';
 	int id = atoi(text);
 	return id > 0 ? id : -EINVAL;
+}
+
+struct bpf_link *tracefs_attach(int tracefs, const char *category, const char *name, struct bpf_program *program)
+{
+	int id = tracefs_tracepoint(tracefs, category, name);
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_TRACEPOINT, .size = sizeof(attr), .config = (uint64_t)id, .sample_period = 1
+	};
+	struct bpf_link *link = NULL;
+	int fd, err;
+
+	if (id < 0) {
+		errno = -id;
+		return NULL;
+	}
+	fd = (int)syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+	if (fd < 0)
+		return NULL;
+	link = bpf_program__attach_perf_event(program, fd);
+	if (!link) {
+		err = errno;
+		close(fd);
+		errno = err;
+	}
+	return link;
 }

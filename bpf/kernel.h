@@ -14,6 +14,8 @@
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
+struct files_struct;
+
 struct thread_struct {
 	unsigned long fsbase;  /* x86: the thread pointer */
 };
@@ -23,6 +25,7 @@ struct task_struct {
 	int tgid;
 	char comm[16];
 	struct thread_struct thread;
+	struct files_struct *files;
 };
 
 #if defined(__TARGET_ARCH_x86)

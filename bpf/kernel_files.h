@@ -104,6 +104,15 @@ struct socket {
 	struct sock *sk;
 };
 
+struct wait_queue_entry {
+	unsigned int flags;
+};
+
+struct eppoll_entry {
+	struct epitem *base;
+	struct wait_queue_entry wait;
+};
+
 struct fdtable {
 	unsigned int max_fds;
 	struct file **fd;

@@ -48,7 +48,6 @@ TEXT(budget)
 TEXT(junit)
 TEXT(markdown)
 TEXT(benchmark)
-TEXT(ab)
 TEXT(filter)
 
 static int take_stall(struct options *options, const char *text)
@@ -247,7 +246,6 @@ const struct option_row option_rows[OPTION_COUNT_OF] = {
 		take_markdown },
 	ROW(BENCHMARK), 0, "benchmark", "FILE", "write the figures for github-action-benchmark too (customSmallerIsBetter)",
 		"a file name", take_benchmark },
-	ROW(AB), 0, "ab", "COMMAND", "the command that is run again and again, by /bin/sh", "a command", take_ab },
 	ROW(QUIET), 'q', "quiet", NULL, "errors only, no other words", NULL, take_quiet },
 	ROW(HELP), 'h', "help", NULL, "show help", NULL, take_help },
 	ROW(VERSION), 'V', "version", NULL, "show the version", NULL, take_version },

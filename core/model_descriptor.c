@@ -9,16 +9,15 @@
 #include "model_own.h"
 
 /* What nobody has counted yet is 0 as soon as somebody counts. */
-static void begin_counts(const struct model_own *model, struct fd_stat *row)
+static void begin_counts(struct fd_stat *row, uint32_t flags)
 {
-	uint64_t *const counts[] = { &row->ready,	  &row->dispatched,    &row->read_bytes,
-				     &row->written_bytes, &row->empty_wakeups, &row->eagain };
-	uint32_t state = model->pub.probes[PS_PROBE_READY].state;
+	uint64_t *const uses[] = { &row->dispatched, &row->read_bytes, &row->written_bytes, &row->empty_wakeups,
+				   &row->eagain };
 
-	if (state != PS_PROBE_STATE_ON && state != PS_PROBE_STATE_FALLBACK)
-		return;
-	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
-		add_known(counts[i], 0);
+	if (flags & PS_FD_COUNTED)
+		add_known(&row->ready, 0);
+	for (size_t i = 0; i < sizeof(uses) / sizeof(*uses) && flags & PS_FD_USE_COUNTED; i++)
+		add_known(uses[i], 0);
 }
 
 void on_poller(struct model_own *model, const void *record)
@@ -53,7 +52,7 @@ void on_fd_state(struct model_own *model, const void *record)
 	row->backlog_max = told->backlog_max;
 	row->is_ready = told->flags & PS_FD_SEEN ? told->flags & PS_FD_IS_READY : -1;
 	fd_describe(model, row, told->kind, told->name);
-	begin_counts(model, row);
+	begin_counts(row, told->flags);
 }
 
 void on_fd_turn(struct model_own *model, const void *record)
@@ -89,10 +88,12 @@ void on_fd_counts(struct model_own *model, const void *record)
 	if (!row)
 		return;
 	add_known(&row->ready, told->ready);
+	row->last_ns = told->h.ts;
+	if (told->flags & PS_FD_USE_UNSEEN)
+		return;
 	add_known(&row->dispatched, told->dispatched);
 	add_known(&row->empty_wakeups, told->empty_wakeups);
 	add_known(&row->eagain, told->eagain);
 	add_known(&row->read_bytes, told->read_bytes);
 	add_known(&row->written_bytes, told->written_bytes);
-	row->last_ns = told->h.ts;
 }

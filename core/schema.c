@@ -85,7 +85,7 @@ PAYLOAD(fd_turn, 48, F(fd_turn, poller_fd, FD), F(fd_turn, fd, FD), F(fd_turn, g
 	F(fd_turn, events, FLAGS), F(fd_turn, ready_ns, TIME), T(fd_turn, returned_ns, POLL_RETURN));
 PAYLOAD(fd_counts, 64, F(fd_counts, poller_fd, FD), F(fd_counts, fd, FD), F(fd_counts, generation, NUMBER),
 	F(fd_counts, ready, NUMBER), F(fd_counts, dispatched, NUMBER), F(fd_counts, empty_wakeups, NUMBER),
-	F(fd_counts, eagain, NUMBER), F(fd_counts, zero, PADDING), F(fd_counts, read_bytes, BYTES),
+	F(fd_counts, eagain, NUMBER), F(fd_counts, flags, FLAGS), F(fd_counts, read_bytes, BYTES),
 	F(fd_counts, written_bytes, BYTES));
 
 PAYLOAD(work, 56, F(work, work, NUMBER), T(work, since_ns, WORK_STARTED), F(work, fn, ADDRESS), F(work, pid, PID),

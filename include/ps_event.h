@@ -464,6 +464,8 @@ struct ps_ev_poller {
 enum ps_fd_state_flags {
 	PS_FD_IS_READY = 1, /* on the ready list */
 	PS_FD_SEEN = 2,     /* whether it is on the ready list was seen */
+	PS_FD_COUNTED = 4,  /* FD_COUNTS of it come: how often it was returned … */
+	PS_FD_USE_COUNTED = 8, /* … and what was done with it */
 };
 
 /* One item of that picture: all of them at first, then those that changed. REMOVE of FD_INTEREST tells who went. */
@@ -492,6 +494,8 @@ struct ps_ev_fd_turn {
 	uint64_t returned_ns;
 };
 
+enum ps_fd_counts_flags { PS_FD_USE_UNSEEN = 1 /* only `ready` was counted */ };
+
 /* What happened to a descriptor since the last FD_COUNTS of it. */
 struct ps_ev_fd_counts {
 	struct ps_record h;
@@ -502,7 +506,7 @@ struct ps_ev_fd_counts {
 	uint32_t dispatched;    /* of them, how often it was used before the next wait returned it */
 	uint32_t empty_wakeups; /* of them, how often there was nothing to read or accept */
 	uint32_t eagain;        /* calls that had nothing to do */
-	uint32_t zero;
+	uint32_t flags;         /* enum ps_fd_counts_flags */
 	uint64_t read_bytes;
 	uint64_t written_bytes;
 };

@@ -184,6 +184,96 @@ struct ps_poller_item {
 
 _Static_assert(sizeof(struct ps_poller_item) == 40 + 20 + 12 + 32, "no holes in an item");
 
+/* ---- from ready to dispatched (bpf/ready.bpf.c) ---- */
+
+#define PS_READY_RING_BYTES (2u << 20)
+#define PS_READY_FDS        262144u
+#define PS_READY_POLLERS    1024u
+#define PS_READY_EVENTS     1024u  /* of one wait that are looked at */
+
+enum ps_ready_event { PS_READY_TURN = 1, PS_READY_COUNTS = 2 };
+enum ps_ready_flags { PS_READY_CLOSED = 1 /* these were the last */, PS_READY_USE_UNSEEN = 2 /* only `ready` was counted */ };
+
+struct ps_ready_key {   /* a descriptor of a process */
+	uint32_t tgid;
+	int32_t fd;
+};
+
+/* Who makes a descriptor ready: a sock (sub 0), or an item of a poller (sub: its number + 1). */
+struct ps_ready_origin {
+	uint64_t object;
+	uint64_t sub;
+};
+
+struct ps_ready_stamp {
+	uint64_t since_ns;      /* ready since; 0 = it is not */
+	uint32_t tgid;          /* whose, and under which number */
+	int32_t fd;
+};
+
+struct ps_ready_data {  /* what a wait returns for a descriptor */
+	uint64_t data;
+	uint32_t tgid;
+	int32_t poller_fd;
+};
+
+struct ps_ready_count {
+	uint32_t ready, dispatched, empty_wakeups, eagain;
+	uint64_t read_bytes, written_bytes;
+};
+
+/* A registered descriptor; key: struct ps_ready_key. */
+struct ps_ready_fd {
+	struct ps_ready_origin origin;
+	uint64_t sock;          /* its address; 0 = no socket */
+	uint64_t identity;      /* of the file under the number: see ps_file_identity() */
+	uint64_t data;
+	uint64_t ready_ns;      /* of the return below; 0 = not known */
+	uint64_t returned_ns;   /* by a wait, and not used since; 0 = it was used */
+	int32_t poller_fd;
+	uint32_t tid;           /* who was given it last */
+	uint32_t events;
+	uint32_t zero;
+	struct ps_ready_count count, told;
+};
+
+/* Two files that follow each other under one number: sockets differ in inode, the rest in address. */
+static inline uint64_t ps_file_identity(uint64_t file, uint64_t inode)
+{
+	return file ^ inode * 0x9e3779b97f4a7c15ull;
+}
+
+#define PS_SOCK_BITS 65536u
+static inline uint32_t ps_sock_bit(uint64_t sock)
+{
+	return (uint32_t)(sock * 0x9e3779b97f4a7c15ull >> 48) % PS_SOCK_BITS;
+}
+
+struct ps_ready_turn {
+	struct ps_record h;     /* event: PS_READY_TURN; ts: used */
+	uint32_t tgid;
+	int32_t poller_fd, fd;
+	uint32_t events;
+	uint64_t identity;
+	uint64_t ready_ns, returned_ns;
+};
+
+struct ps_ready_counts {
+	struct ps_record h;     /* event: PS_READY_COUNTS */
+	uint32_t tgid;
+	int32_t poller_fd, fd;
+	uint32_t ready, dispatched, empty_wakeups, eagain;
+	uint32_t flags;         /* enum ps_ready_flags */
+	uint64_t identity;
+	uint64_t read_bytes, written_bytes;
+};
+
+/* per CPU */
+struct ps_ready_stats {
+	uint64_t hits;          /* of loop threads and of their descriptors */
+	uint64_t sent, lost;
+};
+
 _Static_assert(sizeof(struct ps_raw_stack) < UINT16_MAX, "its size is told in 16 bits");
 _Static_assert(sizeof(struct ps_raw) ==
 		       16 + 16 + 24 + 8 + 8 + 24 + 16 + PS_PATH_BYTES + 8 * (PS_KERNEL_FRAMES + PS_USER_FRAMES) + 8 + 24 * PS_V8_FUNCTIONS,

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Measures in bursts: the kernel's counting itself costs a little at every run
+ * of every program, so it is on for one drain of each second. The descriptor
+ * that keeps it on is ours: it ends with us.
+ */
+#include "governor.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ps_event.h"
+
+#define SECOND_NS 1000000000ull
+#define BURST_NS 40000000ull
+#define FAR_OVER 4u /* times the budget: not even a second more */
+#define PATIENCE 2 /* seconds in a row */
+
+void governor_close(struct governor *governor)
+{
+	if (governor->stats_fd >= 0)
+		close(governor->stats_fd);
+	governor->stats_fd = -1;
+}
+
+static uint64_t clock_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
+}
+
+/* What reading the clock costs: the kernel reads it around each run, so each run looks that much longer than it is. */
+static uint64_t clock_cost(void)
+{
+	uint64_t least = UINT64_MAX;
+
+	for (int round = 0; round < 8; round++) {
+		uint64_t start = clock_ns(), end = start;
+
+		for (int i = 0; i < 32; i++)
+			end = clock_ns();
+		if ((end - start) / 32 < least)
+			least = (end - start) / 32;
+	}
+	return least;
+}
+
+void governor_open(struct governor *governor, struct bpf_object *object, uint64_t budget_ns, uint64_t hit_ns)
+{
+	*governor = (struct governor){
+		.object = object,
+		.budget_ns = budget_ns,
+		.hit_ns = hit_ns,
+		.hits_per_s = PS_UNKNOWN,
+		.cost_per_s = PS_UNKNOWN,
+		.run_per_s = PS_UNKNOWN,
+		.clock_ns = clock_cost(),
+		.stats_fd = -1,
+	};
+}
+
+static uint64_t run_time(const struct bpf_object *object, uint64_t clock)
+{
+	struct bpf_program *program;
+	uint64_t total = 0;
+
+	bpf_object__for_each_program(program, object)
+	{
+		struct bpf_prog_info info = { 0 };
+		__u32 size = sizeof(info);
+
+		if (bpf_program__fd(program) >= 0 && !bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size))
+			total += info.run_time_ns > info.run_cnt * clock ? info.run_time_ns - info.run_cnt * clock : 0;
+	}
+	return total;
+}
+
+/* Begins a burst at the start of a second, ends it at the next drain but not before it is long enough to mean something. */
+static void measure(struct governor *governor, uint64_t now_ns)
+{
+	if (!governor->object)
+		return;
+	if (governor->stats_fd < 0) {
+		if (governor->burst_ns && now_ns - governor->burst_ns < SECOND_NS)
+			return;
+		governor->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+		governor->burst_ns = now_ns;
+		governor->burst_run_ns = run_time(governor->object, governor->clock_ns);
+	} else if (now_ns - governor->burst_ns >= BURST_NS) {
+		uint64_t now_run = run_time(governor->object, governor->clock_ns);
+		uint64_t run = now_run > governor->burst_run_ns ? now_run - governor->burst_run_ns : 0;
+
+		governor->run_per_s = (uint64_t)((double)run * SECOND_NS / (double)(now_ns - governor->burst_ns));
+		governor_close(governor);
+	}
+}
+
+static void say_why(struct governor *governor)
+{
+	snprintf(governor->why, sizeof(governor->why),
+		 "gave up: %.1f %% of a core at %llu hits a second, the budget is %.1f %%",
+		 (double)governor->cost_per_s / 1e7, (unsigned long long)governor->hits_per_s,
+		 (double)governor->budget_ns / 1e7);
+}
+
+int governor_judge(struct governor *governor, uint64_t now_ns, uint64_t hits, uint64_t run_per_s)
+{
+	uint64_t passed = now_ns - governor->second_ns;
+
+	if (!governor->second_ns || hits < governor->second_hits) {
+		governor->second_ns = now_ns;
+		governor->second_hits = hits;
+		return 0;
+	}
+	if (passed < SECOND_NS)
+		return 0;
+	governor->hits_per_s = (uint64_t)((double)(hits - governor->second_hits) * SECOND_NS / (double)passed);
+	governor->second_ns = now_ns;
+	governor->second_hits = hits;
+	if (run_per_s == PS_UNKNOWN && !governor->hit_ns)
+		return 0; /* nothing to judge by */
+	governor->cost_per_s = (run_per_s == PS_UNKNOWN ? 0 : run_per_s) + governor->hits_per_s * governor->hit_ns;
+	governor->cost_ns += (uint64_t)((double)governor->cost_per_s * (double)passed / SECOND_NS);
+	if (governor->budget_ns == PS_UNKNOWN || governor->cost_per_s <= governor->budget_ns) {
+		governor->over = 0;
+		return 0;
+	}
+	governor->over += governor->cost_per_s > FAR_OVER * governor->budget_ns ? PATIENCE : 1;
+	if (governor->over < PATIENCE)
+		return 0;
+	say_why(governor);
+	return 1;
+}
+
+void governor_restart(struct governor *governor)
+{
+	governor_close(governor);
+	governor->second_ns = governor->burst_ns = 0;
+	governor->run_per_s = PS_UNKNOWN;
+	governor->over = 0;
+}
+
+int governor_drain(struct governor *governor, uint64_t now_ns, uint64_t hits)
+{
+	measure(governor, now_ns);
+	return governor_judge(governor, now_ns, hits, governor->run_per_s);
+}

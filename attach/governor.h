@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The governor of a probe group: what the group costs, and whether it may go on.
+ *
+ * Cost is measured, not assumed: for a twentieth of each second the kernel
+ * counts the run time of the group's programs, wherever they run, and what it
+ * counts stands for the rest of that second. To it comes, per hit, what the way
+ * into the program costs and the kernel does not count (the trap of a uprobe).
+ *
+ * The owner asks at each drain; when it hears 1 it detaches the group and tells
+ * it as DETACHED with `why`.
+ */
+#ifndef GOVERNOR_H
+#define GOVERNOR_H
+
+#include <bpf/libbpf.h>
+#include <stdint.h>
+
+#define GOVERNOR_BUDGET_NS                                                                                             \
+	20000000ull /* of CPU time per second: 2 % of a core; where all cores run the programs, of each */
+#define GOVERNOR_UPROBE_NS 800u /* the way into a uprobe and back */
+
+struct governor {
+	struct bpf_object *object; /* whose programs; NULL = estimated from hits alone */
+	uint64_t budget_ns; /* per second; PS_UNKNOWN = only measured */
+	uint64_t hit_ns; /* per hit, beside the run time */
+	uint64_t cost_ns; /* so far; PS_UNKNOWN = cannot be known */
+	uint64_t hits_per_s, cost_per_s; /* of the last second; PS_UNKNOWN = not yet */
+	char why[160];
+	/* inside */
+	int stats_fd; /* the kernel counts while this is open; -1 */
+	uint64_t burst_ns, burst_run_ns;
+	uint64_t clock_ns; /* of one reading of the clock */
+	uint64_t second_ns, second_hits;
+	uint64_t run_per_s; /* of the newest burst */
+	int over; /* seconds in a row above the budget */
+};
+
+void governor_open(struct governor *governor, struct bpf_object *object, uint64_t budget_ns, uint64_t hit_ns);
+void governor_close(struct governor *governor);
+/* `hits` of the group so far. 1: it costs too much: detach it, `why` says how much. */
+int governor_drain(struct governor *governor, uint64_t now_ns, uint64_t hits);
+/* Forgets how it was before; what it cost stays counted. */
+void governor_restart(struct governor *governor);
+/* The same from figures: the part without a kernel, for tests. */
+int governor_judge(struct governor *governor, uint64_t now_ns, uint64_t hits, uint64_t run_per_s);
+
+#endif

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Loads the programs that follow descriptors from ready to dispatched, in the
+ * best way that the kernel has: stamps at ep_poll_callback (all kinds), else at
+ * sk_data_ready (sockets), else none, which leaves the time since the return of
+ * the poll.
+ */
+#include "ready.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ready.skel.h"
+#include "tracefs.h"
+
+#define FDS_LEAST 16384u
+#define REASON_ROOM 160
+
+#define LINKS_MAX 10
+
+struct ready_probe {
+	struct ready *skeleton;
+	struct bpf_link *links[LINKS_MAX];
+	int link_count;
+	struct ring_buffer *ring;
+	int by_item; /* stamps are those of ep_poll_callback */
+	int by_socket; /* use is seen in socket I/O only */
+	int cpus;
+	ready_fn *take;
+	void *arg;
+};
+
+/* Where readiness is stamped and where use is seen, best first. */
+static const struct way {
+	const char *stamp; /* program; NULL = nowhere */
+	int by_socket;
+	enum ps_probe_state state;
+	const char *reason;
+} ways[] = {
+	{ "on_poll_callback", 1, PS_PROBE_STATE_ON, "ep_poll_callback and socket I/O" },
+	{ "on_data_ready", 1, PS_PROBE_STATE_ON,
+	  "sk_data_ready and socket I/O: sockets; of others only how often they were returned" },
+	{ "on_poll_callback", 0, PS_PROBE_STATE_ON,
+	  "ep_poll_callback and typed sys_exit: some cost per system call of all programs" },
+	{ "on_data_ready", 0, PS_PROBE_STATE_ON,
+	  "sk_data_ready and typed sys_exit: some cost per system call of all programs" },
+	{ NULL, 0, PS_PROBE_STATE_FALLBACK,
+	  "this kernel tells no readiness: only the wait after the return of the poll" },
+};
+#define WAYS (sizeof(ways) / sizeof(*ways))
+
+/* The exits that are watched beside socket I/O, and whether a kernel may lack them. */
+static const struct exit_probe {
+	const char *call;
+	int may_lack;
+} exits[] = {
+	{ "epoll_pwait", 0 }, { "epoll_wait", 1 }, { "epoll_pwait2", 1 },
+	{ "accept", 1 },      { "accept4", 0 },	   { "epoll_ctl", 0 },
+};
+#define EXITS (sizeof(exits) / sizeof(*exits))
+
+static int take_record(void *arg, void *data, size_t bytes)
+{
+	struct ready_probe *ready = arg;
+	const struct ps_record *record = data;
+
+	if (bytes >= sizeof(struct ps_ready_turn) && record->event == PS_READY_TURN)
+		ready->take(ready->arg, data, NULL);
+	else if (bytes >= sizeof(struct ps_ready_counts) && record->event == PS_READY_COUNTS)
+		ready->take(ready->arg, NULL, data);
+	return 0;
+}
+
+static void unload(struct ready_probe *ready)
+{
+	for (int i = 0; i < ready->link_count; i++)
+		bpf_link__destroy(ready->links[i]);
+	ready->link_count = 0;
+	ready__destroy(ready->skeleton);
+	ready->skeleton = NULL;
+}
+
+static int keep(struct ready_probe *ready, struct bpf_link *link)
+{
+	if (!link)
+		return -errno;
+	ready->links[ready->link_count++] = link;
+	return 0;
+}
+
+static int attach(struct ready_probe *ready, struct bpf_program *program)
+{
+	return keep(ready, bpf_program__attach(program));
+}
+
+static struct bpf_program *exit_program(const struct ready_probe *ready, const struct exit_probe *exit)
+{
+	char name[48];
+
+	snprintf(name, sizeof(name), "on_%s_exit", exit->call);
+	return bpf_object__find_program_by_name(ready->skeleton->obj, name);
+}
+
+static int attach_exits(struct ready_probe *ready)
+{
+	int tracefs = tracefs_open(), err = tracefs < 0 ? tracefs : 0;
+
+	for (size_t i = 0; i < EXITS && !err; i++) {
+		char name[48];
+
+		snprintf(name, sizeof(name), "sys_exit_%s", exits[i].call);
+		struct bpf_link *link = tracefs_attach(tracefs, "syscalls", name, exit_program(ready, &exits[i]));
+		if (!link && errno == ENOENT && exits[i].may_lack)
+			continue;
+		err = keep(ready, link);
+	}
+	if (tracefs >= 0)
+		close(tracefs);
+	return err;
+}
+
+static int attach_use(struct ready_probe *ready, const struct way *way)
+{
+	const struct ready *skeleton = ready->skeleton;
+
+	if (!way->by_socket)
+		return attach(ready, skeleton->progs.on_exit);
+	int err = attach_exits(ready);
+	if (!err)
+		err = attach(ready, skeleton->progs.on_receive);
+	return err ? err : attach(ready, skeleton->progs.on_send);
+}
+
+static uint32_t room_for(size_t fds)
+{
+	uint32_t room = FDS_LEAST;
+
+	while (room < 2 * fds && room < PS_READY_FDS)
+		room *= 2;
+	return room;
+}
+
+static int load(struct ready_probe *ready, const struct way *way, uint64_t socket_f_op, size_t fds)
+{
+	struct ready *skeleton = ready__open();
+	int err;
+
+	ready->skeleton = skeleton;
+	if (!skeleton)
+		return -errno;
+	ready->by_item = way->stamp && !strcmp(way->stamp, "on_poll_callback");
+	ready->by_socket = way->by_socket;
+	skeleton->rodata->cfg_socket_f_op = socket_f_op;
+	skeleton->rodata->cfg_by_item = ready->by_item;
+	skeleton->rodata->cfg_by_socket = ready->by_socket;
+	bpf_map__set_max_entries(skeleton->maps.fds, room_for(fds));
+	bpf_map__set_max_entries(skeleton->maps.stamps, room_for(fds));
+	bpf_map__set_max_entries(skeleton->maps.by_data, room_for(fds));
+	bpf_program__set_autoload(skeleton->progs.on_poll_callback, ready->by_item);
+	bpf_program__set_autoload(skeleton->progs.on_data_ready, way->stamp && !ready->by_item);
+	bpf_program__set_autoload(skeleton->progs.on_exit, !way->by_socket);
+	bpf_program__set_autoload(skeleton->progs.on_receive, way->by_socket);
+	bpf_program__set_autoload(skeleton->progs.on_send, way->by_socket);
+	for (size_t i = 0; i < EXITS; i++)
+		bpf_program__set_autoload(exit_program(ready, &exits[i]), way->by_socket);
+	err = ready__load(skeleton);
+	if (!err)
+		err = attach_use(ready, way);
+	if (!err && way->stamp)
+		err = attach(ready, bpf_object__find_program_by_name(skeleton->obj, way->stamp));
+	return err;
+}
+
+static void say_why_not(char *reason, int err)
+{
+	if (err == -EPERM || err == -EACCES)
+		snprintf(reason, REASON_ROOM, "not permitted: run as root, or with CAP_BPF and CAP_PERFMON");
+	else if (access("/sys/kernel/btf/vmlinux", R_OK))
+		snprintf(reason, REASON_ROOM, "this kernel has no BTF (CONFIG_DEBUG_INFO_BTF)");
+	else
+		snprintf(reason, REASON_ROOM, "this kernel refuses the programs: %s", strerror(-err));
+}
+
+int ready_open(struct ready_probe **out, uint64_t socket_f_op, size_t fds, enum ps_probe_state *state, char *reason)
+{
+	struct ready_probe *ready = calloc(1, sizeof(*ready));
+	int err = -ENOMEM;
+
+	*out = ready;
+	*state = PS_PROBE_STATE_MISSING;
+	libbpf_set_print(NULL);
+	for (size_t i = 0; ready && err && i < WAYS; i++) {
+		err = load(ready, &ways[i], socket_f_op, fds);
+		if (err) {
+			unload(ready);
+			continue;
+		}
+		*state = ways[i].state;
+		snprintf(reason, REASON_ROOM, "%s", ways[i].reason);
+	}
+	if (!err) {
+		ready->cpus = libbpf_num_possible_cpus();
+		ready->ring = ring_buffer__new(bpf_map__fd(ready->skeleton->maps.turns), take_record, ready, NULL);
+		err = ready->ring ? 0 : -errno;
+		ready_rest(ready, 0);
+	}
+	if (!err)
+		return 0;
+	say_why_not(reason, err);
+	*state = PS_PROBE_STATE_MISSING;
+	ready_close(ready);
+	*out = NULL;
+	return err;
+}
+
+void ready_close(struct ready_probe *ready)
+{
+	if (!ready)
+		return;
+	ring_buffer__free(ready->ring);
+	unload(ready);
+	free(ready);
+}
+
+struct bpf_object *ready_object(const struct ready_probe *ready)
+{
+	return ready->skeleton->obj;
+}
+
+/* ---- what is watched ---- */
+
+int ready_watch(struct ready_probe *ready, pid_t pid, pid_t tid, int epfd, uint64_t poller)
+{
+	const struct ps_ready_key key = { (uint32_t)pid, epfd };
+	const uint32_t zero = 0;
+	struct ps_filter filter;
+	int map = bpf_map__fd(ready->skeleton->maps.filter);
+	int err = bpf_map_lookup_elem(map, &zero, &filter);
+
+	if (!err)
+		err = bpf_map_update_elem(bpf_map__fd(ready->skeleton->maps.pollers), &key, &poller, BPF_ANY);
+	if (err)
+		return err;
+	filter.words[(uint32_t)tid / 64 % (PS_FILTER_BITS / 64)] |= 1ull << ((uint32_t)tid % 64);
+	return bpf_map_update_elem(map, &zero, &filter, BPF_ANY);
+}
+
+void ready_forget(struct ready_probe *ready, pid_t pid, int epfd)
+{
+	const struct ps_ready_key key = { (uint32_t)pid, epfd };
+
+	bpf_map_delete_elem(bpf_map__fd(ready->skeleton->maps.pollers), &key);
+}
+
+/* What the programs have met themselves is newer than our picture: it stays. */
+void ready_seed(struct ready_probe *ready, const struct poller_watch *watch, const struct ps_poller_item *item)
+{
+	const struct ps_ready_key key = { (uint32_t)watch->pid, item->fd };
+	const struct ps_ready_data data = { item->data, (uint32_t)watch->pid, watch->epfd };
+	struct ps_ready_fd fd = {
+		.identity = ps_file_identity(item->file, item->inode),
+		.sock = item->object,
+		.data = item->data,
+		.poller_fd = watch->epfd,
+		.tid = (uint32_t)watch->tid,
+	};
+	const struct ps_ready_stamp never = { 0, (uint32_t)watch->pid, item->fd };
+	const struct ps_ready_origin sock = { item->object, 0 };
+
+	if (ready->by_item)
+		fd.origin = (struct ps_ready_origin){ watch->poller, (uint64_t)(uint32_t)item->fd + 1 };
+	else
+		fd.origin = sock;
+	if (bpf_map_update_elem(bpf_map__fd(ready->skeleton->maps.fds), &key, &fd, BPF_NOEXIST))
+		return;
+	if (item->object) {
+		uint32_t bit = ps_sock_bit(item->object);
+
+		__atomic_fetch_or(&ready->skeleton->bss->sock_bits[bit / 64], 1ull << (bit % 64), __ATOMIC_RELAXED);
+	}
+	if (fd.origin.object)
+		bpf_map_update_elem(bpf_map__fd(ready->skeleton->maps.stamps), &fd.origin, &never, BPF_NOEXIST);
+	if (ready->by_item && item->object)
+		bpf_map_update_elem(bpf_map__fd(ready->skeleton->maps.stamps), &sock, &never, BPF_NOEXIST);
+	if ((int32_t)item->data != item->fd)
+		bpf_map_update_elem(bpf_map__fd(ready->skeleton->maps.by_data), &data, &item->fd, BPF_ANY);
+}
+
+int ready_counts(const struct ready_probe *ready, const struct ps_poller_item *item)
+{
+	return PS_FD_COUNTED | (!ready->by_socket || item->object ? PS_FD_USE_COUNTED : 0);
+}
+
+/* ---- what came ---- */
+
+void ready_drain(struct ready_probe *ready, int flush, ready_fn *take, void *arg)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, none);
+
+	if (flush)
+		bpf_prog_test_run_opts(bpf_program__fd(ready->skeleton->progs.on_flush), &none);
+	ready->take = take;
+	ready->arg = arg;
+	ring_buffer__consume(ready->ring);
+}
+
+void ready_rest(struct ready_probe *ready, int rest)
+{
+	ready->skeleton->bss->active_since_ns = rest ? 0 : stream_now();
+}
+
+void ready_figures(const struct ready_probe *ready, struct ready_figures *figures)
+{
+	struct ps_ready_stats stats[ready->cpus];
+	const uint32_t zero = 0;
+	int err = bpf_map_lookup_elem(bpf_map__fd(ready->skeleton->maps.stats), &zero, stats);
+
+	*figures = (struct ready_figures){ 0 };
+	for (int i = 0; i < ready->cpus && !err; i++) {
+		figures->hits += stats[i].hits;
+		figures->sent += stats[i].sent;
+		figures->lost += stats[i].lost;
+	}
+}
