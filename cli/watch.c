@@ -40,9 +40,28 @@ static void watch_fail(struct watch *watch, int code)
 	watch_stop(watch, WATCH_FAILED);
 }
 
+/*
+ * After -d is over, giving the probes back takes a while, and they go on telling. What happened then is left out;
+ * what is told about the observation itself (losses, probes, cost, names) is taken as of the end.
+ */
+static const struct ps_record *cut_late(const struct watch *watch, const struct ps_record *record)
+{
+	static uint64_t room[UINT16_MAX / 8 + 1];
+	if (!watch->cut_ns || record->ts <= watch->cut_ns)
+		return record;
+	if (record->event >= PS_EV_PROCESS || record->event == PS_EV_CLOCK)
+		return NULL;
+	memcpy(room, record, record->size);
+	((struct ps_record *)room)->ts = watch->cut_ns;
+	return (struct ps_record *)room;
+}
+
 static int take_record(const struct ps_record *record, void *arg)
 {
 	struct watch *watch = arg;
+	record = cut_late(watch, record);
+	if (!record)
+		return 0;
 	if (watch->most_events && watch->events >= watch->most_events)
 		return 0; /* -n is exact: what else this drain brings is not taken */
 	watch->events++;
@@ -75,10 +94,16 @@ static int try_attach(struct watch *watch)
 {
 	const struct options *options = watch->options;
 	const struct attach_options wanted = {
-		.pids = watch->target.pids, .pid_count = watch->target.count, .stall_ns = options->stall_ns,
-		.no_bpf = options->no_bpf, .without = options->without, .follow = options->follow || options->launch,
-		.no_history = watch->from_now && watch->launch.pid <= 0, .expect = options->launch != NULL,
+		.pids = watch->target.pids,
+		.pid_count = watch->target.count,
+		.stall_ns = options->stall_ns,
+		.no_bpf = options->no_bpf,
+		.without = options->without,
+		.follow = options->follow || options->launch,
+		.no_history = watch->from_now && watch->launch.pid <= 0,
+		.expect = options->launch != NULL,
 	};
+	watch->attach_ns = now_ns();
 	int err = attach_open(&watch->attach, &wanted, watch->lost_target, sizeof(watch->lost_target));
 	if (err)
 		return fault(fault_code(SIDE_TARGET, err), "%s",
@@ -94,15 +119,23 @@ static int recording_over(const struct watch *watch)
 	return tape && !watch->stay && (tape_unread(tape) || (tape->over && !waited_for));
 }
 
+/* -d counts from the first data, which comes while the attach goes on: loading probes and symbols takes a while. */
+static uint64_t since_ns(const struct watch *watch)
+{
+	uint64_t first = watch->model->start_ns;
+	return first >= watch->attach_ns && first < watch->begin_ns ? first : watch->begin_ns;
+}
+
 static void check_ends(struct watch *watch)
 {
 	const struct options *options = watch->options;
 	int launched = options->launch && !launch_alive(&watch->launch);
 	if (watch->most_events && watch->events >= watch->most_events)
 		watch_stop(watch, WATCH_COUNT_REACHED);
-	else if (options->duration_ns && watch->has_begun && now_ns() - watch->begin_ns >= options->duration_ns)
+	else if (options->duration_ns && watch->has_begun && now_ns() - since_ns(watch) >= options->duration_ns) {
+		watch->cut_ns = now_ns();
 		watch_stop(watch, WATCH_TIME_OVER);
-	else if (!watch->stay && (options->launch ? launched : !attach_alive(watch->attach)))
+	} else if (!watch->stay && (options->launch ? launched : !attach_alive(watch->attach)))
 		watch_stop(watch, WATCH_TARGET_GONE);
 	else if (recording_over(watch))
 		watch_stop(watch, WATCH_FAILED);
@@ -190,8 +223,9 @@ static int open_model(struct watch *watch)
 
 static int tell_launch(const struct watch *watch, int err)
 {
-	return !err ? 0 : fault(err == -EACCES ? CLI_DENIED : CLI_NO_TARGET, "cannot start %s: %s", watch->options->launch[0],
-				strerror(-err));
+	return !err ? 0
+		    : fault(err == -EACCES ? CLI_DENIED : CLI_NO_TARGET, "cannot start %s: %s",
+			    watch->options->launch[0], strerror(-err));
 }
 
 /* The launched command's data must not mix with ours, nor draw on our screen. */
@@ -249,7 +283,8 @@ int watch_run(struct watch *watch)
 int watch_has_data(const struct watch *watch)
 {
 	for (size_t i = 0; watch->model && i < watch->model->loop_count; i++)
-		if (watch->model->loops[i]->polls || watch->model->loops[i]->iterations || watch->model->loops[i]->stalls)
+		if (watch->model->loops[i]->polls || watch->model->loops[i]->iterations ||
+		    watch->model->loops[i]->stalls)
 			return 1;
 	return 0;
 }

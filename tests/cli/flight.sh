@@ -31,7 +31,7 @@ start --ring 4s --on-stall 100ms -o "$T/d/stall.psr"
 until_ok 20 grep -q "a stall of .* are in" "$T/err" || fail "no stall was written: $(cat "$T/err")"
 [ -s "$T/d/stall.psr" ] || fail "no file: $(ls "$T/d")"
 whole "$T/d/stall.psr"
-holds "$T/r.json" "any(s['duration_ns'] >= 100e6 and 'scenario_computation' in s['culprit'] for s in $stalls)"
+holds "$T/r.json" "any(s['duration_ns'] >= 100e6 and 'scenario_computation' in str(s) for s in $stalls)"
 holds "$T/r.json" "d['window_ns'] <= 5.5e9"
 stop 0
 whole "$T/d/stall.0002.psr"
