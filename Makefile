@@ -6,7 +6,7 @@
 #   make build      the same without a look at packages
 #   make demo       … and a look at the dashboard: an instrumented server with a switchable sin
 #   make check      … and what the tests need, then all tests
-#   make lint format asan tsan bench fuzz install uninstall clean
+#   make lint format asan tsan bench fuzz screens pictures install uninstall clean
 #
 # CC CLANG BPFTOOL CFLAGS LDFLAGS PREFIX DESTDIR are honoured; V=1 shows commands,
 # B= names another build folder, FUZZ_SECONDS= the time per fuzz target.
@@ -184,6 +184,14 @@ fuzz:
 	done
 .PHONY: fuzzers bench-peers install-loop
 fuzzers: $(FUZZERS)
+
+# golden screens of the tests anew: look at the difference before it is kept
+.PHONY: screens pictures
+screens: tests
+	@UPDATE=1 tests/run unit/screens
+# pictures of real screens for the documentation
+pictures: build
+	@B=$(B) docs/pictures/make.sh
 
 bench: build $(BENCHES) $(PROGRAMS)
 	@for b in $(BENCHES) $(wildcard tests/bench/*.sh); do \

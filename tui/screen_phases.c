@@ -39,7 +39,9 @@ static size_t list_profile(const struct view *view, const void **rows, size_t ro
 static uint64_t identify(const struct view *view, const void *row)
 {
 	const struct profile_row *profile = row;
-	return ((uint64_t)(uintptr_t)profile->frame << 4) + (uint64_t)(profile->phase + 2);
+	uint64_t hash = profile->frame ? culprit_hash(profile->frame->name) * 31 + culprit_hash(profile->frame->file) : 1;
+	hash = hash * 31 + (profile->frame ? profile->frame->offset + profile->frame->line : 0) + (uint64_t)(profile->phase + 2);
+	return hash ? hash : 1;
 }
 
 static void say_none(const struct view *view, char *out, size_t room)

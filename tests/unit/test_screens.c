@@ -7,10 +7,64 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include <fcntl.h>
+
+#include "psr.h"
 #include "stage.h"
 
-static const struct { const char *name; struct model *(*make)(void); int later; } scenes[] = {
-	{ "full", scene_full, 1 }, { "bare", scene_bare, 0 }, { "new", scene_new, 0 }, { "hostile", scene_hostile, 0 },
+/* ---- recordings of real programs ---- */
+
+#define LAST_NS 1300000000ull /* played after the first drawing: what rates are made from */
+
+/* Plays the recording but for its end, or, with a model, its end. */
+static struct model *play(const char *path, struct model *model)
+{
+	struct psr_reader *reader;
+	const struct ps_record *record;
+	uint64_t end = 0;
+	int again = model != NULL, fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	for (int pass = 0; pass < 2; pass++) {
+		assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+		assert_int_equal(psr_reader_open(&reader, fd), 0);
+		if (pass && !model)
+			assert_int_equal(model_open(&model, NULL), 0);
+		while (psr_reader_next(reader, &record) == 1) {
+			int late = pass && record->ts > end - LAST_NS;
+			if (pass && late == again)
+				assert_int_equal(model_apply(model, record, record->size), 0);
+			else if (!pass && record->ts > end)
+				end = record->ts;
+		}
+		psr_reader_close(reader);
+	}
+	close(fd);
+	return model;
+}
+
+static struct model *scene_node(void)
+{
+	return play("tests/data/recordings/node.psr", NULL);
+}
+
+static void node_later(struct model *model)
+{
+	play("tests/data/recordings/node.psr", model);
+}
+
+static struct model *scene_demo(void)
+{
+	return play("tests/data/recordings/demo.psr", NULL);
+}
+
+static void demo_later(struct model *model)
+{
+	play("tests/data/recordings/demo.psr", model);
+}
+
+static const struct { const char *name; struct model *(*make)(void); void (*later)(struct model *model); } scenes[] = {
+	{ "node", scene_node, node_later }, { "demo", scene_demo, demo_later },
+	{ "full", scene_full, scene_later }, { "bare", scene_bare, NULL }, { "new", scene_new, NULL }, { "hostile", scene_hostile, NULL },
 };
 #define SCENES (sizeof(scenes) / sizeof(*scenes))
 
@@ -65,7 +119,7 @@ static void check_screen(size_t scene, const struct screen *screen)
 			char name[128];
 			struct stage stage = stage_open(scenes[scene].make(), sizes[size].columns, sizes[size].rows, ascii);
 			if (scenes[scene].later)
-				scene_later(stage.model);
+				scenes[scene].later(stage.model);
 			if (!screen->digit) {
 				stage.status.targets = some_targets;
 				stage.status.target_count = sizeof(some_targets) / sizeof(*some_targets);
@@ -85,6 +139,16 @@ static void check_scene(const char *name)
 		if (!strcmp(scenes[scene].name, name))
 			for (int i = 0; screens[i]; i++)
 				check_screen(scene, screens[i]);
+}
+
+TEST(screens_of_a_recorded_node_are_as_kept)
+{
+	check_scene("node");
+}
+
+TEST(screens_of_a_recorded_demo_are_as_kept)
+{
+	check_scene("demo");
 }
 
 TEST(screens_of_a_loop_that_tells_everything_are_as_kept)
