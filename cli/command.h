@@ -30,7 +30,7 @@ struct command {
 
 extern const struct command cmd_top, cmd_ls, cmd_stat, cmd_record, cmd_info, cmd_merge, cmd_report, cmd_replay, cmd_check, cmd_export,
 	cmd_inspect, cmd_doctor, cmd_demo, cmd_help, cmd_man, cmd_completion;
-extern const struct command cmd_diff;
+extern const struct command cmd_diff, cmd_selftest, cmd_serve;
 extern const struct command *const commands[]; /* NULL-terminated; the first is the default */
 
 const struct command *command_find(const char *name);

@@ -19,7 +19,7 @@
 
 const struct command *const commands[] = {
 	&cmd_top, &cmd_ls, &cmd_stat, &cmd_record, &cmd_report, &cmd_replay, &cmd_check, &cmd_export, &cmd_info, &cmd_merge, &cmd_inspect, &cmd_doctor,
-	&cmd_diff,
+	&cmd_diff, &cmd_selftest, &cmd_serve,
 	&cmd_demo, &cmd_help, &cmd_man, &cmd_completion, NULL
 };
 

@@ -48,6 +48,9 @@ TEXT(budget)
 TEXT(junit)
 TEXT(markdown)
 TEXT(benchmark)
+TEXT(ab)
+TEXT(listen)
+TEXT(textfile)
 TEXT(filter)
 
 static int take_stall(struct options *options, const char *text)
@@ -246,6 +249,10 @@ const struct option_row option_rows[OPTION_COUNT_OF] = {
 		take_markdown },
 	ROW(BENCHMARK), 0, "benchmark", "FILE", "write the figures for github-action-benchmark too (customSmallerIsBetter)",
 		"a file name", take_benchmark },
+	ROW(AB), 0, "ab", "COMMAND", "the command that is run again and again, by /bin/sh", "a command", take_ab },
+	ROW(LISTEN), 0, "listen", "ADDRESS", "where to answer scrapers (default 127.0.0.1:9464; port 0 = any)",
+		"an address and a port", take_listen },
+	ROW(TEXTFILE), 0, "textfile", "FILE", "write the metrics to FILE instead, every 5 seconds", "a file name", take_textfile },
 	ROW(QUIET), 'q', "quiet", NULL, "errors only, no other words", NULL, take_quiet },
 	ROW(HELP), 'h', "help", NULL, "show help", NULL, take_help },
 	ROW(VERSION), 'V', "version", NULL, "show the version", NULL, take_version },
