@@ -215,7 +215,7 @@ format:
 	clang-format -i $(wildcard include/*.h loop/*.[ch] core/*.[ch] attach/*.[ch] tui/*.[ch] cli/*.[ch] bpf/*.[ch] tests/*.[ch] tests/*/*.[ch])
 
 # ---- install ----
-INSTALLED = bin/pollscope lib/libpollscope-loop.a $(addprefix lib/libpollscope-loop.so,.$(VERSION) .$(SOVERSION)) lib/libpollscope-loop.so lib/pkgconfig/pollscope-loop.pc share/man/man1/pollscope.1 \
+INSTALLED = bin/pollscope lib/libpollscope-loop.a $(addprefix lib/libpollscope-loop.so,.$(VERSION) .$(SOVERSION)) lib/libpollscope-loop.so lib/pkgconfig/pollscope-loop.pc share/man/man1/pollscope.1 share/man/man3/pollscope-loop.3 \
 	share/bash-completion/completions/pollscope include/pollscope/ps_loop.h include/pollscope/ps_event.h include/pollscope/ps_ring.h
 $(B)/pollscope.1: $(TOOL)
 	$(Q)$(TOOL) _man >$@
@@ -241,7 +241,11 @@ $(ARCHIVE): $(PIC_OBJS)
 	$(Q)$(LD) -r -o $(B)/lib/loop.o $^
 	$(Q)objcopy --wildcard --keep-global-symbol='ps_*' $(B)/lib/loop.o
 	$(Q)rm -f $@ && ar rcs $@ $(B)/lib/loop.o
-install-loop: $(SHARED) $(ARCHIVE) $(B)/pollscope-loop.pc
+$(B)/pollscope-loop.3: include/ps_loop.h loop/man.awk
+	@mkdir -p $(@D)
+	$(Q)LC_ALL=C awk -f loop/man.awk $< >$@
+install-loop: $(SHARED) $(ARCHIVE) $(B)/pollscope-loop.pc $(B)/pollscope-loop.3
+	$(Q)install -D -m 644 $(B)/pollscope-loop.3 $(DESTDIR)$(PREFIX)/share/man/man3/pollscope-loop.3
 	$(Q)install -D -m 755 $(SHARED) $(DESTDIR)$(PREFIX)/lib/libpollscope-loop.so.$(VERSION)
 	$(Q)ln -sf libpollscope-loop.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libpollscope-loop.so.$(SOVERSION)
 	$(Q)ln -sf libpollscope-loop.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib/libpollscope-loop.so

@@ -71,6 +71,14 @@ json_t *check_benchmark(const struct check_report *report); /* github-action-ben
 json_t *check_diff(const struct check_runs *a, const struct check_runs *b, double units);
 int check_diff_print(const json_t *diff, FILE *out);
 
+/*
+ * Judges runs of one program against each other `verdicts` times. NULL: out of memory, or fewer than two runs. The text is
+ * printed from the document.
+ */
+json_t *check_selftest(const struct budget_file *file, const struct check_runs *runs, size_t verdicts,
+		       const struct check_options *options);
+int check_selftest_print(const json_t *selftest, const char *command, FILE *out);
+
 /* Writes a first budget from what one run did, with its reasons as comments. */
 int check_init(const json_t *document, const char *name, FILE *out);
 

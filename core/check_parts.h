@@ -124,6 +124,8 @@ const char *identity_doubt(const struct check_runs *runs, const struct check_run
 
 /* ---- regressions (check_regression.c) ---- */
 
+#define REGRESSION_ALPHA 0.01 /* chance may make one of so many failures, over all metrics */
+
 /* Judges but for the correction: statistical ones have is_compared and their p, and are decided by regression_decide(). */
 int regression_judge(struct check_result *result, const struct budget_file *file, const struct budget *budget,
 		     const struct check_runs *runs, const struct check_runs *baseline, const struct check_options *options);

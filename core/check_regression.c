@@ -17,7 +17,6 @@
 #include "stats.h"
 #include "text.h"
 
-#define ALPHA 0.01
 #define LEVEL 0.95
 #define SEED  20240229u
 
@@ -283,7 +282,7 @@ static void decide(struct check_result *result)
 		*result->reason = 0;
 		return;
 	}
-	int is_clear = result->low > result->margin && result->p < ALPHA;
+	int is_clear = result->low > result->margin && result->p < REGRESSION_ALPHA;
 	snprintf(who, sizeof(who), "%s", result->reason);
 	result->verdict = is_clear ? VERDICT_FAIL : VERDICT_INCONCLUSIVE;
 	say_value(is, result->measured, result->is_duration);

@@ -101,7 +101,7 @@ int ps_http_reply(struct ps_http_request *request, int status, const char *type,
 {
 	if (!request || request->handle.state != HANDLE_OPEN || request->replied)
 		return -EINVAL;
-	if (status < 200 || status > 599 || (!body && bytes) || has_line_break(type))
+	if (status < 200 || status > 599 || (!body && bytes) || bytes > SIZE_MOST || has_line_break(type))
 		return -EINVAL;
 	return request->owner->reply(request, status, type, body, bytes);
 }

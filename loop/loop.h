@@ -28,6 +28,8 @@
 #define LOOP_RING_SLOTS 65536u
 #define WORKER_RING_SLOTS 1024u
 
+#define SIZE_MOST (SIZE_MAX / 2) /* a negative size is a mistake of the caller */
+
 #define container_of(pointer, type, member) ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
 
 /* ---- handles (handle.c) ---- */

@@ -383,7 +383,7 @@ int ps_stream_write(struct ps_stream *stream, const void *data, size_t bytes)
 {
 	ssize_t n = 0;
 
-	if (!is_open(stream) || (!data && bytes))
+	if (!is_open(stream) || (!data && bytes) || bytes > SIZE_MOST)
 		return -EINVAL;
 	if (stream->flags & (STREAM_SHUT | STREAM_FAILED))
 		return -EPIPE;

@@ -46,6 +46,8 @@ int ps_scrypt(struct ps_loop *loop, const void *secret, size_t secret_bytes, con
 {
 	if (!loop || !done || !out || !out_bytes || (!secret && secret_bytes) || (!salt && salt_bytes))
 		return -EINVAL;
+	if (secret_bytes > INT_MAX || salt_bytes > INT_MAX || out_bytes > INT_MAX)
+		return -EINVAL;
 	if (n < 2 || n & (n - 1) || !r || !p || r > 1u << 20 || p > 1u << 10 || n > SCRYPT_BYTES / 128 / r)
 		return -EINVAL;
 	struct ps_work *work = work_open(loop, PS_WORK_CRYPTO, 1, crypto_scrypt, done, arg);
@@ -82,7 +84,7 @@ static int64_t crypto_sha256(struct ps_work *work)
 
 int ps_sha256(struct ps_loop *loop, const void *data, size_t bytes, unsigned char out[32], ps_done_fn *done, void *arg)
 {
-	if (!loop || !done || !out || (!data && bytes))
+	if (!loop || !done || !out || (!data && bytes) || bytes > SIZE_MOST)
 		return -EINVAL;
 	struct ps_work *work = work_open(loop, PS_WORK_CRYPTO, 3, crypto_sha256, done, arg);
 	if (!work)

@@ -132,7 +132,7 @@ int ps_fs_read(struct ps_loop *loop, int fd, void *buffer, size_t bytes, int64_t
 
 	if (fd < 0)
 		return -EBADF;
-	return buffer || !bytes ? submit(loop, FS_READ, fs_read, &params, NULL, done, arg) : -EINVAL;
+	return (buffer || !bytes) && bytes <= SIZE_MOST ? submit(loop, FS_READ, fs_read, &params, NULL, done, arg) : -EINVAL;
 }
 
 int ps_fs_write(struct ps_loop *loop, int fd, const void *buffer, size_t bytes, int64_t offset, ps_done_fn *done, void *arg)
@@ -141,7 +141,7 @@ int ps_fs_write(struct ps_loop *loop, int fd, const void *buffer, size_t bytes, 
 
 	if (fd < 0)
 		return -EBADF;
-	return buffer || !bytes ? submit(loop, FS_WRITE, fs_write, &params, NULL, done, arg) : -EINVAL;
+	return (buffer || !bytes) && bytes <= SIZE_MOST ? submit(loop, FS_WRITE, fs_write, &params, NULL, done, arg) : -EINVAL;
 }
 
 int ps_fs_stat(struct ps_loop *loop, const char *path, struct stat *out, ps_done_fn *done, void *arg)

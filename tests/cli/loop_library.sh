@@ -21,6 +21,18 @@ declared=$(grep -oE '\bps_[a-z0-9_]+\(' include/ps_loop.h | tr -d '(' | grep -v 
 [ "$(shown -g --defined-only "$lib/libpollscope-loop.a")" = "$declared" ] ||
 	fail "the archive shows other symbols than ps_loop.h: $(diff <(shown -g --defined-only "$lib/libpollscope-loop.a") <(echo "$declared"))"
 
+# the reference is made from the header and misses no function
+page=$dest/usr/share/man/man3/pollscope-loop.3
+[ -s "$page" ] || fail "no manual page"
+for function in $declared; do
+	grep -q "$function(" "$page" || fail "the manual page does not mention $function"
+done
+if mandoc=$(program mandoc); then
+	"$mandoc" -Tlint "$page" 2>&1 | grep -v 'referenced manual not found' >"$T/lint"
+	[ -s "$T/lint" ] && fail "mandoc: $(cat "$T/lint")"
+	"$mandoc" -Tascii "$page" | sed 's/.\x08//g' | grep -q 'Thread-per-connection\|one blocking thread per connection' || fail "a section is missing"
+fi
+
 build() { # DIRECTORY LINKER-FLAGS…
 	local out=$1 flags example
 	shift

@@ -2,6 +2,7 @@
 /* The flight recorder: conservation, seals, gauges, forks, the clock. */
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <time.h>
 
 #include "loops.h"
@@ -119,6 +120,99 @@ TEST(a_ring_whose_writer_was_killed_is_readable_to_the_last_published_record)
 		close(pair[0]);
 		close(pair[1]);
 	}
+}
+
+/* ---- killed at every point of a record and of the gauges: what a killed writer leaves is what a stopped one shows ---- */
+
+#define STEPPED 6 /* records, and as many times the gauges */
+
+static struct ps_ring_gauges gauges_of(uint64_t value)
+{
+	return (struct ps_ring_gauges){ .now_ns = value, .iterations = value, .busy_since_ns = value, .next_due_ns = value,
+					.buffered_bytes = value, .timers = (uint32_t)value, .handles = (uint32_t)value,
+					.pool_oldest_ns = value };
+}
+
+static void write_some(int ready)
+{
+	struct recorder_memory memory;
+	struct recorder_options options = { .name = "writer", .slots = 4, .role = PS_ROLE_LOOP, .poller_fd = -1 };
+
+	if (recorder_open(&memory, &options) || ptrace(PTRACE_TRACEME, 0, 0, 0) < 0 ||
+	    write(ready, &memory.fd, sizeof(memory.fd)) != sizeof(memory.fd))
+		_exit(1);
+	raise(SIGSTOP);
+	for (uint64_t i = 0; i < STEPPED; i++) {
+		const struct ps_ring_gauges gauges = gauges_of(i + 1);
+		RECORD(memory.recorder, ITERATION, ps_ev_iteration, i + 1, .number = i);
+		recorder_gauges(memory.recorder, &gauges);
+	}
+	_exit(42);
+}
+
+/* Everything that a reader may believe must be whole; returns the head. */
+static uint64_t check_ring(int fd, unsigned *odd)
+{
+	struct ps_ring_header header;
+	struct ps_ring_gauges gauges;
+	_Alignas(8) uint8_t slots[4 * PS_RING_SLOT];
+
+	assert_int_equal(pread(fd, &header, sizeof(header), 0), sizeof(header));
+	assert_true(header.magic == PS_RING_MAGIC && header.head <= STEPPED);
+	assert_int_equal(pread(fd, slots, sizeof(slots), header.slots_offset), sizeof(slots));
+	for (uint64_t i = header.head >= 4 ? header.head - 3 : 0; i < header.head; i++) {
+		const struct ps_ev_iteration *record = (void *)(slots + (i % 4) * PS_RING_SLOT);
+		assert_int_equal(record->h.event, PS_EV_ITERATION);
+		assert_int_equal(record->number, i);
+		assert_int_equal(record->h.ts, i + 1);
+	}
+	assert_int_equal(pread(fd, &gauges, sizeof(gauges), header.gauges_offset), sizeof(gauges));
+	if (gauges.sequence % 2) {
+		++*odd; /* a reader gives up after some tries and has none */
+		return header.head;
+	}
+	struct ps_ring_gauges whole = gauges_of(gauges.now_ns);
+	whole.sequence = gauges.sequence;
+	assert_memory_equal(&gauges, &whole, sizeof(gauges));
+	return header.head;
+}
+
+TEST(a_writer_killed_at_any_instruction_leaves_a_ring_of_whole_records_and_gauges)
+{
+	int pair[2], number, status;
+	unsigned odd = 0, steps = 0;
+	uint64_t head = 0;
+	char path[64];
+
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+	SKIP("the sanitizer's own instructions are too many to step through");
+#endif
+	ok(pipe(pair));
+	pid_t child = fork();
+	if (!child)
+		write_some(pair[1]);
+	if (read(pair[0], &number, sizeof(number)) != sizeof(number) || waitpid(child, &status, 0) != child ||
+	    !WIFSTOPPED(status))
+		SKIP("this system does not allow to trace a child");
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", child, number);
+	int fd = open(path, O_RDONLY);
+	assert_true(fd >= 0);
+	while (head < STEPPED) {
+		ok(ptrace(PTRACE_SINGLESTEP, child, 0, 0));
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_true(WIFSTOPPED(status));
+		uint64_t now = check_ring(fd, &odd);
+		assert_true(now == head || now == head + 1);
+		head = now;
+		steps++;
+	}
+	ok(kill(child, SIGKILL));
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(check_ring(fd, &odd), STEPPED);
+	assert_true(odd > 0 && steps > 20 * STEPPED);
+	close(fd);
+	close(pair[0]);
+	close(pair[1]);
 }
 
 TEST(the_ring_is_sealed_named_and_complete_before_it_can_be_found)

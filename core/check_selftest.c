@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * How the gate behaves when nothing changed: many verdicts on runs of the same
+ * program, parted at random. Runs that followed each other are paired and one
+ * of each pair goes to either side, as interleaved runs of two versions would.
+ *
+ * The smallest change that would be found is not tried out but computed: the
+ * values of one side are multiplied until 95 of 100 verdicts fail.
+ */
+#include "check_parts.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "stats.h"
+
+#define LEVEL 0.95
+#define SEED  42u
+#define FOUND 0.95
+
+struct split { json_t **a, **b; size_t count; };
+
+/* a small generator, for the parting only */
+static uint32_t draw(uint64_t *state, uint32_t below)
+{
+	*state = *state * 6364136223846793005u + 1442695040888963407u;
+	return (uint32_t)((*state >> 32) * below >> 32);
+}
+
+/* `count` pairs of neighbours, each in random order. `order` has room for all pairs. */
+static void part(struct split *split, const struct check_runs *runs, uint32_t *order, uint64_t *state)
+{
+	uint32_t pairs = (uint32_t)(runs->count / 2);
+	for (uint32_t i = 0; i < pairs; i++)
+		order[i] = i;
+	for (uint32_t i = 0; i < split->count; i++) {
+		uint32_t other = i + draw(state, pairs - i), pair = order[other];
+		order[other] = order[i];
+		order[i] = pair;
+		uint32_t first = draw(state, 2);
+		split->a[i] = runs->documents[2 * pair + first];
+		split->b[i] = runs->documents[2 * pair + 1 - first];
+	}
+}
+
+static int split_open(struct split *split, size_t count)
+{
+	*split = (struct split){ calloc(count, sizeof(json_t *)), calloc(count, sizeof(json_t *)), count };
+	return split->a && split->b ? 0 : -ENOMEM;
+}
+
+static void split_close(struct split *split)
+{
+	free(split->a);
+	free(split->b);
+}
+
+/* ---- the smallest change ---- */
+
+/* A verdict in numbers that can be shifted: logarithms of both sides and the interval between them. */
+struct trial { double *a, *b; size_t count; double low, shift; };
+
+static int read_side(double *logs, const struct budget *budget, json_t *const *documents, size_t count, double units)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct reading reading = metric_read(budget, documents[i], 1, units);
+		if (!reading.known || reading.value <= 0)
+			return -ENODATA;
+		logs[i] = log(reading.value);
+	}
+	return 0;
+}
+
+static int read_trial(struct trial *trial, const struct split *split, const struct budget *budget, double units)
+{
+	struct shift shift;
+	*trial = (struct trial){ calloc(split->count, sizeof(double)), calloc(split->count, sizeof(double)), split->count, 0, 0 };
+	int err = trial->a && trial->b ? read_side(trial->a, budget, split->a, split->count, units) : -ENOMEM;
+	if (!err)
+		err = read_side(trial->b, budget, split->b, split->count, units);
+	if (!err)
+		err = stats_shift(trial->a, split->count, trial->b, split->count, LEVEL, SEED, &shift);
+	if (!err) {
+		trial->low = shift.low;
+		trial->shift = shift.shift;
+	}
+	return err;
+}
+
+static int is_found(const struct trial *trial, double change, double margin)
+{
+	double by = log1p(change), *moved = calloc(trial->count, sizeof(*moved));
+	struct mann_whitney test = { .greater = 1 };
+	for (size_t i = 0; moved && i < trial->count; i++)
+		moved[i] = trial->b[i] + by;
+	if (moved)
+		stats_mann_whitney(trial->a, trial->count, moved, trial->count, &test);
+	free(moved);
+	return trial->low + by > log1p(margin) && test.greater < REGRESSION_ALPHA;
+}
+
+static double rate_found(const struct trial *trials, size_t count, double change, double margin)
+{
+	size_t found = 0;
+	for (size_t i = 0; i < count; i++)
+		found += (size_t)is_found(&trials[i], change, margin);
+	return (double)found / (double)count;
+}
+
+/* The smallest change of the metric that 95 of 100 verdicts would find; NAN = none up to tenfold, or not measured. */
+static double smallest_change(const struct budget *budget, const struct check_runs *runs, struct split *split, uint32_t *order,
+			      size_t verdicts, double units)
+{
+	struct trial *trials = calloc(verdicts, sizeof(*trials));
+	uint64_t state = SEED;
+	double low = budget->margin, high = 9, result = NAN;
+	int err = trials ? 0 : -ENOMEM;
+	size_t count = 0;
+	while (!err && count < verdicts) {
+		part(split, runs, order, &state);
+		err = read_trial(&trials[count++], split, budget, units);
+	}
+	if (!err && rate_found(trials, count, high, budget->margin) >= FOUND) {
+		for (int i = 0; i < 12; i++) {
+			double middle = (low + high) / 2;
+			*(rate_found(trials, count, middle, budget->margin) >= FOUND ? &high : &low) = middle;
+		}
+		result = high;
+	}
+	for (size_t i = 0; i < count; i++) {
+		free(trials[i].a);
+		free(trials[i].b);
+	}
+	free(trials);
+	return result;
+}
+
+/* ---- all ---- */
+
+struct tally { size_t failed, open; };
+
+static json_t *tally_json(const struct tally *tally, size_t verdicts)
+{
+	double low, high;
+	stats_rate(tally->failed, verdicts, &low, &high);
+	return json_pack("{s:I, s:I, s:f, s:f, s:f}", "false_alarms", (json_int_t)tally->failed, "inconclusive", (json_int_t)tally->open,
+			 "rate", (double)tally->failed / (double)verdicts, "rate_low", low, "rate_high", high);
+}
+
+static int judge_all(struct tally *tallies, struct tally *whole, const struct budget_file *file, const struct check_runs *runs,
+		     struct split *split, uint32_t *order, size_t verdicts, const struct check_options *options)
+{
+	uint64_t state = SEED;
+	for (size_t i = 0; i < verdicts; i++) {
+		struct check_report report;
+		part(split, runs, order, &state);
+		const struct check_runs a = { split->a, NULL, split->count }, b = { split->b, NULL, split->count };
+		int err = check_run(&report, file, &b, &a, options);
+		if (err)
+			return err;
+		for (size_t k = 0; k < report.count && k < file->count; k++) {
+			tallies[k].failed += report.results[k].verdict == VERDICT_FAIL;
+			tallies[k].open += report.results[k].verdict == VERDICT_INCONCLUSIVE;
+		}
+		whole->failed += report.verdict == VERDICT_FAIL;
+		whole->open += report.verdict == VERDICT_INCONCLUSIVE;
+		check_report_free(&report);
+	}
+	return 0;
+}
+
+static json_t *metric_json(const struct budget *budget, const struct tally *tally, size_t verdicts, double change)
+{
+	json_t *json = tally_json(tally, verdicts);
+	json_object_set_new(json, "metric", json_string(budget->metric));
+	json_object_set_new(json, "margin", json_real(budget->margin));
+	json_object_set_new(json, "smallest_change", isfinite(change) ? json_real(change) : json_null());
+	return json;
+}
+
+json_t *check_selftest(const struct budget_file *file, const struct check_runs *runs, size_t verdicts,
+		       const struct check_options *options)
+{
+	struct split split;
+	struct tally whole = { 0 }, *tallies = calloc(file->count + 1, sizeof(*tallies));
+	uint32_t *order = calloc(runs->count + 1, sizeof(*order));
+	size_t side = runs->count / 2 < file->runs ? runs->count / 2 : file->runs;
+	int err = split_open(&split, side ? side : 1);
+	json_t *result = NULL, *list = json_array();
+	if (!err && tallies && order && side)
+		err = judge_all(tallies, &whole, file, runs, &split, order, verdicts, options);
+	for (size_t i = 0; i < file->count && !err && tallies && order && side; i++) {
+		struct budget budget = file->budgets[i];
+		budget.row = budget.row->own ? metric_find(budget.row->own) : budget.row;
+		int is_tested = budget.is_regression && budget.row->class < CLASS_STRUCTURAL;
+		double change = is_tested ? smallest_change(&budget, runs, &split, order, verdicts, options->units) : NAN;
+		json_array_append_new(list, metric_json(&file->budgets[i], &tallies[i], verdicts, change));
+	}
+	if (!err && tallies && order && side) {
+		result = tally_json(&whole, verdicts);
+		json_object_set_new(result, "runs", json_integer((json_int_t)runs->count));
+		json_object_set_new(result, "runs_per_side", json_integer((json_int_t)side));
+		json_object_set_new(result, "verdicts", json_integer((json_int_t)verdicts));
+		json_object_set(result, "metrics", list);
+	}
+	json_decref(list);
+	split_close(&split);
+	free(tallies);
+	free(order);
+	return result;
+}
+
+/* ---- text ---- */
+
+static double number_of(const json_t *object, const char *key)
+{
+	return json_number_value(json_object_get(object, key));
+}
+
+static void put_rate(const json_t *tally, const char *name, FILE *out)
+{
+	char rate[64];
+	const json_t *change = json_object_get(tally, "smallest_change");
+	snprintf(rate, sizeof(rate), "%.1f%% (%.1f%% to %.1f%%)", 100 * number_of(tally, "rate"), 100 * number_of(tally, "rate_low"),
+		 100 * number_of(tally, "rate_high"));
+	fprintf(out, "  %-24s %-22s %7.0f", name, rate, number_of(tally, "inconclusive"));
+	if (json_is_number(change))
+		fprintf(out, "   %+.1f%%", 100 * json_number_value(change));
+	fputc('\n', out);
+}
+
+int check_selftest_print(const json_t *selftest, const char *command, FILE *out)
+{
+	const json_t *metric;
+	size_t i;
+	fprintf(out, "%.0f runs of %s, the same each time; %.0f verdicts of %.0f runs against %.0f\n\n", number_of(selftest, "runs"), command,
+		number_of(selftest, "verdicts"), number_of(selftest, "runs_per_side"), number_of(selftest, "runs_per_side"));
+	fprintf(out, "  %-24s %-22s %7s   %s\n", "METRIC", "FALSE ALARMS", "OPEN", "FOUND IN 95 OF 100");
+	json_array_foreach(json_object_get(selftest, "metrics"), i, metric)
+		put_rate(metric, json_string_value(json_object_get(metric, "metric")), out);
+	put_rate(selftest, "any of them", out);
+	return stream_state(out);
+}
