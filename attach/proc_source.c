@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "proc.h"
+#include "proc_quota.h"
 
 #define SECOND_NS 1000000000u
 #define LOOPS_PER_DRAIN 64
@@ -41,6 +42,7 @@ struct known_process {
 	size_t young_count;
 	char comm[64];
 	int is_gone;
+	struct quota quota;
 };
 
 struct proc_source {
@@ -267,6 +269,29 @@ static int learn_loops(struct proc_source *source, size_t from)
 	return 0;
 }
 
+/* ---- CPU quotas ---- */
+
+/* As it was before something may have been throttled, and after. */
+static void put_quota(struct proc_source *source, size_t at, int look_again)
+{
+	struct quota *quota = &source->processes[at].quota;
+	uint32_t pid = source->context.processes[at].pid;
+	struct quota_sum sum;
+
+	if (look_again)
+		quota_find(quota, pid);
+	if (!quota_read(quota, &sum))
+		return;
+	struct ps_ev_throttled told = {
+		.h = { stream_now(), 0, PS_EV_THROTTLED, sizeof(told) },
+		.throttled_ns = sum.throttled_ns,
+		.periods = sum.periods,
+		.throttled_periods = sum.throttled_periods,
+		.pid = pid,
+	};
+	stream_put(source->context.stream, &told.h);
+}
+
 /* ---- the source ---- */
 
 static void put_probe(struct proc_source *source)
@@ -295,6 +320,7 @@ static void close_proc(void *state)
 			check_end(source, i);
 		free(source->processes[i].tids);
 		free(source->processes[i].young);
+		quota_close(&source->processes[i].quota);
 	}
 	put_own_cost(source);
 	free(source->processes);
@@ -315,8 +341,10 @@ static int open_proc(void **state, const struct source_context *context)
 	source->processes = calloc(context->process_count + 1, sizeof(*source->processes));
 	source->scratch = malloc(PROC_TASKS_MAX * sizeof(*source->scratch));
 	int err = source->processes && source->scratch ? learn_loops(source, 0) : -ENOMEM;
-	for (size_t i = 0; i < context->process_count && !err; i++)
+	for (size_t i = 0; i < context->process_count && !err; i++) {
 		err = learn_threads(source, i);
+		put_quota(source, i, 1);
+	}
 	if (err) {
 		close_proc(source);
 		return err;
@@ -338,8 +366,10 @@ static int adopt_proc(void *state, const struct source_context *context)
 	memset(processes + before, 0, (context->process_count - before) * sizeof(*processes));
 	source->context = *context;
 	int err = learn_loops(source, loops);
-	for (size_t i = before; i < context->process_count && !err; i++)
+	for (size_t i = before; i < context->process_count && !err; i++) {
 		err = learn_threads(source, i);
+		put_quota(source, i, 1);
+	}
 	put_probe(source);
 	return err;
 }
@@ -350,7 +380,10 @@ static int drain_proc(void *state)
 	int is_second = stream_now() >= source->next_second_ns;
 	for (size_t i = 0; i < source->context.process_count; i++) {
 		check_end(source, i);
-		if (!is_second || source->processes[i].is_gone)
+		if (source->processes[i].is_gone)
+			continue;
+		put_quota(source, i, is_second);
+		if (!is_second)
 			continue;
 		check_threads(source, i);
 		check_program(source, i);

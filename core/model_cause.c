@@ -309,6 +309,19 @@ static enum stall_cause blocked_cause(const struct gather *gather)
 	return syscall_is(call->syscall, "futex") ? CAUSE_LOCK : CAUSE_SYNC_IO;
 }
 
+static int mostly_collects(const struct gather *gather)
+{
+	uint32_t all = 0;
+	for (unsigned rule = RULE_UNKNOWN; rule < RULE_COUNT; rule++)
+		all += gather->cpu_votes[rule] + gather->off_votes[rule];
+	return all && (gather->cpu_votes[RULE_GC] + gather->off_votes[RULE_GC]) * 4 > all * 3;
+}
+
+static int ran_own_threads(const struct gather *gather, const struct stall *stall)
+{
+	return gather->other && *gather->other && !strcmp(gather->other, stall->loop->process->comm);
+}
+
 static enum stall_cause decide_cause(const struct gather *gather, const struct stall *stall)
 {
 	uint64_t on_cpu = known(stall->on_cpu_ns), runnable = known(stall->runnable_ns), blocked = known(stall->blocked_ns);
@@ -321,6 +334,9 @@ static enum stall_cause decide_cause(const struct gather *gather, const struct s
 		return CAUSE_UNKNOWN;
 	if (largest == on_cpu)
 		return on_cpu >= half ? CAUSE_CPU : CAUSE_UNKNOWN;
+	/* a collector's own threads may take the CPU from the thread that waits for them */
+	if (largest == runnable && mostly_collects(gather) && ran_own_threads(gather, stall))
+		return CAUSE_GC;
 	if (largest == runnable)
 		return known(stall->throttled_ns) * 2 >= runnable ? CAUSE_THROTTLED : CAUSE_RUN_QUEUE;
 	return blocked_cause(gather);

@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HEAP_AGE_NS 300000000ull   /* a heap that was read longer ago tells nothing */
+#define HELD_LEAST_NS 1000000ull  /* a timer is due within the millisecond that it names */
+
 const struct slice_sums sums_unknown = { PS_UNKNOWN, PS_UNKNOWN, PS_UNKNOWN };
 
 struct stall *stall_find(const struct model_own *model, uint64_t id)
@@ -168,6 +171,31 @@ void stall_refresh(struct model_own *model, struct loop_own *loop, uint64_t now_
 		judge(model, loop, loop->stall, now_ns, &sums_unknown);
 }
 
+/*
+ * The timers of the heap that was read while the stall lasted, or shortly before
+ * (then those that were due before it have probably run): how many it held up.
+ */
+static void timers_held_up(const struct loop_own *loop, struct stall *stall, uint64_t end_ns)
+{
+	const struct loop *pub = &loop->pub;
+	uint64_t from = pub->heap_ns >= stall->start_ns ? 0 : stall->start_ns, count = 0;
+	if (pub->flags & PS_LOOP_RING || !pub->heap_ns || pub->heap_ns > end_ns || minus(end_ns, pub->heap_ns) > HEAP_AGE_NS ||
+	    pub->timers_armed == PS_UNKNOWN || pub->timers_armed > pub->heap_count || *pub->timers_note)
+		return;
+	for (size_t i = 0; i < pub->heap_count; i++) {
+		uint64_t due = pub->heap[i].due_ns;
+		if (!due || due < from || due > end_ns)
+			continue;
+		uint64_t waited = end_ns - most(due, stall->start_ns);
+		if (waited < HELD_LEAST_NS)
+			continue;
+		count++;
+		if (stall->held_longest_ns == PS_UNKNOWN || waited > stall->held_longest_ns)
+			stall->held_longest_ns = waited;
+	}
+	stall->held_timers = count;
+}
+
 void stall_close(struct model_own *model, struct loop_own *loop, uint64_t end_ns, const struct slice_sums *sums)
 {
 	uint64_t ns = minus(end_ns, loop->slice_ns);
@@ -197,6 +225,7 @@ void stall_close(struct model_own *model, struct loop_own *loop, uint64_t end_ns
 		stall->held_timers = loop->gather.held_timers;
 	if (loop->gather.held_ns)
 		stall->held_longest_ns = loop->gather.held_ns;
+	timers_held_up(loop, stall, end_ns);
 	if (loop->gather.held_up.h.event)
 		stall_held_up(stall, &loop->gather.held_up);
 	culprit_count(model, stall);
