@@ -20,7 +20,8 @@
 #include "proc.h"
 #include "source.h"
 
-static const struct source *const sources[] = { &source_bpf, &source_poller, &source_ring, &source_runtime, &source_proc };
+static const struct source *const sources[] = { &source_bpf,	   &source_poller, &source_ring,
+						&source_runtime, &source_due,	 &source_proc };
 #define SOURCES (sizeof(sources) / sizeof(*sources))
 
 #define FOLLOW_NS    50000000 /* between two looks for children … */

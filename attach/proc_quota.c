@@ -26,7 +26,8 @@ static int has_word(const char *list, size_t bytes, const char *word)
 	size_t length = strlen(word);
 
 	for (size_t i = 0; i + length <= bytes; i++) {
-		if ((!i || list[i - 1] == ',') && !memcmp(list + i, word, length) && (i + length == bytes || list[i + length] == ','))
+		if ((!i || list[i - 1] == ',') && !memcmp(list + i, word, length) &&
+		    (i + length == bytes || list[i + length] == ','))
 			return 1;
 	}
 	return 0;
@@ -65,7 +66,8 @@ static int take_number(const char *text, size_t bytes, const char *name, uint64_
 		if ((size_t)(end - line) <= length + 1 || memcmp(line, name, length) || line[length] != ' ')
 			continue;
 		uint64_t value = 0;
-		for (const char *at = line + length + 1; at < end && *at >= '0' && *at <= '9' && value < UINT64_MAX / 20; at++)
+		for (const char *at = line + length + 1;
+		     at < end && *at >= '0' && *at <= '9' && value < UINT64_MAX / 20; at++)
 			value = value * 10 + (uint64_t)(*at - '0');
 		*sum += value < UINT64_MAX / 4 / scale ? value * scale : 0;
 		return 0;
@@ -140,7 +142,8 @@ void quota_find(struct quota *quota, pid_t pid)
 			continue;
 		snprintf(folder, sizeof(folder), "%s%s", roots[version][i], group);
 		/* from the innermost outwards; the root has no limit */
-		for (char *slash = folder + strlen(folder); slash && slash > folder + root; slash = strrchr(folder, '/')) {
+		for (char *slash = folder + strlen(folder); slash && slash > folder + root;
+		     slash = strrchr(folder, '/')) {
 			*slash = '\0';
 			if (strlen(folder) <= root)
 				break;

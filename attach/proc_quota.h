@@ -6,10 +6,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define QUOTA_GROUPS 8  /* nested groups with a quota */
+#define QUOTA_GROUPS 8 /* nested groups with a quota */
 
 struct quota {
-	int fds[QUOTA_GROUPS];  /* of their cpu.stat */
+	int fds[QUOTA_GROUPS]; /* of their cpu.stat */
 	int count;
 };
 

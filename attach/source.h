@@ -118,6 +118,7 @@ extern const struct source source_bpf;    /* bpf_source.c: POLL, SCHED, SAMPLING
 extern const struct source source_poller; /* poller_source.c: POLLER, READY */
 extern const struct source source_ring;   /* ring_source.c: RING */
 extern const struct source source_runtime; /* runtime_source.c: RUNTIME, SNAPSHOT */
+extern const struct source source_due;    /* due_source.c: timers that stalls hold up */
 extern const struct source source_proc;   /* proc_source.c: PROC: CPU_TIME, states of stalled threads, exits, OWN_COST, CLOCK */
 
 #endif

@@ -80,7 +80,7 @@ static int read_process(void *arg, uint64_t address, void *out, size_t bytes)
 	return process_vm_readv(v8->pid, &here, 1, &there, 1, 0) == (ssize_t)bytes ? 0 : -EFAULT;
 }
 
-static int find_layout(struct v8_layout *layout, pid_t pid)
+int v8_layout_find(struct v8_layout *layout, pid_t pid)
 {
 	struct maps maps = { 0 };
 	int err = maps_read(&maps, pid);
@@ -106,7 +106,7 @@ static int find_layout(struct v8_layout *layout, pid_t pid)
 int v8_open(struct v8 **out, pid_t pid, struct symbols *symbols)
 {
 	struct v8 *v8 = calloc(1, sizeof(*v8));
-	int err = v8 ? find_layout(&v8->reader.layout, pid) : -ENOMEM;
+	int err = v8 ? v8_layout_find(&v8->reader.layout, pid) : -ENOMEM;
 
 	if (!err)
 		err = v8_scripts_open(&v8->scripts);

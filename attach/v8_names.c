@@ -191,6 +191,7 @@ enum scope_flags {
 };
 enum scope_kind { SCOPE_EVAL = 1, SCOPE_MODULE = 3, SCOPE_SCRIPT = 4 };
 #define SCOPE_COUNTS        3   /* flags and two counts begin a ScopeInfo */
+#define CONTEXT_HEAD        2   /* words of a context before its variables: the scope, and the context around it */
 #define SCOPE_INLINE_LOCALS 75  /* more names than that are in a table of their own */
 
 static int read_name(struct v8_reader *reader, uint64_t string, struct v8_function *function)
@@ -233,6 +234,26 @@ static void read_scope(struct v8_reader *reader, uint64_t scope, struct v8_funct
 	int kind = flags & SCOPE_KIND;
 	if (at->scope_first == SCOPE_COUNTS && kind >= SCOPE_EVAL && kind <= SCOPE_SCRIPT && !v8_smi(reader, scope, slot, &start) && start >= 0)
 		function->start = start;
+}
+
+int32_t v8_scope_local(struct v8_reader *reader, uint64_t scope, const char *name)
+{
+	const struct v8_layout *at = &reader->layout;
+	int32_t locals, slot = at->tagged_bytes;
+	char found[64];
+
+	if (v8_type(reader, scope) != at->scope_info ||
+	    v8_smi(reader, scope, slot + at->scope_locals * at->tagged_bytes, &locals) || locals <= 0 ||
+	    locals >= SCOPE_INLINE_LOCALS)
+		return -1;
+	uint64_t word = v8_field(reader, scope, slot);
+	uint32_t flags = (uint32_t)word ? (uint32_t)word : word >> 32;
+	slot += (at->scope_first + ((flags & SCOPE_KIND) == SCOPE_MODULE)) * at->tagged_bytes;
+	for (int32_t i = 0; i < locals; i++)
+		if (v8_string(reader, v8_field(reader, scope, slot + i * at->tagged_bytes), found, sizeof(found)) > 0 &&
+		    !strcmp(found, name))
+			return CONTEXT_HEAD + i;
+	return -1;
 }
 
 static uint64_t find_script(struct v8_reader *reader, uint64_t shared)

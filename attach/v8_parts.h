@@ -11,6 +11,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* ---- layout (v8_constants.c): offsets, types and tags of this build of V8 ---- */
 
@@ -20,7 +21,7 @@
 
 struct v8_layout {
 	/* byte offsets in objects */
-	int32_t map_type, function_shared;
+	int32_t map_type, function_shared, function_context, object_elements, number_value, regexp_source;
 	int32_t shared_data, shared_lazy_data, shared_name, shared_script;
 	int32_t uncompiled_start, uncompiled_name;
 	int32_t script_source, script_name, script_line_ends, script_eval_from;
@@ -30,7 +31,7 @@ struct v8_layout {
 	int32_t code_deoptimization, code_bytecode, code_positions, code_offset_table;
 	/* instance types */
 	int32_t map_of_maps, bytecode_array, byte_array, trusted_byte_array, fixed_array, scope_info, script, shared, code;
-	int32_t instruction_stream, interpreter_data, debug_info, shared_wrapper, first_non_string, first_uncompiled, last_uncompiled;
+	int32_t instruction_stream, interpreter_data, js_array, js_object, js_function, js_regexp, heap_number, debug_info, shared_wrapper, first_non_string, first_uncompiled, last_uncompiled;
 	/* strings, tags and kinds */
 	int32_t representation_mask, encoding_mask, one_byte, cons, external, sliced, thin;
 	int32_t kind_mask, kind_baseline, tagged_bytes, smi_shift_bits;
@@ -50,6 +51,8 @@ struct v8_layout {
 
 /* From the ELF file at fd, which stays the caller's. -ENOENT: no V8, -ENOTSUP: what is indispensable is missing. */
 int v8_layout_read(struct v8_layout *layout, int fd);
+/* Of a process (v8.c). -ENOENT, -ENOTSUP as above. */
+int v8_layout_find(struct v8_layout *layout, pid_t pid);
 /* The offset of c_entry_fp, from the instructions of a CEntry builtin; 0 = not found. */
 int32_t v8_find_c_entry_fp(const uint8_t *code, size_t bytes);
 
@@ -108,6 +111,8 @@ struct v8_function {
 
 /* -EINVAL when `shared` is no SharedFunctionInfo. */
 int v8_function_read(struct v8_reader *reader, uint64_t shared, struct v8_function *function);
+/* The slot of a variable in the contexts of a scope; -1 = it has none of that name. */
+int32_t v8_scope_local(struct v8_reader *reader, uint64_t scope, const char *name);
 /* The BytecodeArray of a function; 0 = not compiled, or no JavaScript. */
 uint64_t v8_function_bytecode(struct v8_reader *reader, uint64_t shared);
 

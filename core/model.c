@@ -75,7 +75,7 @@ static handler_fn *const handlers[PS_EVENT_MAX] = {
 	[PS_EV_UNBLOCKED] = on_unblocked,
 	[PS_EV_SHED] = on_shed,
 	[PS_EV_THROTTLED] = on_throttled,
-	[PS_EV_HELD_UP] = on_held_up,
+	[PS_EV_TIMERS_DUE] = on_timers_due,
 };
 
 int array_room(struct model_own *model, void *array, size_t *room, size_t count, size_t size)
@@ -216,6 +216,7 @@ static void free_loop(struct loop_own *loop)
 	free(loop->pub.callbacks);
 	free(loop->pub.timers);
 	free(loop->pub.profile);
+	free(loop->due_ns);
 	table_free(&loop->profile_index);
 	free(loop->pub.heap);
 	free(loop->fd_waits);

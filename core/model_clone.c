@@ -77,6 +77,7 @@ static void own_loop(struct loop_own *loop, int *err)
 	}
 	pub->profile = copy_bytes(pub->profile, loop->profile_room * sizeof(*pub->profile), err);
 	copy_table(&loop->profile_index, err);
+	loop->due_ns = copy_bytes(loop->due_ns, loop->due_room * sizeof(*loop->due_ns), err);
 	copy_table(&loop->callback_index, err);
 	copy_table(&loop->fd_index, err);
 	copy_table(&loop->timer_index, err);

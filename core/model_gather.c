@@ -292,30 +292,18 @@ void on_throttled(struct model_own *model, const void *record)
 
 /* ---- who waited ---- */
 
-/* Takes over what was told about the stall; the loop's own account of what it served late is finer and wins. */
-void stall_held_up(struct stall *stall, const struct ps_ev_held_up *told)
+void on_timers_due(struct model_own *model, const void *record)
 {
-	if (told->fds != UINT32_MAX && (stall->held_fds == PS_UNKNOWN || told->fds > stall->held_fds))
-		stall->held_fds = told->fds;
-	if (told->timers != UINT32_MAX && (stall->held_timers == PS_UNKNOWN || told->timers > stall->held_timers))
-		stall->held_timers = told->timers;
-	if (told->longest_ns != PS_UNKNOWN && (stall->held_longest_ns == PS_UNKNOWN || told->longest_ns > stall->held_longest_ns))
-		stall->held_longest_ns = told->longest_ns;
-}
-
-void on_held_up(struct model_own *model, const void *record)
-{
-	const struct ps_ev_held_up *told = record;
+	const struct ps_ev_timers_due *told = record;
 	struct loop_own *loop = loop_find(model, told->h.tid, told->poller_fd);
-	if (!loop)
+	if (!loop || loop->pub.state != LOOP_BUSY || told->h.ts < loop->slice_ns)
 		return;
-	struct stall *stall = loop->stall ? loop->stall : stall_find(model, loop->last_stall_id);
-	if (stall && stall->start_ns == told->since_ns)
-		stall_held_up(stall, told);
-	if (loop->pub.state != LOOP_BUSY || loop->slice_ns != told->since_ns)
-		return;
-	loop->gather.dirty = 1;
-	loop->gather.held_up = *told;
+	if (!told->index)
+		loop->due_count = 0;
+	loop->due_read_ns = told->h.ts;
+	for (uint32_t i = 0; i < told->count && i < PS_TIMERS_DUE && loop->due_count < MAX_DUE; i++)
+		if (!array_room(model, &loop->due_ns, &loop->due_room, loop->due_count, sizeof(*loop->due_ns)))
+			loop->due_ns[loop->due_count++] = told->due_ns[i];
 }
 
 void gather_callback(struct loop_own *loop, const struct callback_now *callback, uint64_t ns)

@@ -46,6 +46,7 @@
 #define MAX_NAME_BYTES (64u << 20)
 #define MAX_TEXT       4096u     /* one string, cleaned */
 #define MAX_CULPRITS   4096u
+#define MAX_DUE        65536u    /* timers that may be due, per loop */
 #define MAX_PROFILE    2048u     /* rows, per loop */
 #define MAX_HEAP       4096u     /* timers of a heap that are kept, per loop */
 #define MAX_CLASSES    32u       /* classes of jobs, per pool; the last one takes the rest */
@@ -182,7 +183,6 @@ struct gather {
 	uint32_t gc_kind;
 	uint64_t tick_ns;         /* spent in drains of next ticks */
 	uint64_t held_fds, held_timers, held_ns; /* served late inside the slice itself, and by how much at most */
-	struct ps_ev_held_up held_up; /* newest; h.event 0 = none */
 	uint64_t phase_ns[PS_PHASE_COUNT];
 	uint64_t callback_ns, callback_fn;
 	uint32_t callback_kind;
@@ -252,6 +252,10 @@ struct loop_own {
 	size_t armed_count, closed_fds;
 	struct table profile_index; /* hash of function and phase -> index + 1 */
 	size_t profile_room;
+	/* when timers are due, as it was read at due_read_ns, in a busy slice; 0 = never */
+	uint64_t due_read_ns;
+	uint64_t *due_ns;
+	size_t due_count, due_room;
 	size_t heap_room;
 	uint64_t first_iterations; /* of the runtime's counter, at the first snapshot */
 };
@@ -355,7 +359,6 @@ void gather_begin(struct loop_own *loop);
 void gather_nested_enter(struct loop_own *loop, uint64_t ts);
 void gather_nested_return(struct loop_own *loop, uint64_t entered_ns, uint64_t ts);
 uint64_t throttled_in_slice(const struct model_own *model, const struct loop_own *loop, const struct stall *stall);
-void stall_held_up(struct stall *stall, const struct ps_ev_held_up *told);
 void gather_callback(struct loop_own *loop, const struct callback_now *callback, uint64_t ns);
 
 /* model_stall.c */
@@ -412,7 +415,7 @@ handler_fn on_string, on_frame, on_stack, on_symbol,
 	on_loop_snapshot, on_timer_node, on_timer_group, on_handle_kind,
 	on_work_submitted, on_work_started, on_work_finished, on_work_delivered, on_work_cancelled, on_pool_gauges,
 	on_pool_limits, on_work_cost,
-	on_offcpu, on_sample, on_cpu_time, on_gc, on_throttled, on_held_up,
+	on_offcpu, on_sample, on_cpu_time, on_gc, on_throttled, on_timers_due,
 	on_blocked, on_unblocked, on_shed;
 
 #endif

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEAP_AGE_NS 300000000ull   /* a heap that was read longer ago tells nothing */
 #define HELD_LEAST_NS 1000000ull  /* a timer is due within the millisecond that it names */
 
 const struct slice_sums sums_unknown = { PS_UNKNOWN, PS_UNKNOWN, PS_UNKNOWN };
@@ -165,28 +164,14 @@ void stall_watch(struct model_own *model, struct loop_own *loop, uint64_t now_ns
 		judge(model, loop, stall, now_ns, &sums_unknown);
 }
 
-void stall_refresh(struct model_own *model, struct loop_own *loop, uint64_t now_ns)
+/* The timers that were due before now, of those that were read while the slice lasted. */
+static void timers_held_up(const struct loop_own *loop, struct stall *stall, uint64_t now_ns)
 {
-	if (loop->stall)
-		judge(model, loop, loop->stall, now_ns, &sums_unknown);
-}
-
-/*
- * The timers of the heap that was read while the stall lasted, or shortly before
- * (then those that were due before it have probably run): how many it held up.
- */
-static void timers_held_up(const struct loop_own *loop, struct stall *stall, uint64_t end_ns)
-{
-	const struct loop *pub = &loop->pub;
-	uint64_t from = pub->heap_ns >= stall->start_ns ? 0 : stall->start_ns, count = 0;
-	if (pub->flags & PS_LOOP_RING || !pub->heap_ns || pub->heap_ns > end_ns || minus(end_ns, pub->heap_ns) > HEAP_AGE_NS ||
-	    pub->timers_armed == PS_UNKNOWN || pub->timers_armed > pub->heap_count || *pub->timers_note)
+	uint64_t count = 0;
+	if (loop->pub.flags & PS_LOOP_RING || !loop->due_read_ns || loop->due_read_ns < stall->start_ns)
 		return;
-	for (size_t i = 0; i < pub->heap_count; i++) {
-		uint64_t due = pub->heap[i].due_ns;
-		if (!due || due < from || due > end_ns)
-			continue;
-		uint64_t waited = end_ns - most(due, stall->start_ns);
+	for (size_t i = 0; i < loop->due_count; i++) {
+		uint64_t waited = minus(now_ns, most(loop->due_ns[i], stall->start_ns));
 		if (waited < HELD_LEAST_NS)
 			continue;
 		count++;
@@ -194,6 +179,14 @@ static void timers_held_up(const struct loop_own *loop, struct stall *stall, uin
 			stall->held_longest_ns = waited;
 	}
 	stall->held_timers = count;
+}
+
+void stall_refresh(struct model_own *model, struct loop_own *loop, uint64_t now_ns)
+{
+	if (!loop->stall)
+		return;
+	judge(model, loop, loop->stall, now_ns, &sums_unknown);
+	timers_held_up(loop, loop->stall, now_ns);
 }
 
 void stall_close(struct model_own *model, struct loop_own *loop, uint64_t end_ns, const struct slice_sums *sums)
@@ -226,8 +219,6 @@ void stall_close(struct model_own *model, struct loop_own *loop, uint64_t end_ns
 	if (loop->gather.held_ns)
 		stall->held_longest_ns = loop->gather.held_ns;
 	timers_held_up(loop, stall, end_ns);
-	if (loop->gather.held_up.h.event)
-		stall_held_up(stall, &loop->gather.held_up);
 	culprit_count(model, stall);
 }
 

@@ -131,8 +131,14 @@ PAYLOAD(unblocked, 40, T(unblocked, since_ns, BLOCKED), F(unblocked, result, NUM
 	F(unblocked, op, ENUM));
 PAYLOAD(throttled, 48, F(throttled, throttled_ns, NS), F(throttled, periods, NUMBER),
 	F(throttled, throttled_periods, NUMBER), F(throttled, pid, PID), F(throttled, zero, PADDING));
-PAYLOAD(held_up, 48, F(held_up, since_ns, TIME), F(held_up, longest_ns, NS), F(held_up, poller_fd, FD),
-	F(held_up, fds, NUMBER), F(held_up, timers, NUMBER), F(held_up, zero, PADDING));
+PAYLOAD(timers_due, 160, F(timers_due, poller_fd, FD), F(timers_due, index, NUMBER), F(timers_due, count, NUMBER),
+	F(timers_due, total, NUMBER),
+	F(timers_due, due_ns[0], TIME), F(timers_due, due_ns[1], TIME), F(timers_due, due_ns[2], TIME),
+	F(timers_due, due_ns[3], TIME), F(timers_due, due_ns[4], TIME), F(timers_due, due_ns[5], TIME),
+	F(timers_due, due_ns[6], TIME), F(timers_due, due_ns[7], TIME), F(timers_due, due_ns[8], TIME),
+	F(timers_due, due_ns[9], TIME), F(timers_due, due_ns[10], TIME), F(timers_due, due_ns[11], TIME),
+	F(timers_due, due_ns[12], TIME), F(timers_due, due_ns[13], TIME), F(timers_due, due_ns[14], TIME),
+	F(timers_due, due_ns[15], TIME));
 PAYLOAD(shed, 32, F(shed, total, NUMBER), F(shed, fd, FD), F(shed, error, NUMBER));
 
 /* where the tail's length stands: the second u32 of STRING and STACK */

@@ -104,7 +104,7 @@ struct ps_record {
 	X(82, CPU_TIME,        ps_ev_cpu_time,       "cpu_time")              \
 	X(83, GC,              ps_ev_gc,             "gc")                    \
 	X(84, THROTTLED,       ps_ev_throttled,      "throttled")             \
-	X(85, HELD_UP,         ps_ev_held_up,        "held_up")               \
+	X(85, TIMERS_DUE,      ps_ev_timers_due,     "timers_due")            \
 	/* threads that serve one connection each */                          \
 	X(91, BLOCKED,         ps_ev_blocked,        "blocked")               \
 	X(92, UNBLOCKED,       ps_ev_unblocked,      "unblocked")             \
@@ -761,15 +761,15 @@ struct ps_ev_throttled {
 	uint32_t zero;
 };
 
-/* What was due while a loop was busy and had to wait, as far as it is known at h.ts; a later one says more. */
-struct ps_ev_held_up {
+#define PS_TIMERS_DUE 16
+/* When the timers of a loop are due, as it was read while the loop was busy: as many records as it takes. */
+struct ps_ev_timers_due {
 	struct ps_record h;
-	uint64_t since_ns;    /* begin of the busy slice it is about */
-	uint64_t longest_ns;  /* the longest wait among them; PS_UNKNOWN */
 	int32_t poller_fd;
-	uint32_t fds;         /* UINT32_MAX = not known */
-	uint32_t timers;      /* UINT32_MAX = not known */
-	uint32_t zero;
+	uint32_t index;       /* of the first one here; 0 begins the list anew */
+	uint32_t count;       /* here */
+	uint32_t total;       /* in the whole list */
+	uint64_t due_ns[PS_TIMERS_DUE];
 };
 
 #endif
