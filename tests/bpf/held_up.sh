@@ -37,6 +37,6 @@ for program in "$node" "$B/peers/usr/bin/node-debian"; do
 	holds "$T/stat.json" "len($stalls) == 3"
 	holds "$T/stat.json" "all(95 <= s['held_up']['fds'] <= 105 for s in $stalls)"
 	holds "$T/stat.json" "all(19 <= s['held_up']['timers'] <= 21 for s in $stalls)"
-	# the first timer was due 20 ms after they were set
-	holds "$T/stat.json" "all(abs(s['held_up']['longest_ns'] - (s['duration_ns'] - 20e6)) < 15e6 for s in $stalls)"
+	# the first timer was due 20 ms after they were set; where the kernel's stamps are there, a connection waited longer
+	holds "$T/stat.json" "all(s['duration_ns'] - 40e6 < s['held_up']['longest_ns'] <= s['duration_ns'] + 1e6 for s in $stalls)"
 done
