@@ -20,6 +20,7 @@
 #define LOOPS_MAX 256
 #define TIMERS_MAX 16384u
 #define SEEK_GAP_NS 1000000000ull
+#define SEEKS_EARLY 20
 #define WARM_NS 300000000ull /* after attach, when more urgent things are done */
 
 struct due_process {
@@ -37,6 +38,7 @@ struct due_loop {
 	int32_t poller_fd;
 	uint64_t address; /* 0 = not found yet */
 	uint64_t sought_ns;
+	uint32_t seeks;
 	int warm; /* all that is found once only was looked for */
 	uint64_t read_ms; /* the loop's time when its timers were read last */
 };
@@ -98,9 +100,10 @@ static int find_loop(struct due_process *process, struct due_loop *loop, uint64_
 	if (loop->address && libuv_is_loop(&process->memory, loop->address, loop->poller_fd))
 		return 1;
 	loop->address = 0;
-	if (loop->sought_ns && now - loop->sought_ns < SEEK_GAP_NS)
+	if (loop->sought_ns && now - loop->sought_ns < (loop->seeks < SEEKS_EARLY ? SEEK_GAP_NS / 10 : SEEK_GAP_NS))
 		return 0;
 	loop->sought_ns = now;
+	loop->seeks++;
 	loop->address =
 		libuv_loop_find(&process->memory, &process->image, process->pid, loop->tid, loop->poller_fd, &why);
 	return loop->address != 0;

@@ -20,6 +20,6 @@ function hold() {
 }
 
 const server = net.createServer((socket) => {
-  socket.on('data', (data) => data.toString() === 'go' && setTimeout(hold, 500));
+  socket.on('data', (data) => data.toString() === 'go' && setTimeout(hold, 1000));
 });
 server.listen(0, '127.0.0.1', () => require('fs').writeSync(1, `port ${server.address().port}\n`));
