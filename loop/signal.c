@@ -10,8 +10,10 @@
 #include "loop.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include "probe.h"
 #include "signals.h"
@@ -38,6 +40,29 @@ static void release(const sigset_t *mask)
 	pthread_sigmask(SIG_SETMASK, mask, NULL);
 }
 
+/* A child of a fork finds the lock as it was: who held it may not be there. So nobody holds it while the process forks. */
+static sigset_t fork_mask;
+
+static void before_fork(void)
+{
+	sigset_t mask;
+
+	acquire(&mask);
+	fork_mask = mask;
+}
+
+static void after_fork(void)
+{
+	sigset_t mask = fork_mask;
+
+	release(&mask);
+}
+
+static void prepare_forks(void)
+{
+	pthread_atfork(before_fork, after_fork, after_fork);
+}
+
 static void on_signal(int number)
 {
 	int saved = errno;
@@ -46,7 +71,9 @@ static void on_signal(int number)
 	acquire(&mask);
 	for (struct ps_signal *signal = watchers[number]; signal; signal = signal->next) {
 		atomic_fetch_or(&signal->handle.loop->signals, 1ull << (number - 1));
-		inbox_rouse(signal->handle.loop);
+		/* in a child that has not called ps_loop_fork() yet, the descriptor that wakes is still the parent's */
+		if (signal->handle.loop->pid == (uint32_t)getpid())
+			inbox_rouse(signal->handle.loop);
 	}
 	release(&mask);
 	errno = saved;
@@ -74,6 +101,8 @@ int ps_signal_open(struct ps_loop *loop, struct ps_signal **out, int number, ps_
 	struct ps_signal *signal = handle_open(loop, SLAB_SIGNAL, PS_KIND_SIGNAL, arg);
 	if (!signal)
 		return -ENOMEM;
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	pthread_once(&once, prepare_forks);
 	signal->fn = fn;
 	signal->number = number;
 	acquire(&mask);

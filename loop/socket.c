@@ -5,7 +5,8 @@
  * A connect always ends in the connected callback, also when the kernel knew at
  * once. When descriptors run out, the loop gives up a spare one for as long as
  * it takes to accept and drop a connection: the peer sees a close instead of
- * silence, and the loop does not spin on a listener that it cannot serve.
+ * silence, and the loop does not spin on a listener that it cannot serve. If
+ * there is no spare one either, the listener rests for a moment.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -23,6 +24,7 @@
 #include "stream.h"
 
 #define ACCEPTS_PER_TURN 64
+#define REST_NS 50000000u
 
 struct address {
 	union {
@@ -111,6 +113,30 @@ static int shed(struct ps_listener *listener, int error)
 	return err;
 }
 
+static void end_rest(void *arg)
+{
+	struct ps_listener *listener = arg;
+
+	open_spare(listener->io.handle.loop);
+	io_want(&listener->io, PS_READABLE);
+}
+
+/* The connection stays in the kernel's queue; looking at it again at once would find the same. */
+static void begin_rest(struct ps_listener *listener)
+{
+	struct ps_loop *loop = listener->io.handle.loop;
+
+	if (!listener->rest && ps_timer_open(loop, &listener->rest, end_rest, listener))
+		return;
+	if (!ps_timer_start(listener->rest, REST_NS, 0))
+		io_want(&listener->io, 0);
+}
+
+static int is_exhausted(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
 static void dispatch(struct ps_io *io, uint32_t events)
 {
 	struct ps_listener *listener = container_of(io, struct ps_listener, io);
@@ -119,11 +145,17 @@ static void dispatch(struct ps_io *io, uint32_t events)
 
 	for (int turn = 0; turn < ACCEPTS_PER_TURN && io->handle.state == HANDLE_OPEN; turn++) {
 		int fd = accept_one(listener);
-		if (fd < 0 && (errno == EMFILE || errno == ENFILE) && !shed(listener, errno))
+		int error = fd < 0 ? errno : 0;
+		if (error == EMFILE || error == ENFILE) {
+			error = -shed(listener, error);
+			if (!error)
+				continue;
+		}
+		if (error == EINTR || error == ECONNABORTED)
 			continue;
-		if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
-			continue;
-		if (fd < 0)
+		if (is_exhausted(error))
+			begin_rest(listener);
+		if (error)
 			return;
 		struct ps_stream *stream = stream_adopt(loop, fd, kind, STREAM_SOCKET);
 		if (!stream) {
@@ -236,6 +268,8 @@ int ps_listener_close(struct ps_listener *listener)
 	    address.bytes > offsetof(struct sockaddr_un, sun_path))
 		unlink(address.local.sun_path);
 	probe_fd_life(loop, listener->io.fd, io_generation(&listener->io), PS_LIFE_CLOSED, &listener->io.handle);
+	if (listener->rest)
+		ps_timer_close(listener->rest);
 	io_detach(&listener->io);
 	close(listener->io.fd);
 	return handle_close(&listener->io.handle);

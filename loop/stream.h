@@ -46,6 +46,7 @@ void pipe_cancel(struct pipe *pipe); /* in the closing phase of either side */
 struct ps_listener {
 	struct ps_io io;
 	ps_accept_fn *fn;
+	struct ps_timer *rest; /* NULL: it never had to */
 };
 
 /* A stream over `fd`, which it owns from here on. NULL: no memory, and the descriptor is still the caller's. */

@@ -100,3 +100,74 @@ TEST(a_wake_up_may_be_sent_from_a_signal_handler)
 	ok(ps_wake_close(wake));
 	loop_end(loop);
 }
+
+static atomic_int is_over;
+
+static void *open_and_close(void *arg)
+{
+	struct ps_loop *loop = loop_new(NULL);
+
+	while (!atomic_load(&is_over)) {
+		struct ps_signal *signal;
+		ok(ps_signal_open(loop, &signal, SIGUSR2, on_signal, NULL));
+		ok(ps_signal_close(signal));
+		ps_loop_run(loop, PS_RUN_NOWAIT);
+	}
+	ok(ps_loop_close(loop));
+	return NULL;
+}
+
+TEST(a_fork_while_another_thread_opens_watchers_leaves_a_child_that_can)
+{
+	pthread_t thread;
+
+#ifdef __SANITIZE_THREAD__
+	SKIP("ThreadSanitizer allows little in a forked child of threads");
+#endif
+	ok(pthread_create(&thread, NULL, open_and_close, NULL));
+	for (int i = 0; i < 200; i++) {
+		int status;
+		pid_t child = fork();
+		if (!child) {
+			struct ps_signal *signal;
+			struct ps_loop_options options = { .size = sizeof(options), .no_recorder = 1 };
+			struct ps_loop *loop;
+			alarm(2);
+			_exit(ps_loop_open(&loop, &options) || ps_signal_open(loop, &signal, SIGUSR1, on_signal, NULL));
+		}
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_int_equal(status, 0);
+	}
+	atomic_store(&is_over, 1);
+	ok(pthread_join(thread, NULL));
+}
+
+/* The child's loop is a copy; only ps_loop_fork() makes it its own. */
+TEST(a_signal_of_a_child_does_not_wake_the_parents_loop)
+{
+	struct ps_loop_info before = { .size = sizeof(before) }, after = before;
+	struct ps_loop *loop = loop_new(NULL);
+	struct ps_signal *signal;
+	struct ps_timer *timer;
+	int fired = 0, status;
+
+	ok(ps_signal_open(loop, &signal, SIGUSR1, on_signal, NULL));
+	ok(ps_timer_open(loop, &timer, count, &fired));
+	ps_loop_run(loop, PS_RUN_NOWAIT);
+	pid_t child = fork();
+	if (!child)
+		_exit(raise(SIGUSR1));
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	ps_loop_update_time(loop);
+	ok(ps_timer_start(timer, 10 * MS, 0));
+	ok(ps_loop_info(loop, &before));
+	while (!fired)
+		ps_loop_run(loop, PS_RUN_ONCE);
+	ok(ps_loop_info(loop, &after));
+	assert_int_equal(after.empty_polls - before.empty_polls, 1); /* the timer's */
+	assert_int_equal(atomic_load(&seen[0]), 0);
+	ok(ps_signal_close(signal));
+	ok(ps_timer_close(timer));
+	loop_end(loop);
+}

@@ -394,6 +394,44 @@ TEST(running_out_of_descriptors_sheds_the_connection_and_does_not_spin)
 	loop_end(loop);
 }
 
+TEST(without_even_a_spare_descriptor_the_listener_rests_and_serves_later)
+{
+	struct ps_loop_info before = { .size = sizeof(before) }, after = before;
+	struct ps_timer *timer;
+	struct rlimit limit, low;
+	int fired = 0;
+
+	loop = loop_new(NULL);
+	ok(ps_tcp_listen(loop, &listener, "127.0.0.1", 0, 0, count_accepts, NULL));
+	int fd = connect_blocking(ps_listener_port(listener));
+	close(loop->spare_fd); /* as if another thread had taken it between our close and our open */
+	loop->spare_fd = -1;
+	int taken = dup(0);
+	ok(getrlimit(RLIMIT_NOFILE, &limit));
+	low = limit;
+	int top = dup(0);
+	close(top);
+	low.rlim_cur = (rlim_t)top;
+	ok(setrlimit(RLIMIT_NOFILE, &low));
+	ok(ps_timer_open(loop, &timer, count, &fired));
+	ps_loop_update_time(loop);
+	ok(ps_timer_start(timer, 120 * MS, 0));
+	ok(ps_loop_info(loop, &before));
+	while (!fired)
+		assert_int_equal(ps_loop_run(loop, PS_RUN_ONCE), 1);
+	ok(ps_loop_info(loop, &after));
+	assert_true(after.polls - before.polls <= 10);
+	assert_int_equal(accepted, 0);
+	ok(setrlimit(RLIMIT_NOFILE, &limit));
+	while (!accepted)
+		assert_int_equal(ps_loop_run(loop, PS_RUN_ONCE), 1);
+	close(fd);
+	close(taken);
+	ok(ps_timer_close(timer));
+	ok(ps_listener_close(listener));
+	loop_end(loop);
+}
+
 TEST(a_unix_listener_serves_its_path_and_takes_it_away)
 {
 	char path[] = "/tmp/ps-test-XXXXXX/socket", *slash = strrchr(path, '/');

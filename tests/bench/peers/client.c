@@ -2,6 +2,7 @@
 #include "client.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -108,6 +109,27 @@ static long status_of(const struct server *server, const char *key)
 	return value;
 }
 
+/* What all its threads have spent, as the scheduler counts it. */
+static double cpu_of(const struct server *server)
+{
+	char path[96], line[128];
+	double sum = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", server->pid);
+	DIR *dir = opendir(path);
+	for (const struct dirent *entry; dir && (entry = readdir(dir));) {
+		snprintf(path, sizeof(path), "/proc/%d/task/%.16s/schedstat", server->pid, entry->d_name);
+		FILE *file = fopen(path, "r");
+		if (file && fgets(line, sizeof(line), file))
+			sum += strtod(line, NULL);
+		if (file)
+			fclose(file);
+	}
+	if (dir)
+		closedir(dir);
+	return sum;
+}
+
 /* ---- connections ---- */
 
 static int connect_to(const struct server *server)
@@ -171,7 +193,7 @@ struct result client_talk(const struct contender *contender, const char *path, i
 		result.connection_bytes = (double)(status_of(&server, "VmRSS:") - before) * 1024 / connections;
 	}
 	result.threads = (int)status_of(&server, "Threads:");
-	double begin = seconds_now();
+	double cpu = cpu_of(&server), begin = seconds_now();
 	for (int message = 0; message < messages; message++) {
 		for (int i = 0; i < connections; i++)
 			ask(fds[i], is_http);
@@ -179,6 +201,7 @@ struct result client_talk(const struct contender *contender, const char *path, i
 			hear(fds[i], is_http);
 	}
 	result.per_second = (double)messages * connections / (seconds_now() - begin);
+	result.cpu_ns = (cpu_of(&server) - cpu) / messages / connections;
 	for (int i = 0; i < connections; i++)
 		close(fds[i]);
 	free(fds);

@@ -10,6 +10,7 @@
 struct result {
 	double per_second;
 	double connection_bytes; /* the server's memory for each idle connection, above the kernel's */
+	double cpu_ns; /* of the server for each message; 0 = not measured */
 	int threads; /* of the server with all connections open; 0 = not asked */
 };
 

@@ -168,6 +168,7 @@ static struct result measure(const struct contender *c, const struct bench *benc
 
 struct row {
 	struct figures speed, ratio; /* ratio: ours to it */
+	struct figures cpu; /* of the server, ns for each message; 0 = not measured */
 	double bytes; /* per idle connection; 0 = not measured */
 	int threads;
 };
@@ -198,6 +199,9 @@ static void run_bench(const struct bench *bench, int rounds, struct row rows[])
 				rows[c].threads = results[c][round].threads;
 		}
 		rows[c].ratio = figures_of(values, rounds);
+		for (int round = 0; round < rounds; round++)
+			values[round] = results[c][round].cpu_ns;
+		rows[c].cpu = figures_of(values, rounds);
 		rows[c].bytes = figures_of(bytes, rounds).median;
 	}
 }
@@ -249,7 +253,8 @@ static void print_text(const struct bench *bench, const struct row rows[])
 			printf("%6s  %6s  %6s", scaled(row->speed.least), scaled(row->speed.median),
 			       scaled(row->speed.most));
 		if (row->threads)
-			printf("   %5.0f bytes/connection, %d threads", row->bytes, row->threads);
+			printf("  %5.1f us of CPU each, %5.0f bytes/connection, %d threads", row->cpu.median / 1e3,
+			       row->bytes, row->threads);
 	}
 	puts("");
 	fflush(stdout);
@@ -268,7 +273,10 @@ static void print_json(const struct bench *bench, const struct row rows[], int i
 		       c ? "," : "", contenders[c]->name, row->speed.least, row->speed.median, row->speed.most,
 		       row->ratio.least, row->ratio.median, row->ratio.most);
 		if (row->threads)
-			printf(", \"bytes_per_connection\": %.0f, \"threads\": %d", row->bytes, row->threads);
+			printf(", \"cpu_ns\": {\"min\": %.0f, \"median\": %.0f, \"max\": %.0f}, "
+			       "\"bytes_per_connection\": %.0f, "
+			       "\"threads\": %d",
+			       row->cpu.least, row->cpu.median, row->cpu.most, row->bytes, row->threads);
 		putchar('}');
 	}
 	printf("\n  ]}");
