@@ -259,7 +259,7 @@ static int run_plain(struct replay *replay, const struct options *options)
 		err = replay->error = player_seek(player, player->head_ns + SECOND_NS);
 		errno = 0;
 		if (!err)
-			err = plain_print(player->recording.model, &last_stall, stdout);
+			err = plain_print(player->recording.model, options->filter, &last_stall, stdout);
 		blocks++;
 	} while (!err && !player->at_end && (!options->count || blocks < options->count));
 	if (!err || replay->error)

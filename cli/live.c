@@ -19,7 +19,7 @@ static int put_block(struct live *live, const struct options *options)
 	if (live->before_block)
 		live->before_block(live);
 	errno = 0;
-	int err = plain_print(live->watch.model, &live->last_stall, stdout);
+	int err = plain_print(live->watch.model, options->filter, &live->last_stall, stdout);
 	if (!err && fflush(stdout))
 		err = -errno;
 	if (!err)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "screen.h"
 #include "text.h"
 #include "view.h"
 
@@ -45,21 +46,24 @@ static void print_stall(const struct model *model, const struct stall *stall, FI
 }
 
 /* Each stall is told once, in order and whole; one that goes on is waited for, but not for ever. */
-static void print_stalls(const struct model *model, uint64_t *last_stall, FILE *out)
+static void print_stalls(const struct model *model, const struct filter *filter, uint64_t *last_stall, FILE *out)
 {
+	const struct view view = { .model = model };
 	for (size_t i = 0; i < model->stall_count; i++) {
 		const struct stall *stall = model->stalls[i];
 		if (stall->id <= *last_stall)
 			continue;
 		if (stall->open && stall->duration_ns < PATIENCE_NS)
 			return;
-		print_stall(model, stall, out);
+		if (filter_shows(filter, &view, stalls_sheet.columns, stall))
+			print_stall(model, stall, out);
 		*last_stall = stall->id;
 	}
 }
 
-int plain_print(const struct model *model, uint64_t *last_stall, FILE *out)
+int plain_print(const struct model *model, const char *text, uint64_t *last_stall, FILE *out)
 {
+	struct filter filter = { 0 };
 	struct view view = { .model = model };
 	char verdict[CELL_TEXT], clock[16], lost[24];
 
@@ -67,7 +71,10 @@ int plain_print(const struct model *model, uint64_t *last_stall, FILE *out)
 	view_clock(model, model->now_ns, clock);
 	for (size_t i = 0; i < model->loop_count; i++)
 		print_loop(&view, model->loops[i], out);
-	print_stalls(model, last_stall, out);
+	if (text && filter_fits(stalls_sheet.columns, text))
+		filter_set(&filter, stalls_sheet.columns, text);
+	print_stalls(model, &filter, last_stall, out);
+	filter_close(&filter);
 	fprintf(out, "%s%s%s  lost %s\n", clock, *clock ? "  " : "", verdict, cell_count(lost, model->lost_total));
 	return fflush(out) || ferror(out) ? -EIO : 0;
 }

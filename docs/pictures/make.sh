@@ -44,8 +44,8 @@ tmux -L "$socket" resize-window -x 40 -y 8; columns=40 rows=8; sleep 1
 shoot demo-40x8
 SETTING=NO_COLOR=1 open 80 24 "$tool demo computation"; sleep 5
 shoot demo-no-color
-SETTING=LC_ALL=C TERMINAL=ansi open 80 24 "$tool demo computation --ascii"; sleep 5
-shoot demo-ansi-8-colours
+SETTING=LC_ALL=C TERMINAL=screen open 80 24 "$tool demo computation --ascii"; sleep 5
+shoot demo-8-colours
 open 80 24 "$tool demo timer-storm"; sleep 4
 keys : t h e m e Space l i g h t Enter; shoot demo-light light
 keys : c o l o u r - b l i n d Enter; shoot demo-colour-blind
@@ -71,7 +71,7 @@ http.createServer((request, response) => {
   setInterval(() => http.get({ port, agent }, (answer) => answer.resume()), 12);
 });
 JS
-node "$T/server.js" & pids+=($!)
+(cd "$T" && exec node server.js) & pids+=($!)
 sleep 1
 open 120 36 "$tool top ${pids[0]}"; sleep 12
 shoot node-overview
@@ -81,4 +81,5 @@ keys g 3; shoot node-phases
 keys 4; shoot node-pool
 keys 6; shoot node-fds
 open 120 36 "$tool"; sleep 2
+keys / s e r v e r . j s Enter
 shoot picker

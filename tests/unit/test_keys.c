@@ -338,6 +338,11 @@ TEST(unknown_values_sort_last_both_ways)
 	stage_close(&stage);
 }
 
+static void one_more_stall_of(struct stage *stage)
+{
+	one_more_stall(stage);
+}
+
 /* ---- filters ---- */
 
 TEST(a_filter_works_while_it_is_typed_and_sticks)
@@ -426,6 +431,120 @@ TEST(filters_know_words_inverses_columns_and_comparisons)
 	assert_filter("(", 2); /* no expression: as it stands */
 	assert_filter("[", 0);
 	assert_filter("dur:>:", 0);
+	/* terms: all of them must hold */
+	assert_filter("phase:poll dur:>100ms", 1);
+	assert_filter("dur:>60ms dur:<100ms", 2);
+	assert_filter("duration:>60ms !fsync", 3);
+	assert_filter("/waiting for a cpu/", 1);
+	assert_filter("!/waiting for a cpu/ phase:poll", 2);
+	assert_filter("culprit:/<- sync/", 2);
+	assert_filter("  ", 5);
+	assert_filter("!", 5);
+	assert_filter("/", 1);
+}
+
+/* ---- all there is, by name ---- */
+
+TEST(the_palette_finds_screens_keys_and_themes)
+{
+	struct stage stage = a_stage();
+	stage_keys(&stage, ":diag");
+	assert_seen(&stage, ":diag_");
+	assert_seen(&stage, "> 8 Diagnosis");
+	assert_unseen(&stage, "theme light");
+	stage_key(&stage, '\n');
+	assert_seen(&stage, "8*Diagnosis");
+	stage_keys(&stage, ":theme");
+	stage_key(&stage, KEY_DOWN);
+	stage_key(&stage, '\n');
+	assert_int_equal(tui_theme(stage.tui), THEME_MONO); /* the stage has no colours at all */
+	assert_int_equal(stage.tui->config.theme, THEME_LIGHT);
+	stage_keys(&stage, ":freeze nothing");
+	assert_seen(&stage, "nothing is called \"freeze nothing\"");
+	stage_key(&stage, 27);
+	assert_seen(&stage, "8*Diagnosis");
+	stage_keys(&stage, ":pause the pic\n");
+	assert_seen(&stage, "PAUSED");
+	stage_close(&stage);
+}
+
+/* ---- groups ---- */
+
+TEST(g_groups_stalls_by_culprit_and_enter_lists_those_of_one)
+{
+	struct stage stage = a_stage();
+	stage_keys(&stage, "2g");
+	assert_seen(&stage, "CULPRITS");
+	assert_selected(&stage, "hashPw auth.js:41");
+	stage_key(&stage, '\n');
+	assert_seen(&stage, "1 of one culprit");
+	assert_selected(&stage, "412ms");
+	stage_keys(&stage, "gg");
+	assert_seen(&stage, "5 kept");
+	stage_close(&stage);
+}
+
+TEST(F_keeps_the_place_instead_of_the_row)
+{
+	struct stage stage = a_stage();
+	stage_keys(&stage, "jF");
+	one_more_stall_of(&stage);
+	assert_selected(&stage, "412ms");
+	stage_close(&stage);
+}
+
+/* ---- time ---- */
+
+TEST(stepping_back_freezes_and_the_timeline_tells_what_was)
+{
+	struct stage stage = a_stage();
+	stage_keys(&stage, "7");
+	assert_seen(&stage, "a cell is 1.0s");
+	stage_keys(&stage, "[");
+	assert_seen(&stage, "PAUSED");
+	assert_seen(&stage, "1.0s back");
+	stage_keys(&stage, "T-3s\n");
+	assert_seen(&stage, "4.0s back");
+	assert_seen(&stage, "! stall 5, 412ms, cpu: PBKDF2 <- hashPw auth.js:41");
+	stage_key(&stage, '\n');
+	assert_seen(&stage, "EVIDENCE of stall 5");
+	stage_key(&stage, 27);
+	stage_keys(&stage, "zzz");
+	assert_seen(&stage, "a cell of the timeline is 100ms");
+	stage_keys(&stage, "L");
+	assert_unseen(&stage, "PAUSED");
+	stage_keys(&stage, "Tsoon\n");
+	assert_seen(&stage, "\"soon\" is no time");
+	stage_close(&stage);
+}
+
+static uint64_t sought_ns;
+static int seek_to(void *arg, uint64_t ns)
+{
+	sought_ns = ns;
+	return 0;
+}
+
+TEST(in_a_recording_time_is_sought_and_a_bar_shows_where)
+{
+	static const uint64_t stalls[] = { 20000 * MS };
+	static const struct tui_bar bar = { 10000 * MS, 30000 * MS, 70000 * MS, stalls, 1 };
+	struct stage stage = a_stage();
+	stage.status.bar = &bar;
+	stage.status.seek = seek_to;
+	stage_keys(&stage, "]");
+	assert_int_equal(sought_ns, 31000 * MS);
+	stage_keys(&stage, "{");
+	assert_int_equal(sought_ns, 20000 * MS);
+	stage_keys(&stage, "T5s\n");
+	assert_int_equal(sought_ns, 15000 * MS);
+	stage_keys(&stage, "L");
+	assert_int_equal(sought_ns, 70000 * MS);
+	stage_keys(&stage, "T-100s\n");
+	assert_int_equal(sought_ns, 10000 * MS);
+	assert_seen(&stage, "] 20s of ");
+	assert_seen(&stage, "[================!===");
+	stage_close(&stage);
 }
 
 /* ---- the picture ---- */

@@ -11,7 +11,7 @@ static char *print(const struct model *model, uint64_t *last)
 	size_t bytes;
 	FILE *out = open_memstream(&text, &bytes);
 	setenv("TZ", "UTC", 1);
-	assert_int_equal(plain_print(model, last, out), 0);
+	assert_int_equal(plain_print(model, NULL, last, out), 0);
 	fclose(out);
 	return text;
 }
@@ -89,7 +89,23 @@ TEST(an_output_that_fails_is_an_error)
 	uint64_t last = 0;
 	FILE *out = fopen("/dev/full", "w");
 	assert_non_null(out);
-	assert_int_equal(plain_print(model, &last, out), -EIO);
+	assert_int_equal(plain_print(model, NULL, &last, out), -EIO);
 	fclose(out);
+	model_close(model);
+}
+
+TEST(a_filter_chooses_the_stalls_that_are_told)
+{
+	struct model *model = scene_full();
+	uint64_t last = 0;
+	char *text = NULL;
+	size_t bytes;
+	FILE *out = open_memstream(&text, &bytes);
+	assert_int_equal(plain_print(model, "dur:>90ms !cause:cpu", &last, out), 0);
+	fclose(out);
+	assert_int_equal(count_lines(text, "stall  "), 1);
+	assert_non_null(strstr(text, "fsync(41)"));
+	assert_int_equal(last, 5); /* the others are not told later */
+	free(text);
 	model_close(model);
 }
