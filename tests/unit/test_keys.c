@@ -45,6 +45,31 @@ TEST(every_key_of_the_table_is_in_the_printed_documentation)
 	free(text);
 }
 
+TEST(the_documentation_has_the_table_and_the_screens)
+{
+	static char text[65536];
+	FILE *in = fopen("docs/dashboard.md", "r");
+	assert_non_null(in);
+	text[fread(text, 1, sizeof(text) - 1, in)] = '\0';
+	fclose(in);
+	size_t rows = 0, documented = 0;
+	for (const struct key *key = keys; key->name; key++, rows++) {
+		char row[256];
+		snprintf(row, sizeof(row), "\n| `%s` | %s |", key->name, key->note);
+		if (!strstr(text, row))
+			fail_msg("docs/dashboard.md lacks the row%s", row);
+	}
+	const char *end = strstr(text, "Ctrl-C quits");
+	for (const char *at = strstr(text, "## Keys"); (at = strstr(at, "\n| `")) && at < end; at++)
+		documented++;
+	assert_int_equal(documented, rows);
+	for (int i = 0; screens[i]; i++) {
+		char row[64];
+		snprintf(row, sizeof(row), "\n| %d %s | ", screens[i]->digit, screens[i]->name);
+		assert_non_null(strstr(text, row));
+	}
+}
+
 TEST(no_code_is_in_the_table_twice)
 {
 	for (const struct key *a = keys; a->name; a++)
