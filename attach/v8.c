@@ -14,6 +14,7 @@
 #include "v8.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -29,8 +30,8 @@
 #define CACHE_SIZE   4096            /* power of two */
 #define CACHE_FRAMES 6               /* deeper inlining is not kept */
 
-/* PC_UNNAMED: native code or a builtin, in a file whose symbols do not tell */
-enum pc_class { PC_UNSEEN, PC_NOWHERE, PC_NATIVE, PC_UNNAMED, PC_BUILTIN, PC_INTERPRETER, PC_GENERATED };
+/* PC_REGEXP: native code that matches an expression. PC_UNNAMED: native code or a builtin, in a file whose symbols do not tell */
+enum pc_class { PC_UNSEEN, PC_NOWHERE, PC_NATIVE, PC_UNNAMED, PC_REGEXP, PC_BUILTIN, PC_INTERPRETER, PC_GENERATED };
 
 struct known_pc {
 	uint64_t pc;
@@ -60,6 +61,8 @@ struct out {
 	struct stream *stream;
 	uint32_t *ids;
 	size_t count, room;
+	uint64_t sp;             /* of the whole stack */
+	int has_regexp;          /* the expression was told */
 };
 
 /* One frame of a raw stack. */
@@ -157,7 +160,7 @@ static enum pc_class class_of_name(const char *name)
 	if (!*name)
 		return PC_UNNAMED;
 	if (strncmp(name, "Builtins_", 9))
-		return PC_NATIVE;
+		return strstr(name, "IrregexpInterpreter") || strstr(name, "IrregexpExec") ? PC_REGEXP : PC_NATIVE;
 	if (!strncmp(name, "Builtins_Interpreter", 20))
 		return PC_INTERPRETER;
 	/* one builtin per bytecode, and per bytecode with wide operands */
@@ -297,12 +300,17 @@ static int is_function(struct v8 *v8, const struct frame *frame)
 	return frame->shared && v8_type(&v8->reader, frame->shared) == v8->reader.layout.shared;
 }
 
-static uint32_t regexp_frame(struct stream *stream)
+/* "[RegExp /^(a+)+$/]"; the innermost of a stack is the one that runs. */
+static uint32_t regexp_frame(struct v8 *v8, struct out *out)
 {
 	struct ps_ev_frame frame = { .kind = PS_FRAME_JIT };
+	char source[128], name[160] = "[RegExp]";
 
-	frame.name = put_text(stream, "[RegExp]");
-	return stream_frame(stream, &frame);
+	if (!out->has_regexp && !v8_regexp_on_stack(&v8->reader, out->sp, source, sizeof(source)))
+		snprintf(name, sizeof(name), "[RegExp /%s/]", source);
+	out->has_regexp = 1;
+	frame.name = put_text(out->stream, name);
+	return stream_frame(out->stream, &frame);
 }
 
 /* Is the code at pc that of the function whose frame it is? Not at the very start of a function: it has no frame yet. */
@@ -326,7 +334,7 @@ static void put_generated(struct v8 *v8, struct out *out, const struct frame *fr
 		if (has_function)
 			put_places(v8, out, &(struct known_frame){ 0 }, &(struct v8_place){ frame->shared, -1 }, 1);
 	} else if (code.kind == V8_KIND_REGEXP) {
-		put(out, regexp_frame(out->stream));
+		put(out, regexp_frame(v8, out));
 	} else if (code.kind == V8_KIND_BUILTIN && has_function) {
 		/* each function may have a copy of the interpreter's entry, for the sake of profilers */
 		put_interpreted(v8, out, frame, frame->bytecode_offset);
@@ -376,6 +384,11 @@ static void put_frame(struct v8 *v8, struct out *out, const struct frame *frame)
 			break;
 		}
 		/* fall through */
+	case PC_REGEXP:
+		put(out, symbols_frame(v8->symbols, out->stream, frame->pc, frame->is_return));
+		if (!out->has_regexp)
+			put(out, regexp_frame(v8, out));
+		break;
 	case PC_UNNAMED:
 		if (runs_bytecode(v8, frame)) {
 			put_interpreted(v8, out, frame, frame->bytecode_offset);
@@ -441,7 +454,8 @@ void v8_functions(struct v8 *v8, struct ps_raw *raw, const struct unwind_stack *
 	for (uint32_t i = 0; i < raw->user_frames && i < PS_USER_FRAMES && raw->functions < PS_V8_FUNCTIONS; i++) {
 		struct ps_v8_function *function = &raw->function[raw->functions];
 		/* native code has its own use for the frame pointer, and leaves it as it was */
-		int is_native = classify(v8, raw->user[i] - !!i) == PC_NATIVE;
+		enum pc_class class = classify(v8, raw->user[i] - !!i);
+		int is_native = class == PC_NATIVE || class == PC_REGEXP;
 
 		if (is_native || fps[i] == last || !read_frame(v8, stack, fps[i], function))
 			continue;
@@ -454,12 +468,12 @@ void v8_functions(struct v8 *v8, struct ps_raw *raw, const struct unwind_stack *
 
 size_t v8_stack(struct v8 *v8, struct stream *stream, const struct ps_raw *raw, uint32_t *ids, size_t room)
 {
-	struct out out = { .stream = stream, .ids = ids, .room = room };
+	struct out out = { .stream = stream, .ids = ids, .room = room, .sp = raw->sp };
 	uint64_t began;
 
 	/* what files are loaded for the first of many stacks is not this one's time */
 	for (uint32_t i = 0; i < raw->user_frames && i < PS_USER_FRAMES; i++)
-		if (raw->user[i] && classify(v8, raw->user[i] - !!i) <= PC_UNNAMED)
+		if (raw->user[i] && classify(v8, raw->user[i] - !!i) <= PC_REGEXP)
 			symbols_frame(v8->symbols, stream, raw->user[i], i > 0);
 	began = begin_turn(v8);
 	/* functions come in the order of their frames */

@@ -113,6 +113,8 @@ struct v8_function {
 int v8_function_read(struct v8_reader *reader, uint64_t shared, struct v8_function *function);
 /* The slot of a variable in the contexts of a scope; -1 = it has none of that name. */
 int32_t v8_scope_local(struct v8_reader *reader, uint64_t scope, const char *name);
+/* Source of the regular expression that a thread with this stack pointer matches (v8_regexp.c). 0 or -errno. */
+int v8_regexp_on_stack(struct v8_reader *reader, uint64_t sp, char *out, size_t room);
 /* The BytecodeArray of a function; 0 = not compiled, or no JavaScript. */
 uint64_t v8_function_bytecode(struct v8_reader *reader, uint64_t shared);
 

@@ -77,7 +77,9 @@ static const char *last_part(const char *path)
 
 static void say_frame(struct line *line, const struct frame *frame)
 {
-	if (*frame->name)
+	if (*frame->name && (frame->kind == PS_FRAME_JS || frame->kind == PS_FRAME_JIT))
+		say(line, "%s", frame->name);
+	else if (*frame->name)
 		say_name(line, frame->name);
 	else if (frame->kind == PS_FRAME_JIT || frame->kind == PS_FRAME_JS)
 		say(line, "[jit]");
@@ -402,6 +404,24 @@ static void say_run_queue(struct line *line, const struct loop_own *loop, struct
 	}
 }
 
+/* The expression that most samples ran, from the name that its frame was given: "[RegExp /^(a+)+$/]". */
+static void take_regexp(struct stall *stall)
+{
+	static const char head[] = "[RegExp /";
+	stall->regexp[0] = '\0';
+	for (uint32_t i = 0; i < stall->stack_count && stall->rule == RULE_REGEX; i++) {
+		const struct stack *stack = stall->stacks[i].stack;
+		for (uint32_t k = 0; k < stack->count; k++) {
+			const char *name = stack->frames[k]->name;
+			size_t length = strlen(name);
+			if (strncmp(name, head, sizeof(head) - 1) || length < sizeof(head) + 1)
+				continue;
+			text_clean(stall->regexp, sizeof(stall->regexp), name + sizeof(head) - 2, length - sizeof(head) + 1);
+			return;
+		}
+	}
+}
+
 void stall_blame(const struct model_own *model, struct loop_own *loop, struct stall *stall)
 {
 	struct line line = { .length = 0 };
@@ -427,6 +447,7 @@ void stall_blame(const struct model_own *model, struct loop_own *loop, struct st
 	default:
 		say_work(&line, stall);
 	}
+	take_regexp(stall);
 	/* all parts are clean; this cuts at a character */
 	text_clean(stall->culprit, sizeof(stall->culprit), line.text, line.length);
 }
