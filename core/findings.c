@@ -21,7 +21,7 @@ struct findings_list {
 
 const struct finding_rule *const finding_rules[] = {
 	&finding_ps001, &finding_ps002, &finding_ps003, &finding_ps004, &finding_ps005, &finding_ps006, &finding_ps007,
-	&finding_ps008, &finding_ps009, &finding_ps010, &finding_ps011, &finding_ps012, &finding_ps013, &finding_ps015, &finding_ps016,
+	&finding_ps008, &finding_ps009, &finding_ps010, &finding_ps011, &finding_ps012, &finding_ps013, &finding_ps014, &finding_ps015, &finding_ps016,
 	&finding_ps017, &finding_ps018, &finding_ps019, &finding_ps090, NULL,
 };
 
@@ -151,6 +151,26 @@ const char *finding_often(const struct model *model, uint64_t since_ns, uint64_t
 	return out;
 }
 
+static int is_one_of(const struct stall *stall, uint32_t causes)
+{
+	int by_ticks = stall->rule == RULE_TICK_STARVATION;
+	return causes == FINDING_TICKS ? by_ticks : !by_ticks && causes >> stall->cause & 1;
+}
+
+/* What helps against the habit that was broken; NULL = what the finding says of itself. */
+static const char *advice_of(enum stall_rule rule)
+{
+	static const char *const advice[RULE_COUNT] = {
+		[RULE_SYNC_CALL] = "use the asynchronous form of the call (fs.promises, child_process.execFile), or the thread pool",
+		[RULE_REGEX] = "the pattern backtracks: write it without nested repetition, limit the input, or use a linear-time engine",
+		[RULE_JSON] = "stream the document, send less of it at once, or parse it in a worker thread",
+		[RULE_CRYPTO] = "use the asynchronous form (crypto.pbkdf2, crypto.scrypt): it works on the thread pool",
+		[RULE_COMPRESSION] = "use the asynchronous or the streaming form (zlib.gzip, zlib.createGzip)",
+		[RULE_MODULE_LOAD] = "load modules when the program starts, before the loop serves anybody",
+	};
+	return (unsigned)rule < RULE_COUNT ? advice[rule] : NULL;
+}
+
 int finding_stalls(const struct model *model, const struct loop *loop, uint64_t since_ns, uint32_t causes, uint64_t least_ns,
 		   struct stall_sum *sum)
 {
@@ -158,7 +178,7 @@ int finding_stalls(const struct model *model, const struct loop *loop, uint64_t 
 	for (size_t i = loop->stalls ? model->stall_count : 0; i-- > 0;) {
 		const struct stall *stall = model->stalls[i];
 		uint64_t end = stall->start_ns + stall->duration_ns;
-		if (stall->loop != loop || end < since_ns || stall->duration_ns < least_ns || !(causes >> stall->cause & 1))
+		if (stall->loop != loop || end < since_ns || stall->duration_ns < least_ns || !is_one_of(stall, causes))
 			continue;
 		sum->count++;
 		sum->total_ns += stall->duration_ns;
@@ -192,6 +212,10 @@ void finding_of_stalls(const struct finding_rule *rule, const struct model *mode
 			finding_percent(&finding, "on_cpu", worst->on_cpu_ns * 100 / worst->duration_ns);
 		finding_text(&finding, "culprit", worst->culprit);
 		finding_text(&finding, "rule", stall_rule_name(worst->rule));
+		if (*worst->regexp)
+			finding_text(&finding, "pattern", worst->regexp);
+		if (advice_of(worst->rule))
+			finding.advice = advice_of(worst->rule);
 		findings_add(list, &finding);
 	}
 }

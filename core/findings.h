@@ -26,7 +26,7 @@ struct finding_rule {
 };
 
 extern const struct finding_rule finding_ps001, finding_ps002, finding_ps003, finding_ps004, finding_ps005, finding_ps006,
-	finding_ps007, finding_ps008, finding_ps009, finding_ps010, finding_ps011, finding_ps012, finding_ps013, finding_ps015, finding_ps016,
+	finding_ps007, finding_ps008, finding_ps009, finding_ps010, finding_ps011, finding_ps012, finding_ps013, finding_ps014, finding_ps015, finding_ps016,
 	finding_ps017, finding_ps018, finding_ps019, finding_ps090;
 extern const struct finding_rule *const finding_rules[]; /* NULL-terminated, in order of id */
 
@@ -56,6 +56,8 @@ const char *finding_who(const struct model *model, const struct loop *loop, char
 /* "7x in 60s" */
 const char *finding_often(const struct model *model, uint64_t since_ns, uint64_t count, char out[48]);
 
+/* Instead of bits of causes: the stalls that next ticks made. They belong to no cause. */
+#define FINDING_TICKS (1u << 31)
 /* The stalls of one loop since then whose cause is one of the bits, at least least_ns long. */
 struct stall_sum {
 	uint64_t count, total_ns, last_ns;

@@ -122,6 +122,7 @@ struct stall {
 	enum stall_rule rule;
 	uint64_t on_cpu_ns, runnable_ns, blocked_ns, gc_ns; /* PS_UNKNOWN = not measured */
 	int estimated;          /* the four above are from sampling ("~") */
+	int gc_sampled;         /* gc_ns is: the share of the samples that were taken in the collector */
 	/* parts of the three: of the runnable time; of the blocked time, whose rest was spent in calls; PS_UNKNOWN */
 	uint64_t throttled_ns;
 	uint64_t lock_ns, fault_ns, stopped_ns;
@@ -402,7 +403,7 @@ struct finding {
 	const char *advice;
 	uint32_t pid, tid;                /* 0 = not about one loop */
 	uint64_t stall_id;                /* the worst evidence; 0 = none */
-	struct evidence evidence[6];
+	struct evidence evidence[8];
 	uint32_t evidence_count;
 	uint64_t last_ns;                 /* newest evidence; among equals the newer one is worse */
 };

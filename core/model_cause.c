@@ -14,6 +14,8 @@
 
 #include "schema.h"
 
+#define GC_SAMPLES_LEAST 5 /* fewer tell nothing about shares */
+
 /* ---- names ---- */
 
 const char *stall_cause_name(enum stall_cause cause)
@@ -393,10 +395,22 @@ static enum stall_rule decide_rule(const struct gather *gather, struct stall *st
 	}
 }
 
+/* Where nobody tells of the collector, samples do. */
+static void sample_gc(const struct gather *gather, struct stall *stall)
+{
+	uint64_t all = 0;
+	for (unsigned rule = RULE_UNKNOWN; rule < RULE_COUNT; rule++)
+		all += gather->cpu_votes[rule];
+	stall->gc_sampled = stall->gc_ns == PS_UNKNOWN && all >= GC_SAMPLES_LEAST && stall->on_cpu_ns != PS_UNKNOWN;
+	if (stall->gc_sampled)
+		stall->gc_ns = scaled(gather->cpu_votes[RULE_GC], all, stall->on_cpu_ns);
+}
+
 void stall_judge(const struct model_own *model, struct loop_own *loop, struct stall *stall)
 {
 	stall->cause = decide_cause(&loop->gather, stall);
 	stall->rule = decide_rule(&loop->gather, stall);
 	if (stall->cause == CAUSE_CPU && stall->rule == RULE_GC)
 		stall->cause = CAUSE_GC;
+	sample_gc(&loop->gather, stall);
 }

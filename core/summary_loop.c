@@ -95,6 +95,7 @@ static json_t *stall_of(struct summary_run *run, const struct stall *stall, cons
 	summary_told(run, object, path, "blocked_ns", summary_number(stall->blocked_ns), PS_PROBE_SCHED);
 	summary_told(run, object, path, "gc_ns", summary_number(stall->gc_ns), PS_PROBE_RUNTIME);
 	summary_put(object, "estimated", json_boolean(stall->estimated));
+	summary_put(object, "gc_sampled", json_boolean(stall->gc_sampled));
 	summary_told(run, object, path, "throttled_ns", summary_number(stall->throttled_ns), PS_PROBE_PROC);
 	summary_told(run, object, path, "lock_ns", summary_number(stall->lock_ns), PS_PROBE_SCHED);
 	summary_told(run, object, path, "page_fault_ns", summary_number(stall->fault_ns), PS_PROBE_SCHED);
