@@ -89,6 +89,9 @@ void on_fd_counts(struct model_own *model, const void *record)
 		return;
 	add_known(&row->ready, told->ready);
 	row->last_ns = told->h.ts;
+	struct slot *slot = row->kind == PS_KIND_LISTEN ? loop_slot(loop, told->h.ts) : NULL;
+	if (slot)
+		slot->listen_ready += told->ready;
 	if (told->flags & PS_FD_USE_UNSEEN)
 		return;
 	add_known(&row->dispatched, told->dispatched);

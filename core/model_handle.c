@@ -144,7 +144,8 @@ struct fd_stat *fd_row(struct model_own *model, struct loop_own *loop, int32_t f
 				 .read_bytes = PS_UNKNOWN, .written_bytes = PS_UNKNOWN, .callback_ns = none,
 				 .empty_wakeups = PS_UNKNOWN, .eagain = PS_UNKNOWN, .unread_bytes = PS_UNKNOWN,
 				 .backlog = PS_UNKNOWN, .backlog_max = PS_UNKNOWN, .is_ready = -1 };
-	struct slot *slot = loop_slot(loop, ts);
+	/* what was there when we came is not new */
+	struct slot *slot = minus(ts, loop->pub.first_ns) > NS_PER_SECOND ? loop_slot(loop, ts) : NULL;
 	if (slot)
 		slot->new_fds++;
 	return row;

@@ -49,7 +49,8 @@ static void draw_fds(const struct view *view, struct area area)
 		if (rates_fd(view->rates, state.rows[i].row, &rate) && rate.ready > 0)
 			active++;
 	}
-	snprintf(note, sizeof(note), "%zu watched, %zu active, by callback time", state.shown, active);
+	snprintf(note, sizeof(note), "%zu watched, %zu active, by %s", state.shown, active,
+		 state.sorted == fds_sheet.sort ? "callback time" : "events");
 	area = area_head(view, area, "FDS", state.shown ? note : "");
 	sheet_draw_plain(view, area, &fds_sheet, &state);
 	sheet_close(&state);

@@ -130,9 +130,12 @@ int sheet_collect(const struct view *view, const struct sheet *sheet, struct she
 		state->rows[state->shown++] = (struct sheet_row){ rows[i], key, sheet->identity(view, rows[i]) };
 	}
 	free(rows);
-	if (sheet->sort_else && state->sort == sheet->sort && !is_known(state))
+	state->sorted = state->sort;
+	if (sheet->sort_else && state->shown && state->sort == sheet->sort && !is_known(state)) {
+		state->sorted = sheet->sort_else;
 		for (size_t i = 0; i < state->shown; i++)
 			state->rows[i].key = sheet->columns[sheet->sort_else].key(view, state->rows[i].row);
+	}
 	if (state->shown)
 		qsort_r(state->rows, state->shown, sizeof(*state->rows), compare_rows, state);
 	find_selection(state);
@@ -210,7 +213,7 @@ static void draw_header(const struct view *view, struct area area, const struct 
 			continue;
 		char title[32];
 		const char *mark = state->ascending ? view->glyphs->up : view->glyphs->down;
-		snprintf(title, sizeof(title), "%s%s", column->title, i == state->sort ? mark : "");
+		snprintf(title, sizeof(title), "%s%s", column->title, i == state->sorted ? mark : "");
 		put_cell(view, area, x, 0, layout->width[i], column->right, STYLE_HEAD, title);
 		x += layout->width[i] + layout->gap;
 	}

@@ -52,6 +52,7 @@ struct sheet_state {
 	int order[SHEET_COLUMNS], count; /* columns from left to right: the user may move them … */
 	uint32_t hidden;               /* … and hide them: a bit per column */
 	int stays;                     /* the place stays selected, not the row */
+	int sorted;                    /* column that really sorts: `sort`, or what the sheet wants when nothing is known for that */
 	uint64_t selected;             /* identity; 0 = the first row */
 	size_t place;                  /* where the selected row was: its successor inherits */
 	size_t first;                  /* topmost row shown */

@@ -28,7 +28,7 @@ await '^told'
 for signal in TERM HUP INT QUIT SEGV ABRT; do
 	start
 	kill -$signal "$pid" || fail "cannot send $signal"
-	until_ok 5 test ! -e "/proc/$pid" || fail "$signal does not end it"
+	until_ok "${EXIT_WITHIN:-3}" test ! -e "/proc/$pid" || fail "$signal does not end it"
 	restored $signal
 	cmp -s "$T/before" "$T/after" || fail "$signal: modes differ: $(diff "$T/before" "$T/after")"
 done

@@ -10,10 +10,20 @@ run "clear; $tool replay a.psr"
 await 'Overview' 10
 keys End
 await 'scenario_computation'
-for pair in '2 EVIDENCE' '3 PHASES' '4 POOL' '5 TIMERS' '6 PEER / PATH' '8 PS0' '9 LOSS AND COST' '1 DIAGNOSIS'; do
+for pair in '2 EVIDENCE' '3 PHASES' '4 POOL' '5 TIMERS' '6 PEER / PATH' '7 a cell is' '8 PS0' '9 LOSS AND COST' '1 DIAGNOSIS'; do
 	keys "${pair%% *}"
 	await "${pair#* }"
 done
+# the recording's own keys: the bar, speeds, steps, times, stalls
+await '] [0-9.]*m\?s of'
+keys +; await 'x2 '
+keys - -; await 'x0.5 '
+keys Home; await '0ns of\|\[|'
+keys n; await 'paused'
+keys ] '}' ,; await 'paused'
+keys T 1 s Enter; await '00:01/'
+keys N; await 'paused'
+keys End; await ' end'
 keys Enter
 await 'EVIDENCE of stall'
 await 'callback  scenario_computation'
@@ -42,7 +52,7 @@ for size in '80 24' '40 8' '20 3' '1 1' '200 60' '120 36'; do
 	'1 1') sized() { [ "$(modes | grep -o 'columns [0-9]*')" = 'columns 1' ]; }
 	       until_ok 3 sized || fail "no such size"
 	       alternate 1 || fail "1x1 ends it" ;;
-	*) await 'scenario_comp' ;;
+	*) await 'scen' ;;
 	esac
 done
 keys q

@@ -332,7 +332,7 @@ static struct model *accepting(unsigned per_second, int opens)
 	a_loop(model, PS_LOOP_RING);
 	APPLY(model, FD_INTEREST, ps_ev_fd_interest, 1000, TID, .poller_fd = FD, .fd = 9, .events = 1, .op = PS_INTEREST_ADD,
 	      .kind = PS_KIND_LISTEN);
-	for (unsigned i = 0; i < per_second * 5; i++) {
+	for (unsigned i = 0; i < per_second * 7; i++) {
 		double at = 1000 + i * 1000.0 / per_second;
 		returns(model, at + 0.1, TID, FD, at, 1);
 		APPLY(model, FD_READY, ps_ev_fd_ready, at + 0.1, TID, .poller_fd = FD, .fd = 9);
@@ -340,7 +340,7 @@ static struct model *accepting(unsigned per_second, int opens)
 			APPLY(model, FD_LIFE, ps_ev_fd_life, at + 0.1, TID, .fd = 100 + (int32_t)i, .op = PS_LIFE_OPENED, .kind = PS_KIND_TCP);
 		enter(model, at + 0.2, TID, FD, at + 0.1, -1);
 	}
-	now(model, 6001);
+	now(model, 8001);
 	return model;
 }
 
@@ -352,7 +352,7 @@ TEST(ps018_a_listener_that_is_ready_for_nothing)
 	model = accepting(500, 1);
 	assert_null(find(model, "PS018"));
 	model_close(model);
-	model = accepting(2500, 1);
+	model = accepting(3000, 1);
 	assert_non_null(strstr(find(model, "PS018")->title, "accept storm"));
 	model_close(model);
 }
