@@ -80,7 +80,7 @@ all: deps
 	@$(MAKE) --no-print-directory $(JOBS) build
 build: $(TOOL) $(LIB)
 lib: $(LIB)
-tests: $(UNIT_BINS) $(PROGRAMS)
+tests: $(UNIT_BINS) $(PROGRAMS) $(if $(KQUEUE_BINS),$(B)/tests/kqueue/ticker)
 
 # the sub-make looks anew for what deps installed (a compiler, bpftool)
 deps:
@@ -151,6 +151,10 @@ $(B)/tests/kqueue/libshim.so: tests/kqueue/shim.c
 	$(Q)$(CC) $(BASE) -isystem tests/kqueue -fPIC -shared -o $@ $<
 $(B)/tests/loop/%_kqueue: $(B)/tests/loop/%.o $(B)/tests/test.o $(B)/tests/kqueue/backend.o $(LIB) $(B)/tests/kqueue/libshim.so
 	$(Q)$(CC) $(BASE) $(LDFLAGS) -o $@ $(filter-out %.so,$^) -L$(B)/tests/kqueue -lshim -Wl,-rpath,'$$ORIGIN/../kqueue' -lcmocka $(LIBS_loop)
+# a program of kqueue's, to be watched
+$(B)/tests/kqueue/ticker: tests/kqueue/ticker.c tests/kqueue/tick.h $(B)/tests/kqueue/libshim.so
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE) -isystem tests/kqueue -o $@ $< -L$(B)/tests/kqueue -lshim -Wl,-rpath,'$$ORIGIN'
 $(B)/tests/programs/%: $(B)/tests/programs/%.o $(LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(BASE) $(LDFLAGS) -o $@ $^ $(LIBS_loop)

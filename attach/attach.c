@@ -374,6 +374,7 @@ static void introduce(struct attach *attach, const struct ps_ev_loop *loop)
 		.tid = (pid_t)loop->h.tid,
 		.poller_fd = loop->poller_fd,
 		.backend = loop->backend,
+		.waits_in = loop->backend == PS_BACKEND_KEVENT ? PS_BACKEND_EPOLL : loop->backend,
 		.has_ring = !!(loop->flags & PS_LOOP_RING),
 	};
 

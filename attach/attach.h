@@ -58,6 +58,7 @@ struct loop_found {
 	pid_t pid, tid;
 	int poller_fd;            /* -1: none */
 	uint32_t backend;         /* enum ps_backend */
+	uint32_t waits_in;        /* the same, of the system call: another one below kevent() */
 	char comm[32];
 	char cmdline[256];        /* arguments joined by spaces, not cleaned */
 	char runtime[24];         /* "node", "pollscope", "redis", "generic" … */

@@ -11,7 +11,7 @@
 #include "v8.h"
 
 #define BPF_GROUPS   3   /* POLL, SCHED, SAMPLING: the first of enum ps_probe_group */
-#define BPF_LINKS    14  /* most that a group attaches */
+#define BPF_LINKS    16  /* most that a group attaches */
 #define BPF_REASON   160
 
 /* One probe group: its object, what is attached, and what became of it. */
@@ -38,6 +38,7 @@ struct bpf_thread {
 	int32_t poller_fd;
 	uint32_t backend;
 	int told;               /* its LOOP record is out */
+	int looks;              /* left: nobody saw yet from where it waits */
 	struct bpf_link *timer; /* of the sampling group; NULL = none */
 };
 

@@ -33,7 +33,7 @@ static const struct {
 } waits[] = {
 	{ "epoll_wait", PS_BACKEND_EPOLL }, { "epoll_pwait", PS_BACKEND_EPOLL }, { "epoll_pwait2", PS_BACKEND_EPOLL },
 	{ "poll", PS_BACKEND_POLL },	    { "ppoll", PS_BACKEND_POLL },	 { "select", PS_BACKEND_SELECT },
-	{ "pselect6", PS_BACKEND_SELECT },
+	{ "pselect6", PS_BACKEND_SELECT }, { "io_uring_enter", PS_BACKEND_IO_URING },
 };
 #define WAITS (sizeof(waits) / sizeof(*waits))
 
@@ -76,7 +76,7 @@ static int is_used(const struct bpf_source *source, int backend)
 	if (source->context.options->expect || source->context.options->follow)
 		return 1;
 	for (size_t i = 0; i < source->context.loop_count; i++)
-		if (source->context.loops[i].backend == (uint32_t)backend)
+		if (source->context.loops[i].waits_in == (uint32_t)backend)
 			return 1;
 	return backend == PS_BACKEND_EPOLL;
 }
@@ -127,7 +127,9 @@ static int load_poll(struct bpf_source *source, int classic)
 	group->destroy = destroy_poll;
 	group->skeleton = skeleton;
 	group->object = skeleton->obj;
-	skeleton->rodata->cfg_poll_select = is_used(source, PS_BACKEND_POLL) || is_used(source, PS_BACKEND_SELECT);
+	skeleton->rodata->cfg_poll_select = is_used(source, PS_BACKEND_POLL) ||
+						is_used(source, PS_BACKEND_SELECT) ||
+						is_used(source, PS_BACKEND_IO_URING);
 	bpf_program__set_autoload(skeleton->progs.on_any_enter, !classic);
 	bpf_program__set_autoload(skeleton->progs.on_any_exit, !classic);
 	if (source->context.options->ring_bytes)

@@ -17,6 +17,8 @@
 
 #include "proc.h"
 
+#define KEVENT_LOOKS 20
+
 static size_t slot_of(uint32_t tid)
 {
 	return tid * 0x9e3779b1u >> 20 & (BPF_THREADS - 1);
@@ -170,7 +172,7 @@ static void seed(struct bpf_source *source, const struct loop_found *found)
 {
 	struct ps_watch watch = {
 		.poller_fd = found->poller_fd,
-		.backend = found->backend,
+		.backend = found->waits_in,
 		.tgid = found->pid,
 		.flags = bpf_thread_flags(source, found->pid),
 		.off = { .syscall = -1 },
@@ -184,6 +186,7 @@ static void seed(struct bpf_source *source, const struct loop_found *found)
 	thread->pid = found->pid;
 	thread->poller_fd = found->poller_fd;
 	thread->backend = found->backend;
+	thread->looks = found->is_guess ? KEVENT_LOOKS : 0;
 	thread->told = 1;
 	bpf_timer_open(source, thread);
 	int seen = look_at(&watch, found);
@@ -199,9 +202,27 @@ void bpf_threads_seed(struct bpf_source *source, size_t from)
 		const struct loop_found *found = &source->context.loops[i];
 
 		source->put_failed += !!stream_loop(source->context.stream, source->context.options, found);
-		if (found->tid && found->backend && found->backend != PS_BACKEND_IO_URING)
+		if (found->tid && found->backend)
 			seed(source, found);
 	}
+}
+
+/* A loop that was met while it ran: when it is seen to wait, its stack tells whether kevent() waits for it. */
+static void look_for_kevent(struct bpf_source *source, struct bpf_thread *thread, uint64_t ts)
+{
+	struct proc_syscall call;
+	int poller_fd;
+	uint32_t fds;
+
+	thread->looks--;
+	if (proc_read_syscall((pid_t)thread->pid, (pid_t)thread->tid, &call) || call.number < 0 ||
+	    !proc_poller(&call, &poller_fd, &fds))
+		return;
+	thread->looks = 0;
+	if (!proc_waits_in_kevent((pid_t)thread->pid, (pid_t)thread->tid))
+		return;
+	thread->backend = PS_BACKEND_KEVENT;
+	put_loop(source, thread, ts, 0);
 }
 
 void bpf_thread_tell(struct bpf_source *source, uint32_t tid, int32_t poller_fd, uint64_t ts)
@@ -209,8 +230,11 @@ void bpf_thread_tell(struct bpf_source *source, uint32_t tid, int32_t poller_fd,
 	struct bpf_thread *thread = bpf_thread_find(source, tid);
 	struct ps_watch watch;
 
-	if (thread && thread->told && thread->poller_fd == poller_fd)
+	if (thread && thread->told && thread->poller_fd == poller_fd) {
+		if (thread->looks)
+			look_for_kevent(source, thread, ts);
 		return;
+	}
 	if (bpf_map_lookup_elem(source->maps.threads, &tid, &watch))
 		return;
 	if (thread) {
@@ -224,6 +248,7 @@ void bpf_thread_tell(struct bpf_source *source, uint32_t tid, int32_t poller_fd,
 	thread->pid = watch.tgid;
 	thread->poller_fd = poller_fd;
 	thread->backend = watch.backend;
+	thread->looks = KEVENT_LOOKS;
 	thread->told = 1;
 	put_loop(source, thread, ts, 0);
 	bpf_timer_open(source, thread);

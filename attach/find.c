@@ -64,7 +64,7 @@ static void say_what_can_be_seen(struct loop_found *loop, const struct finding_r
 
 static uint32_t count_fds(const struct find_process *process, const struct find_thread *thread)
 {
-	if (thread->backend != PS_BACKEND_EPOLL)
+	if (thread->waits_in != PS_BACKEND_EPOLL)
 		return thread->fds;
 	int64_t fds = proc_registered(process->pid, thread->poller_fd);
 	return fds < 0 ? 0 : (uint32_t)fds;
@@ -101,6 +101,7 @@ static int report(struct finding_run *run, const struct find_process *process)
 		loop->tid = thread->tid;
 		loop->poller_fd = thread->poller_fd;
 		loop->backend = thread->backend;
+		loop->waits_in = thread->waits_in;
 		loop->is_guess = thread->is_guess;
 		loop->fds = count_fds(process, thread);
 		say_what_can_be_seen(loop, run, process, thread);
@@ -143,7 +144,7 @@ static int is_loop_candidate(const struct find_process *process)
 	if (process->poller_count)
 		return 1;
 	for (size_t i = 0; i < process->thread_count; i++)
-		if (process->threads[i].backend)
+		if (process->threads[i].backend || find_may_wait(process, &process->threads[i]))
 			return 1;
 	return 0;
 }

@@ -15,6 +15,7 @@ struct find_thread {
 	pid_t tid;
 	uint32_t backend;      /* enum ps_backend; 0 = was seen in no poller */
 	int poller_fd;
+	uint32_t waits_in;     /* enum ps_backend of the call itself: another one below kevent() */
 	uint32_t fds;          /* where the call itself tells how many */
 	int call;              /* the system call it was last seen in, or PROC_SYSCALL_* */
 	int is_guess;          /* nobody was seen waiting on this poller: taken for the main thread's */
@@ -36,6 +37,8 @@ struct find_process {
  * `max_fds`: how many descriptors are looked at.
  */
 int find_look(struct find_process *process, pid_t pid, size_t max_fds);
+/* 1: it runs now, and may be about to wait in poll() or select(). */
+int find_may_wait(const struct find_process *process, const struct find_thread *thread);
 /* Looks at the running threads once more. 1: there are still some that might own a poller nobody waits on. */
 int find_look_again(struct find_process *process);
 /* Gives a poller that nobody waits on to the main thread where that is likely; drops threads that run no loop. */

@@ -167,19 +167,25 @@ static int has_free_poller(const struct find_process *process)
 	return 0;
 }
 
+int find_may_wait(const struct find_process *process, const struct find_thread *thread)
+{
+	return !process->poller_count && thread->tid == process->pid && thread->call == PROC_SYSCALL_RUNNING;
+}
+
 int find_look_again(struct find_process *process)
 {
 	int running = 0;
-	if (!has_free_poller(process))
+	if (process->poller_count && !has_free_poller(process))
 		return 0;
 	for (size_t i = 0; i < process->thread_count; i++) {
 		struct find_thread *thread = &process->threads[i];
 		if (thread->backend || thread->call != PROC_SYSCALL_RUNNING)
 			continue;
 		look_at_thread(process, thread);
-		running |= !thread->backend && thread->call == PROC_SYSCALL_RUNNING;
+		running |= !thread->backend && thread->call == PROC_SYSCALL_RUNNING &&
+			   (process->poller_count || find_may_wait(process, thread));
 	}
-	return running && has_free_poller(process);
+	return running && (!process->poller_count || has_free_poller(process));
 }
 
 /* Calls in which a main thread rests while others run the loops. */
@@ -254,6 +260,13 @@ void find_settle(struct find_process *process)
 		process->threads[kept++] = *thread;
 	}
 	process->thread_count = kept;
+	for (size_t i = 0; i < kept; i++) {
+		struct find_thread *thread = &process->threads[i];
+
+		thread->waits_in = thread->backend;
+		if (!thread->is_guess && proc_waits_in_kevent(process->pid, thread->tid))
+			thread->backend = PS_BACKEND_KEVENT;
+	}
 }
 
 void find_free(struct find_process *process)

@@ -59,7 +59,7 @@ static int add_watch(struct poller_source *source, const struct loop_found *loop
 {
 	int rings = !(source->context.options->without >> PS_PROBE_RING & 1);
 
-	if (loop->backend != PS_BACKEND_EPOLL || loop->poller_fd < 0 || is_watched(source, loop))
+	if ((loop->backend != PS_BACKEND_EPOLL && loop->waits_in != PS_BACKEND_EPOLL) || loop->poller_fd < 0 || is_watched(source, loop))
 		return 0;
 	if (source->count == source->room) {
 		size_t room = source->room ? source->room * 2 : 8;

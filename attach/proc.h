@@ -98,6 +98,9 @@ int proc_put_sample(struct stream *stream, pid_t pid, pid_t tid, const struct pr
 /* enum ps_backend, 0 when the call is no poller's; *poller_fd is -1 where the poller has no descriptor. */
 uint32_t proc_poller(const struct proc_syscall *call, int *poller_fd, uint32_t *fds);
 
+/* 1: the call that the thread waits in was made inside kevent() of some library (proc_kevent.c). */
+int proc_waits_in_kevent(pid_t pid, pid_t tid);
+
 /* ---- what runs in it (proc_runtime.c) ---- */
 
 struct proc_runtime {

@@ -87,9 +87,13 @@ struct timespec_copy {
 #define SYS_PPOLL 73
 #define SYS_FUTEX 98
 #endif
+#define SYS_IO_URING_ENTER 426
 #define SYS_EPOLL_PWAIT2 441
 #define SYS_FUTEX_WAITV 449
 #define SYS_FUTEX_WAIT 455
+
+#define IO_URING_GETEVENTS 1
+#define ERROR_TIME 62
 
 /* Number of the syscall that the task is in; -1 when it came into the kernel otherwise. */
 static inline int regs_syscall(const struct pt_regs *regs)

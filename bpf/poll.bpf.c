@@ -5,7 +5,7 @@
  * State is kept per thread (struct ps_watch). The first poller that a thread of
  * a watched process waits on is its loop; a wait on another one while it is
  * busy belongs to a private loop inside a call (execSync has one) and does not
- * end the slice. poll() and select() are loops only where user space has found
+ * end the slice. poll(), select() and rings are loops only where user space has found
  * one, since any library calls them.
  *
  * Two ways in, of which the loader takes one: classic tracepoints, which run
@@ -186,6 +186,35 @@ WAIT(ppoll, -1, PS_BACKEND_POLL, from_user(ctx->args[2], 1))
 WAIT(select, -1, PS_BACKEND_SELECT, from_user(ctx->args[4], 1000))
 WAIT(pselect6, -1, PS_BACKEND_SELECT, from_user(ctx->args[4], 1))
 
+/* io_uring_enter() waits only if it is asked to; how many completions there are it does not tell, but at least these. */
+static __always_inline __s64 ring_ready(__u32 least, __s64 result)
+{
+	return result >= 0 ? (__s64)least : result == -ERROR_TIME ? 0 : result;
+}
+
+static __always_inline bool ring_waits(__u32 least, __u32 flags)
+{
+	return least && flags & IO_URING_GETEVENTS;
+}
+
+SEC("tp/syscalls/sys_enter_io_uring_enter")
+int on_io_uring_enter_enter(struct syscall_enter *ctx)
+{
+	return ring_waits(ctx->args[2], ctx->args[3]) ? enter(ctx->args[0], PS_BACKEND_IO_URING, -1) : 0;
+}
+
+SEC("tp/syscalls/sys_exit_io_uring_enter")
+int on_io_uring_enter_exit(struct syscall_exit *ctx)
+{
+	const struct pt_regs *regs = (const struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	uint64_t args[3];
+
+	regs_args(regs, args);
+	if (!ring_waits(args[2], regs_fourth(regs)))
+		return 0;
+	return leave(args[0], PS_BACKEND_IO_URING, ring_ready(args[2], ctx->result));
+}
+
 /* ---- BTF-typed raw tracepoints ---- */
 
 static __always_inline __u32 backend_of(long number)
@@ -198,6 +227,8 @@ static __always_inline __u32 backend_of(long number)
 		return PS_BACKEND_POLL;
 	if (number == SYS_SELECT || number == SYS_PSELECT6)
 		return PS_BACKEND_SELECT;
+	if (number == SYS_IO_URING_ENTER)
+		return PS_BACKEND_IO_URING;
 	return PS_BACKEND_UNKNOWN;
 }
 
@@ -225,6 +256,8 @@ int BPF_PROG(on_any_enter, struct pt_regs *regs, long number)
 	if (!backend)
 		return 0;
 	regs_args(regs, args);
+	if (backend == PS_BACKEND_IO_URING)
+		return ring_waits(args[2], regs_fourth(regs)) ? enter(args[0], backend, -1) : 0;
 	return enter(backend == PS_BACKEND_EPOLL ? (__s32)args[0] : -1, backend, timeout_of(number, regs, args));
 }
 
@@ -237,5 +270,7 @@ int BPF_PROG(on_any_exit, struct pt_regs *regs, long result)
 	if (!backend)
 		return 0;
 	regs_args(regs, args);
+	if (backend == PS_BACKEND_IO_URING)
+		return ring_waits(args[2], regs_fourth(regs)) ? leave(args[0], backend, ring_ready(args[2], result)) : 0;
 	return leave(backend == PS_BACKEND_EPOLL ? (__s32)args[0] : -1, backend, result);
 }
