@@ -42,9 +42,9 @@ seen() {
 	holds "$T/$1.json" "d['pools'][0]['holder']['share'] > 0.9 and d['lost']['total'] == 0"
 	holds "$T/$1.json" "d['pools'][0]['threads'] == $2 and d['pools'][0]['slow_cap'] == ($2 + 1) // 2"
 	holds "$T/$1.json" "d['pools'][0]['queued'] == 0 and d['pools'][0]['busy'] == 0 and d['pools'][0]['max_queued'] >= 20"
-	# what the program measured from call to callback, without the run itself
+	# what the program measured from call to callback is the wait, the run and the way back, which a busy machine makes long
 	longest=$(json "$T/says.$1.json" "int(max(d['stats']) * 1e6)")
-	holds "$T/$1.json" "abs($kinds['fs']['wait_ns']['p99'] - ($longest - $kinds['fs']['run_ns']['p99'])) <= 0.1 * $longest"
+	holds "$T/$1.json" "abs($kinds['fs']['wait_ns']['p99'] + $kinds['fs']['run_ns']['p99'] + $kinds['fs']['delivery_ns']['p50'] - $longest) <= 0.1 * $longest"
 }
 
 if node=$(program node); then
