@@ -62,6 +62,9 @@ struct loop_found {
 	char comm[32];
 	char cmdline[256];        /* arguments joined by spaces, not cleaned */
 	char runtime[24];         /* "node", "pollscope", "redis", "generic" … */
+	char runtime_version[24]; /* "20.20.2"; "" = not known */
+	char library[32];         /* "libuv 1.46.0"; "" = none found; filled when the whole machine is searched */
+	char symbols[16];         /* of its program: "all", "exported only", "" = not known */
 	uint32_t fds;             /* registered with the poller */
 	int has_ring;             /* an instrumented loop */
 	int is_guess;             /* it was busy: nobody was seen waiting on this poller */

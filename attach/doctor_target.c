@@ -10,6 +10,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "libuv.h"
 #include "ring_find.h"
 
 static const char as_its_owner[] = "sudo pollscope …, or run it as the owner of the process";
@@ -66,6 +67,37 @@ static void try_program(struct doctor_notes *notes)
 			    *runtime.version ? " " : "", runtime.version);
 	doctor_note(notes, "target: native stacks", DOCTOR_PARTLY, "build the program with -fno-omit-frame-pointer",
 		    "whether it keeps frame pointers shows in its first samples; without them stacks are short");
+}
+
+/* The runtime's own state: timers, handles, the pool. */
+static void try_library(struct doctor_notes *notes)
+{
+	struct libuv_image image;
+	struct libuv_memory memory;
+	struct libuv_pool pool;
+	char version[16];
+	if (libuv_image_find(&image, notes->pid)) {
+		doctor_note(notes, "target: runtime state", DOCTOR_NO, NULL,
+			    "no libuv that has names in it: timers, handles and jobs are not seen; polls, stalls and descriptors are");
+		return;
+	}
+	libuv_version_text(image.version, version);
+	libuv_memory_of(&memory, &notes->pid);
+	int by_code = image.stripped && image.address[LIBUV_uv__fs_work];
+	doctor_note(notes, "target: runtime state", DOCTOR_YES, NULL, "libuv %s in %.40s: timers and handles by memory", version,
+		    image.module);
+	if (!image.address[LIBUV_uv__fs_work])
+		doctor_note(notes, "target: pool jobs", DOCTOR_PARTLY, "install its debug symbols, or run a build with symbols",
+			    "%.40s is stripped: submits of uv_queue_work are counted, waits and run times are hidden", image.module);
+	else
+		doctor_note(notes, "target: pool jobs", DOCTOR_YES, NULL, "jobs of fs, dns, crypto and the user from submit to end%s",
+			    by_code ? "; its functions were found by its code" : "");
+	int err = libuv_pool_read(&pool, &memory, &image);
+	if (err)
+		doctor_note(notes, "target: pool state", DOCTOR_NO, NULL, "%s", pool.note);
+	else
+		doctor_note(notes, "target: pool state", DOCTOR_YES, NULL, "%s", pool.threads ? "threads, busy ones and queue by memory" :
+											     "no job was submitted yet: it has no threads");
 }
 
 static void try_loops(struct doctor_notes *notes)
@@ -178,6 +210,7 @@ void doctor_target(struct doctor_notes *notes)
 	}
 	try_owner(notes);
 	try_loops(notes);
+	try_library(notes);
 	try_target_rings(notes);
 	try_threads(notes);
 	try_memory(notes);

@@ -8,7 +8,9 @@
  * what may not be seen is said in `can_see`.
  */
 #include "find.h"
+#include "libuv.h"
 #include "proc.h"
+#include "symbols_parts.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -28,6 +30,7 @@ struct finding_run {
 	struct loop_found *loops;
 	size_t count, room;
 	int may_bpf;
+	int is_list;             /* of the whole machine */
 	const char *advice;      /* for who sees less than everything */
 };
 
@@ -84,6 +87,25 @@ static void describe_process(struct loop_found *loop, const struct find_process 
 	/* an instrumented loop is one whatever its program is called */
 	snprintf(loop->runtime, sizeof(loop->runtime), "%s", process->has_ring ? "pollscope" : runtime.name);
 	loop->has_ring = process->has_ring;
+	snprintf(loop->runtime_version, sizeof(loop->runtime_version), "%s", runtime.version);
+	if (runtime.stripped >= 0)
+		snprintf(loop->symbols, sizeof(loop->symbols), "%s", runtime.stripped ? "exported only" : "all");
+}
+
+/* A look into the symbols of its files: for lists, which are made once. */
+static void describe_library(struct loop_found *loop)
+{
+	struct libuv_image image;
+	char version[16];
+	int is_node = !strcmp(loop->runtime, "node"), is_libuv = !strcmp(loop->runtime, "libuv");
+	if (loop->has_ring || (!is_node && !is_libuv && strcmp(loop->runtime, "python")))
+		return;
+	if (!is_node && !is_libuv && !maps_has(loop->pid, "/libuv.so"))
+		return;
+	if (libuv_image_find(&image, loop->pid))
+		return;
+	libuv_version_text(image.version, version);
+	snprintf(loop->library, sizeof(loop->library), "libuv%s%s", *version ? " " : "", version);
 }
 
 static int report(struct finding_run *run, const struct find_process *process)
@@ -92,6 +114,8 @@ static int report(struct finding_run *run, const struct find_process *process)
 	memset(&first, 0, sizeof(first));
 	if (process->thread_count)
 		describe_process(&first, process);
+	if (process->thread_count && run->is_list)
+		describe_library(&first);
 	for (size_t i = 0; i < process->thread_count; i++) {
 		const struct find_thread *thread = &process->threads[i];
 		struct loop_found *loop = add_loop(run);
@@ -217,6 +241,7 @@ int attach_find_loops(struct loop_found **found, pid_t pid)
 {
 	struct finding_run run = {
 		.may_bpf = proc_may_bpf(),
+		.is_list = !pid,
 		.advice = geteuid() ? "try sudo" : "see pollscope doctor",
 	};
 	*found = NULL;

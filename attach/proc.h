@@ -112,6 +112,8 @@ void proc_runtime(pid_t pid, const char *comm, const char *exe, struct proc_runt
 #define PROC_BUILD_ID 80
 /* The GNU build-id of its executable in hex; "" = it has none. */
 void proc_build_id(pid_t pid, char *out, size_t room);
+/* What a running Node says (proc_node.c); `out` stays as it is when it cannot be read. */
+void proc_node_version(pid_t pid, char *out, size_t room);
 /* By the name of the executable or command alone; NULL = none known. */
 const char *proc_runtime_named(const char *name);
 

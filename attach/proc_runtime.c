@@ -194,4 +194,6 @@ void proc_runtime(pid_t pid, const char *comm, const char *exe, struct proc_runt
 		name_version(exe, named->prefix, runtime->version, sizeof(runtime->version));
 	if (!strcmp(runtime->name, "node"))
 		node_version(pid, exe, runtime->version, sizeof(runtime->version));
+	if (!strcmp(runtime->name, "node") && !*runtime->version)
+		proc_node_version(pid, runtime->version, sizeof(runtime->version));
 }

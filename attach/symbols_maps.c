@@ -104,6 +104,19 @@ void maps_clear(struct maps *maps)
 	*maps = (struct maps){ 0 };
 }
 
+int maps_has(pid_t pid, const char *part)
+{
+	struct maps maps = { 0 };
+	int has = 0;
+
+	if (maps_read(&maps, pid))
+		return 0;
+	for (size_t i = 0; i < maps.count && !has; i++)
+		has = maps.maps[i].path && strstr(maps.maps[i].path, part);
+	maps_clear(&maps);
+	return has;
+}
+
 const struct map *maps_find(const struct maps *maps, uint64_t address)
 {
 	size_t low = 0, high = maps->count;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The parts that symbols.c is made of. Besides it v8.c looks at the mappings; nobody else includes this. */
+/* The parts that symbols.c is made of. Besides it those that look at mappings: v8.c, libuv_find.c, proc_node.c, find.c. */
 #ifndef SYMBOLS_PARTS_H
 #define SYMBOLS_PARTS_H
 
@@ -28,6 +28,7 @@ struct maps {
 int maps_read(struct maps *maps, pid_t pid);   /* replaces what was there; -errno: nothing changed */
 void maps_clear(struct maps *maps);
 const struct map *maps_find(const struct maps *maps, uint64_t address);
+int maps_has(pid_t pid, const char *part); /* 1: some executable mapping is of a file whose path has this part */
 /* A descriptor of the very file that is mapped, wherever it is now. -errno. */
 int maps_open_file(const struct map *map, pid_t pid);
 

@@ -38,6 +38,12 @@ static void print_runtime(const struct loop_found *loop, char out[320])
 	text_clean(out, 320, loop->runtime, strnlen(loop->runtime, sizeof(loop->runtime)));
 }
 
+static void print_version(const struct loop_found *loop, char out[320])
+{
+	const char *version = *loop->runtime_version ? loop->runtime_version : *loop->library ? loop->library : "-";
+	text_clean(out, 320, version, strnlen(version, sizeof(loop->library)));
+}
+
 static void print_backend(const struct loop_found *loop, char out[320])
 {
 	snprintf(out, 320, "%s", backend_name(loop->backend));
@@ -54,9 +60,9 @@ static void print_can_see(const struct loop_found *loop, char out[320])
 }
 
 static const struct column columns[] = {
-	{ "PID", 8, print_pid }, { "TID", 8, print_tid }, { "COMMAND", -16, print_command },
-	{ "RUNTIME", -10, print_runtime }, { "BACKEND", -8, print_backend }, { "FDS", 6, print_fds },
-	{ "CAN SEE", 0, print_can_see },
+	{ "PID", 8, print_pid },	   { "TID", 8, print_tid },	      { "COMMAND", -16, print_command },
+	{ "RUNTIME", -10, print_runtime }, { "VERSION", -12, print_version }, { "BACKEND", -8, print_backend },
+	{ "FDS", 6, print_fds },	   { "CAN SEE", 0, print_can_see },
 };
 #define COLUMNS (sizeof(columns) / sizeof(columns[0]))
 
@@ -90,6 +96,9 @@ static json_t *make_row(const struct loop_found *loop)
 	json_put_text(row, "comm", loop->comm, sizeof(loop->comm));
 	json_put_text(row, "cmdline", loop->cmdline, sizeof(loop->cmdline));
 	json_put_text(row, "runtime", loop->runtime, sizeof(loop->runtime));
+	json_put_text(row, "runtime_version", loop->runtime_version, sizeof(loop->runtime_version));
+	json_put_text(row, "library", loop->library, sizeof(loop->library));
+	json_put_text(row, "symbols", loop->symbols, sizeof(loop->symbols));
 	json_object_set_new(row, "backend", json_string(backend_name(loop->backend)));
 	json_object_set_new(row, "poller_fd", loop->poller_fd < 0 ? json_null() : json_integer(loop->poller_fd));
 	json_object_set_new(row, "fds", json_integer(loop->fds));
@@ -117,8 +126,11 @@ static int run(const struct options *options)
 }
 
 const struct command cmd_ls = {
-	.name = "ls", .usage = "", .note = "the event loops running on this machine",
+	.name = "ls",
+	.usage = "",
+	.note = "the event loops running on this machine",
 	.more = "One line per loop: the process and thread that wait in a poller, the runtime it looks like, how many "
 		"descriptors the poller holds, and what this user may see of it.",
-	.options = OPT(JSON), .run = run,
+	.options = OPT(JSON),
+	.run = run,
 };

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The version of a running Node, from itself: node::per_process::metadata is
+ * exported by every build, and begins with the version as a std::string. That
+ * is read, and believed when it is digits and dots.
+ */
+#include "proc.h"
+
+#include <gelf.h>
+#include <libelf.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "symbols_parts.h"
+
+#define SYMBOLS_MOST (1u << 20)
+
+static uint64_t find_in_table(Elf *elf, Elf_Scn *section, const GElf_Shdr *header)
+{
+	Elf_Data *data = elf_getdata(section, NULL);
+	size_t count = header->sh_entsize ? header->sh_size / header->sh_entsize : 0;
+	for (size_t i = 0; data && i < count && i < SYMBOLS_MOST; i++) {
+		GElf_Sym symbol;
+		const char *name =
+			gelf_getsym(data, (int)i, &symbol) ? elf_strptr(elf, header->sh_link, symbol.st_name) : NULL;
+		if (name && symbol.st_shndx != SHN_UNDEF && !strcmp(name, "_ZN4node11per_process8metadataE"))
+			return symbol.st_value;
+	}
+	return 0;
+}
+
+/* Address in the process; 0 = this file has none. */
+static uint64_t find_metadata(const struct map *map, pid_t pid)
+{
+	int fd = maps_open_file(map, pid);
+	if (fd < 0)
+		return 0;
+	Elf *elf = elf_version(EV_CURRENT) != EV_NONE ? elf_begin(fd, ELF_C_READ, NULL) : NULL;
+	Elf_Scn *section = NULL;
+	GElf_Shdr header;
+	GElf_Phdr segment;
+	uint64_t address = 0, bias = 0;
+	size_t count = 0;
+	while (elf && !address && (section = elf_nextscn(elf, section)))
+		if (gelf_getshdr(section, &header) && header.sh_type == SHT_DYNSYM)
+			address = find_in_table(elf, section, &header);
+	if (elf && elf_getphdrnum(elf, &count))
+		count = 0;
+	for (size_t i = 0; i < count && i < 256; i++)
+		if (gelf_getphdr(elf, (int)i, &segment) && segment.p_type == PT_LOAD && segment.p_flags & PF_X &&
+		    map->offset >= (segment.p_offset & ~4095ull) && map->offset < segment.p_offset + segment.p_filesz)
+			bias = map->start - (segment.p_vaddr + map->offset - segment.p_offset);
+	elf_end(elf);
+	close(fd);
+	return address ? address + bias : 0;
+}
+
+static int read_memory(pid_t pid, uint64_t address, void *out, size_t bytes)
+{
+	struct iovec here = { out, bytes }, there = { (void *)(uintptr_t)address, bytes };
+	return process_vm_readv(pid, &here, 1, &there, 1, 0) == (ssize_t)bytes;
+}
+
+void proc_node_version(pid_t pid, char *out, size_t room)
+{
+	struct maps maps = { 0 };
+	uint64_t address = 0, text[2]; /* where it is, how long */
+	char version[24] = "";
+	if (maps_read(&maps, pid))
+		return;
+	for (size_t i = 0; i < maps.count && !address; i++) {
+		const struct map *map = &maps.maps[i];
+		const char *slash = map->kind == REGION_FILE ? strrchr(map->path, '/') : NULL;
+		if (slash && (!strncmp(slash, "/node", 5) || !strncmp(slash, "/libnode.so", 11)))
+			address = find_metadata(map, pid);
+	}
+	maps_clear(&maps);
+	if (!address || !read_memory(pid, address, text, sizeof(text)) || !text[1] || text[1] >= sizeof(version) ||
+	    !read_memory(pid, text[0], version, text[1]))
+		return;
+	if (strspn(version, "0123456789.") == text[1])
+		snprintf(out, room, "%s", version);
+}
