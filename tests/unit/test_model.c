@@ -596,3 +596,62 @@ TEST(a_clone_stays_as_it_was_and_points_to_itself)
 	assert_int_equal(copy->pools[0]->wait.count, 1);
 	model_close(copy);
 }
+
+/* ---- the recent past in small pieces ---- */
+
+TEST(tenths_of_a_second_know_busy_waiting_and_phases)
+{
+	struct model *model = a_model();
+	a_loop(model, PS_LOOP_PHASES);
+	returns(model, 1050, TID, FD, 1000, 1);
+	APPLY(model, PHASE, ps_ev_phase, 1050, TID, .phase = PS_PHASE_POLL);
+	APPLY(model, PHASE, ps_ev_phase, 1130, TID, .phase = PS_PHASE_CHECK);
+	enter(model, 1180, TID, FD, 1050, -1);
+	now(model, 1250);
+	const struct beat *beats = model->loops[0]->beats;
+	assert_int_equal(beats[10].number, 10);
+	assert_int_equal(beats[10].busy_us, 50000);
+	assert_int_equal(beats[10].phase_us[PS_PHASE_POLL], 50000);
+	assert_int_equal(beats[11].busy_us, 80000);
+	assert_int_equal(beats[11].wait_us, 20000);
+	assert_int_equal(beats[11].phase_us[PS_PHASE_POLL], 30000);
+	assert_int_equal(beats[11].phase_us[PS_PHASE_CHECK], 50000);
+	assert_int_equal(beats[12].wait_us, 50000);
+	model_close(model);
+}
+
+TEST(a_second_counts_busy_slices_by_length)
+{
+	struct model *model = a_model();
+	a_loop(model, 0);
+	returns(model, 1100, TID, FD, 1000, 1);
+	enter(model, 1100.02, TID, FD, 1100, -1);
+	returns(model, 1200, TID, FD, 1100.02, 1);
+	enter(model, 1260, TID, FD, 1200, -1);
+	const struct slot *slot = &model->loops[0]->slots[1];
+	assert_int_equal(slot->bands[0], 1); /* 20 us */
+	unsigned band = 0;
+	while (model_band_ns(band) <= 60 * MS)
+		band++;
+	assert_int_equal(slot->bands[band], 1);
+	assert_true(model_band_ns(MODEL_BANDS - 1) == UINT64_MAX);
+	model_close(model);
+}
+
+TEST(the_last_jobs_of_a_worker_are_kept_also_in_a_copy)
+{
+	struct model *model = a_model(), *copy;
+	for (uint64_t i = 0; i < 200; i++) {
+		uint64_t at = 2000 + i * 10;
+		APPLY(model, WORK_STARTED, ps_ev_work, at, 201, .work = i, .pid = PID, .kind = PS_WORK_DNS);
+		APPLY(model, WORK_FINISHED, ps_ev_work, at + 5, 201, .work = i, .since_ns = at * MS, .pid = PID, .kind = PS_WORK_DNS);
+	}
+	assert_int_equal(model_clone(&copy, model), 0);
+	model_close(model);
+	const struct thread *thread = model_thread(copy, 201);
+	assert_int_equal(thread->past_count, 200);
+	assert_int_equal(thread->past[199 % MODEL_PAST_JOBS].from_ns, 3990 * MS);
+	assert_int_equal(thread->past[199 % MODEL_PAST_JOBS].kind, PS_WORK_DNS);
+	assert_int_equal(thread->worked[2].kind_us[PS_WORK_DNS], 500000);
+	model_close(copy);
+}
