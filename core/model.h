@@ -62,8 +62,8 @@ struct process {
 	uint64_t exited_ns;
 };
 
-/* a second of a worker: how long jobs of each kind held it */
-struct work_slot { uint64_t second; uint32_t kind_us[PS_WORK_KIND_COUNT]; };
+/* a second of a thread: how long jobs of each kind held it, and calls on its connection */
+struct work_slot { uint64_t second; uint32_t kind_us[PS_WORK_KIND_COUNT], blocked_us; };
 
 /* a job that a worker has done */
 struct past_job { uint64_t from_ns, to_ns; uint32_t kind; const char *name; };

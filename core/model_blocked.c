@@ -35,6 +35,8 @@ void on_unblocked(struct model_own *model, const void *record)
 	thread->pub.blocked_since_ns = 0;
 	thread->pub.blocked_ns += minus(told->h.ts, told->since_ns);
 	thread->pub.blocked_calls++;
+	if (told->since_ns)
+		trend_blocked(&thread->pub, told->since_ns, told->h.ts);
 }
 
 void on_shed(struct model_own *model, const void *record)

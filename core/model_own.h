@@ -340,6 +340,7 @@ void trend_slice(struct slot *slot, uint64_t ns);
 void trend_spread(struct loop_own *loop, uint64_t from, uint64_t to, size_t offset, int back);
 void trend_share(struct share *share, uint64_t ts, uint64_t ns);
 void trend_sample(struct loop_own *loop, uint64_t now_ns);
+void trend_blocked(struct thread *thread, uint64_t from_ns, uint64_t to_ns);
 void trend_job(struct thread *thread, uint64_t from_ns, uint64_t to_ns, uint32_t kind, const char *name);
 
 /* model_pool.c */

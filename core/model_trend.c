@@ -6,6 +6,7 @@
  */
 #include "model_own.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,8 +66,13 @@ void trend_sample(struct loop_own *loop, uint64_t now_ns)
 		(struct trend){ .ns = now_ns, .fds = pub->fd_count - loop->closed_fds, .timers = pub->timers_armed };
 }
 
-static void spread_job(struct thread *thread, uint64_t from_ns, uint64_t to_ns, uint32_t kind)
+/* Adds [from, to) to one of the figures of the thread's seconds, `offset` bytes into them. */
+static void spread_work(struct thread *thread, uint64_t from_ns, uint64_t to_ns, size_t offset)
 {
+	if (!thread->worked)
+		thread->worked = calloc(MODEL_SLOTS, sizeof(*thread->worked));
+	if (!thread->worked || from_ns >= to_ns)
+		return;
 	if (to_ns - from_ns > MODEL_SLOTS * NS_PER_SECOND)
 		from_ns = to_ns - MODEL_SLOTS * NS_PER_SECOND;
 	while (from_ns < to_ns) {
@@ -75,7 +81,7 @@ static void spread_job(struct thread *thread, uint64_t from_ns, uint64_t to_ns, 
 		if (slot->second < second)
 			*slot = (struct work_slot){ .second = second };
 		if (slot->second == second)
-			slot->kind_us[kind] += (uint32_t)((end - from_ns + 500) / 1000);
+			*(uint32_t *)(void *)((char *)slot + offset) += (uint32_t)((end - from_ns + 500) / 1000);
 		from_ns = end;
 	}
 }
@@ -84,10 +90,12 @@ void trend_job(struct thread *thread, uint64_t from_ns, uint64_t to_ns, uint32_t
 {
 	if (!thread->past)
 		thread->past = calloc(MODEL_PAST_JOBS, sizeof(*thread->past));
-	if (!thread->worked)
-		thread->worked = calloc(MODEL_SLOTS, sizeof(*thread->worked));
-	if (thread->worked && from_ns < to_ns)
-		spread_job(thread, from_ns, to_ns, kind);
+	spread_work(thread, from_ns, to_ns, offsetof(struct work_slot, kind_us) + kind * sizeof(uint32_t));
 	if (thread->past) /* without memory the timeline has a gap, no more */
 		thread->past[thread->past_count++ % MODEL_PAST_JOBS] = (struct past_job){ from_ns, to_ns, kind, name };
+}
+
+void trend_blocked(struct thread *thread, uint64_t from_ns, uint64_t to_ns)
+{
+	spread_work(thread, from_ns, to_ns, offsetof(struct work_slot, blocked_us));
 }

@@ -106,6 +106,7 @@ static void add_worked(const struct thread *thread, uint64_t from_ns, uint64_t t
 		const struct work_slot *slot = &thread->worked[second % MODEL_SLOTS];
 		for (int kind = 0; slot->second == second && kind < PS_WORK_KIND_COUNT; kind++)
 			cell->kind_ns[kind] += slot->kind_us[kind] * 1000ull;
+		cell->busy_ns += slot->second == second ? slot->blocked_us * 1000ull : 0;
 	}
 	cell->known = 1;
 }
