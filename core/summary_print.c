@@ -14,7 +14,7 @@
 #include "text.h"
 
 #define COLUMNS 100
-#define WORST   10  /* stalls shown */
+#define WORST 10 /* stalls shown */
 
 struct line {
 	FILE *out;
@@ -86,10 +86,12 @@ static const char *share(char out[16], const json_t *part, uint64_t whole, int e
 static void print_head(struct line *line, const json_t *document)
 {
 	const json_t *target = json_object_get(document, "target"), *cost = json_object_get(document, "own_cost");
-	const json_t *cpu = json_object_get(cost, "cpu_ns"), *lost = json_object_get(json_object_get(document, "lost"), "total");
+	const json_t *cpu = json_object_get(cost, "cpu_ns"),
+		     *lost = json_object_get(json_object_get(document, "lost"), "total");
 	char a[16], b[16], c[16];
 	if (json_is_object(target)) {
-		say(line, "%s[%lld]", text_of(target, "comm", "?"), (long long)json_integer_value(json_object_get(target, "pid")));
+		say(line, "%s[%lld]", text_of(target, "comm", "?"),
+		    (long long)json_integer_value(json_object_get(target, "pid")));
 		say(line, "  %s %s  ", text_of(target, "runtime", ""), text_of(target, "runtime_version", ""));
 		say(line, "%s", text_of(target, "cmdline", ""));
 		line_end(line);
@@ -121,11 +123,12 @@ static void print_phases(struct line *line, const json_t *phases)
 		return;
 	say(line, "  phases       %8s %8s %8s %8s", "COUNT", "TOTAL", "P99", "MAX");
 	line_end(line);
-	json_array_foreach(phases, i, phase) {
+	json_array_foreach(phases, i, phase)
+	{
 		char count[16], total[16], p99[16], max[16];
-		say(line, "    %-10s %8s %8s %8s %8s", text_of(phase, "name", ""), number(count, json_object_get(phase, "count")),
-		    duration(total, json_object_get(phase, "total_ns")), duration(p99, json_object_get(phase, "p99_ns")),
-		    duration(max, json_object_get(phase, "max_ns")));
+		say(line, "    %-10s %8s %8s %8s %8s", text_of(phase, "name", ""),
+		    number(count, json_object_get(phase, "count")), duration(total, json_object_get(phase, "total_ns")),
+		    duration(p99, json_object_get(phase, "p99_ns")), duration(max, json_object_get(phase, "max_ns")));
 		line_end(line);
 	}
 }
@@ -142,9 +145,10 @@ static void print_stall(struct line *line, const json_t *stall, uint64_t first_n
 	char length[16], cpu[16];
 	uint64_t start = u64(stall, "start_ns");
 	double at = start > first_ns ? (double)(start - first_ns) / 1e9 : 0;
-	say(line, "  %9.3fs %7s%s %-8s %-10s %-11s %6s  %s", at, duration(length, json_object_get(stall, "duration_ns")),
-	    json_is_true(json_object_get(stall, "open")) ? "+" : " ", text_of(stall, "phase", "n/a"), text_of(stall, "cause", ""),
-	    text_of(stall, "rule", ""),
+	say(line, "  %9.3fs %7s%s %-8s %-10s %-11s %6s  %s", at,
+	    duration(length, json_object_get(stall, "duration_ns")),
+	    json_is_true(json_object_get(stall, "open")) ? "+" : " ", text_of(stall, "phase", "n/a"),
+	    text_of(stall, "cause", ""), text_of(stall, "rule", ""),
 	    share(cpu, json_object_get(stall, "on_cpu_ns"), u64(stall, "duration_ns"),
 		  json_is_true(json_object_get(stall, "estimated"))),
 	    text_of(stall, "culprit", ""));
@@ -170,11 +174,45 @@ static void print_stalls(struct line *line, const json_t *document, const json_t
 	for (size_t i = 0; i < count; i++)
 		sorted[i] = json_array_get(stalls, i);
 	qsort(sorted, count, sizeof(*sorted), longest_first);
-	say(line, "  %10s %7s  %-8s %-10s %-11s %6s  %s", "AT", "LENGTH", "PHASE", "CAUSE", "RULE", "ON-CPU", "CULPRIT");
+	say(line, "  %10s %7s  %-8s %-10s %-11s %6s  %s", "AT", "LENGTH", "PHASE", "CAUSE", "RULE", "ON-CPU",
+	    "CULPRIT");
 	line_end(line);
 	for (size_t i = 0; i < shown; i++)
 		print_stall(line, sorted[i], u64(json_object_get(loop, "window"), "first_ns"));
 	free(sorted);
+}
+
+/* Prints what stands in the line and `text`, broken at spaces; further lines are indented. */
+static void say_wrapped(struct line *line, const char *text, int indent)
+{
+	while (*text) {
+		size_t word = strcspn(text, " ");
+		char piece[512];
+		snprintf(piece, sizeof(piece), "%.*s", (int)(word < sizeof(piece) ? word : sizeof(piece) - 1), text);
+		if (line->length && text_width(line->text) + text_width(piece) > COLUMNS &&
+		    text_width(line->text) > indent) {
+			line_end(line);
+			say(line, "%*s", indent, "");
+		}
+		say(line, "%s ", piece);
+		text += word + (text[word] == ' ');
+	}
+	line_end(line);
+}
+
+static void print_timers(struct line *line, const json_t *timers)
+{
+	char armed[16], depth[16], due[16], overdue[16];
+	if (!json_is_integer(json_object_get(timers, "armed")))
+		return;
+	say(line, "  timers       armed %s   levels %s   next due in %s   overdue %s",
+	    number(armed, json_object_get(timers, "armed")), number(depth, json_object_get(timers, "depth")),
+	    duration(due, json_object_get(timers, "next_due_ns")), number(overdue, json_object_get(timers, "overdue")));
+	line_end(line);
+	if (*text_of(timers, "note", "")) {
+		say(line, "               ");
+		say_wrapped(line, text_of(timers, "note", ""), 15);
+	}
 }
 
 static void print_loop(struct line *line, const json_t *document, const json_t *loop)
@@ -182,8 +220,8 @@ static void print_loop(struct line *line, const json_t *document, const json_t *
 	char polls[16], turns[16];
 	const json_t *utilization = json_object_get(loop, "utilization"), *fd = json_object_get(loop, "poller_fd");
 	line_end(line);
-	say(line, "loop of thread %lld (%s)  %s", (long long)json_integer_value(json_object_get(loop, "tid")), text_of(loop, "comm", "?"),
-	    text_of(loop, "backend", "?"));
+	say(line, "loop of thread %lld (%s)  %s", (long long)json_integer_value(json_object_get(loop, "tid")),
+	    text_of(loop, "comm", "?"), text_of(loop, "backend", "?"));
 	if (json_is_integer(fd))
 		say(line, " fd %lld", (long long)json_integer_value(fd));
 	line_end(line);
@@ -201,8 +239,31 @@ static void print_loop(struct line *line, const json_t *document, const json_t *
 	print_hist(line, "lag", json_object_get(loop, "lag_ns"));
 	if (json_is_object(json_object_get(json_object_get(loop, "timers"), "late_ns")))
 		print_hist(line, "timers late", json_object_get(json_object_get(loop, "timers"), "late_ns"));
+	print_timers(line, json_object_get(loop, "timers"));
 	print_phases(line, json_object_get(loop, "phases"));
 	print_stalls(line, document, loop);
+}
+
+/* Who had the threads, and what more or fewer of them would have done. */
+static void print_sizes(struct line *line, const json_t *pool)
+{
+	const json_t *holder = json_object_get(pool, "holder"), *sizes = json_object_get(pool, "estimate"), *size;
+	char held[16], threads[16], wait[16];
+	size_t i;
+	if (json_is_object(holder)) {
+		say(line, "  held by %s%s%s   %s of thread time", text_of(holder, "kind", "?"),
+		    *text_of(holder, "class", "") ? ": " : "", text_of(holder, "class", ""),
+		    duration(held, json_object_get(holder, "held_ns")));
+		if (json_is_number(json_object_get(holder, "share")))
+			say(line, ", %.0f%%", json_number_value(json_object_get(holder, "share")) * 100);
+		line_end(line);
+	}
+	if (!json_array_size(sizes))
+		return;
+	say(line, "  wait p99 with other sizes, replayed:");
+	json_array_foreach(sizes, i, size) say(line, "  %s: %s", number(threads, json_object_get(size, "threads")),
+					       duration(wait, json_object_get(size, "wait_p99_ns")));
+	line_end(line);
 }
 
 static void print_pool(struct line *line, const json_t *pool)
@@ -212,13 +273,15 @@ static void print_pool(struct line *line, const json_t *pool)
 	json_t *row, *kinds = json_object_get(pool, "by_kind");
 	line_end(line);
 	say(line, "pool of %lld   threads %s   busy %s   queued %s (at most %s)",
-	    (long long)json_integer_value(json_object_get(pool, "pid")), number(threads, json_object_get(pool, "threads")),
-	    number(busy, json_object_get(pool, "busy")), number(queued, json_object_get(pool, "queued")),
-	    number(most, json_object_get(pool, "max_queued")));
+	    (long long)json_integer_value(json_object_get(pool, "pid")),
+	    number(threads, json_object_get(pool, "threads")), number(busy, json_object_get(pool, "busy")),
+	    number(queued, json_object_get(pool, "queued")), number(most, json_object_get(pool, "max_queued")));
 	line_end(line);
-	say(line, "  %-12s %8s %8s %8s %8s %8s %8s", "KIND", "JOBS", "WAIT P50", "WAIT P99", "RUN P50", "RUN P99", "BACK P99");
+	say(line, "  %-12s %8s %8s %8s %8s %8s %8s", "KIND", "JOBS", "WAIT P50", "WAIT P99", "RUN P50", "RUN P99",
+	    "BACK P99");
 	line_end(line);
-	json_object_foreach(kinds, kind, row) {
+	json_object_foreach(kinds, kind, row)
+	{
 		const json_t *wait = json_object_get(row, "wait_ns"), *run = json_object_get(row, "run_ns");
 		const json_t *back = json_object_get(row, "delivery_ns");
 		char jobs[16], w50[16], w99[16], r50[16], r99[16], b99[16];
@@ -228,34 +291,21 @@ static void print_pool(struct line *line, const json_t *pool)
 		    duration(b99, json_object_get(back, "p99")));
 		line_end(line);
 	}
-}
-
-/* Prints what stands in the line and `text`, broken at spaces; further lines are indented. */
-static void say_wrapped(struct line *line, const char *text, int indent)
-{
-	while (*text) {
-		size_t word = strcspn(text, " ");
-		char piece[512];
-		snprintf(piece, sizeof(piece), "%.*s", (int)(word < sizeof(piece) ? word : sizeof(piece) - 1), text);
-		if (line->length && text_width(line->text) + text_width(piece) > COLUMNS && text_width(line->text) > indent) {
-			line_end(line);
-			say(line, "%*s", indent, "");
-		}
-		say(line, "%s ", piece);
-		text += word + (text[word] == ' ');
-	}
-	line_end(line);
+	print_sizes(line, pool);
 }
 
 static void print_findings(struct line *line, const json_t *findings)
 {
-	static const struct { const char *name, *word; } words[] = { { "crit", "CRIT" }, { "warn", "WARN" }, { "note", "note" } };
+	static const struct {
+		const char *name, *word;
+	} words[] = { { "crit", "CRIT" }, { "warn", "WARN" }, { "note", "note" } };
 	const json_t *finding;
 	size_t i;
 	line_end(line);
 	say(line, json_array_size(findings) ? "findings" : "findings: none");
 	line_end(line);
-	json_array_foreach(findings, i, finding) {
+	json_array_foreach(findings, i, finding)
+	{
 		const char *word = "", *severity = text_of(finding, "severity", "");
 		for (size_t k = 0; k < 3; k++)
 			word = strcmp(words[k].name, severity) ? word : words[k].word;
@@ -272,7 +322,8 @@ static void print_missing(struct line *line, json_t *not_measured)
 	json_t *by_reason = json_object(), *reason;
 	const char *path, *text;
 	json_t *paths;
-	json_object_foreach(not_measured, path, reason) {
+	json_object_foreach(not_measured, path, reason)
+	{
 		if (strstr(path, ".*.") || strstr(path, "by_kind") || strstr(path, "own_cost"))
 			continue;
 		paths = json_object_get(by_reason, json_string_value(reason));
@@ -286,13 +337,15 @@ static void print_missing(struct line *line, json_t *not_measured)
 		say(line, "not measured");
 		line_end(line);
 	}
-	json_object_foreach(by_reason, text, paths) {
+	json_object_foreach(by_reason, text, paths)
+	{
 		size_t i;
 		const json_t *one;
 		say(line, "  %s:", text);
 		line_end(line);
 		say(line, "    ");
-		json_array_foreach(paths, i, one) {
+		json_array_foreach(paths, i, one)
+		{
 			const char *name = json_string_value(one);
 			if (line->length + strlen(name) + 1 > COLUMNS) {
 				line_end(line);
@@ -316,10 +369,8 @@ int summary_print(const json_t *document, FILE *out)
 		say(&line, "no event loop was seen");
 		line_end(&line);
 	}
-	json_array_foreach(loops, i, loop)
-		print_loop(&line, document, loop);
-	json_array_foreach(json_object_get(document, "pools"), i, pool)
-		print_pool(&line, pool);
+	json_array_foreach(loops, i, loop) print_loop(&line, document, loop);
+	json_array_foreach(json_object_get(document, "pools"), i, pool) print_pool(&line, pool);
 	print_findings(&line, json_object_get(document, "findings"));
 	print_missing(&line, json_object_get(document, "not_measured"));
 	return ferror(out) ? (errno ? -errno : -EIO) : 0;
