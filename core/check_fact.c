@@ -57,6 +57,13 @@ int stall_is_of_host(const json_t *stall)
 	return is_one_of(string_of(stall, "cause"), causes) || !strcmp(string_of(stall, "rule"), "host");
 }
 
+int stall_is_end(const json_t *loop, const json_t *stall)
+{
+	double last = number_of(json_object_get(loop, "window"), "last_ns");
+	return !json_is_true(json_object_get(stall, "open")) && last > 0 &&
+	       number_of(stall, "start_ns") + number_of(stall, "duration_ns") >= last;
+}
+
 static const char *base_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -238,20 +245,12 @@ static int take_fact(struct facts *facts, enum fact_kind kind, const json_t *sta
 	return 0;
 }
 
-/* Ended by the end of the loop and not by its next poll. */
-static int is_last_words(const json_t *loop, const json_t *stall)
-{
-	double last = number_of(json_object_get(loop, "window"), "last_ns");
-	return !json_is_true(json_object_get(stall, "open")) && last > 0 &&
-	       number_of(stall, "start_ns") + number_of(stall, "duration_ns") >= last;
-}
-
 static int take_stall(struct facts *facts, const json_t *loop, const json_t *stall, double threshold, size_t document)
 {
 	static const char *const by_chance[] = { "gc", "lock", NULL };
 	const char *rule = string_of(stall, "rule"), *cause = string_of(stall, "cause");
 	const char *call = string_of(json_object_get(stall, "syscall"), "name");
-	if (stall_is_of_host(stall) || stall_own_ns(stall) < threshold || is_last_words(loop, stall))
+	if (stall_is_of_host(stall) || stall_own_ns(stall) < threshold || stall_is_end(loop, stall))
 		return 0;
 	if (is_one_of(rule, by_chance) || is_one_of(cause, by_chance) ||
 	    (!strcmp(call, "futex") && !strncmp(string_of(stall, "culprit"), "futex", 5)))

@@ -348,6 +348,8 @@ static struct stall_sum sum_stalls(const struct budget *budget, const json_t *do
 		sum.kept += (double)json_array_size(stalls);
 		json_array_foreach(stalls, k, stall) {
 			int match = matches(&budget->where, stall);
+			if (narrows(&budget->where) && stall_is_end(loop, stall))
+				continue; /* nobody waits for that loop any more */
 			sum.unknown += match < 0;
 			if (match > 0)
 				sum_stall(&sum, stall);

@@ -96,6 +96,7 @@ int stream_state(FILE *out); /* 0 or -errno */
 /* Its duration without waiting for a CPU: by the scheduler's queue and by quota. Not known to wait: the duration itself. */
 double stall_own_ns(const json_t *stall);
 int stall_is_of_host(const json_t *stall); /* the machine's doing, not the program's */
+int stall_is_end(const json_t *loop, const json_t *stall); /* ended by the end of the loop, not by its next poll */
 /* The file and line that the culprit names, from the stacks; "" and 0 when they do not tell. */
 void stall_place(const json_t *stall, char *file, size_t room, uint32_t *line);
 
