@@ -64,6 +64,13 @@ int stall_is_end(const json_t *loop, const json_t *stall)
 	       number_of(stall, "start_ns") + number_of(stall, "duration_ns") >= last;
 }
 
+/* What is said of it, of the program's own part where most of it was the machine's doing. */
+static const char *told(const json_t *stall, const char *key)
+{
+	const json_t *own = json_object_get(stall, "own");
+	return string_of(json_is_object(own) ? own : stall, key);
+}
+
 static const char *base_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -94,7 +101,7 @@ void stall_place(const json_t *stall, char *file, size_t room, uint32_t *line)
 	char name[96] = "";
 	uint32_t wanted = 0;
 	size_t i, k;
-	int has_place = split_place(string_of(stall, "culprit"), name, &wanted);
+	int has_place = split_place(told(stall, "culprit"), name, &wanted);
 	*file = 0;
 	*line = 0;
 	json_array_foreach(json_object_get(stall, "stacks"), i, stack)
@@ -188,9 +195,9 @@ static void put_culprit(struct key *key, const char *culprit)
 
 static void name_fact(struct fact *fact, const json_t *stall)
 {
-	const char *culprit = string_of(stall, "culprit");
+	const char *culprit = told(stall, "culprit");
 	struct key key = { fact->key, 0, sizeof(fact->key) };
-	for (const char *at = string_of(stall, "rule"); *at; at++)
+	for (const char *at = told(stall, "rule"); *at; at++)
 		put(&key, *at);
 	if (fact->kind == FACT_RULE)
 		return;
@@ -240,7 +247,7 @@ static int take_fact(struct facts *facts, enum fact_kind kind, const json_t *sta
 	if (known->count > 1 && ns <= known->longest_ns)
 		return 0;
 	known->longest_ns = ns;
-	text_clean(known->text, sizeof(known->text), string_of(stall, "culprit"), strlen(string_of(stall, "culprit")));
+	text_clean(known->text, sizeof(known->text), told(stall, "culprit"), strlen(told(stall, "culprit")));
 	stall_place(stall, known->file, sizeof(known->file), &known->line);
 	return 0;
 }
@@ -248,12 +255,12 @@ static int take_fact(struct facts *facts, enum fact_kind kind, const json_t *sta
 static int take_stall(struct facts *facts, const json_t *loop, const json_t *stall, double threshold, size_t document)
 {
 	static const char *const by_chance[] = { "gc", "lock", NULL };
-	const char *rule = string_of(stall, "rule"), *cause = string_of(stall, "cause");
+	const char *rule = told(stall, "rule"), *cause = string_of(stall, "cause"), *culprit = told(stall, "culprit");
 	const char *call = string_of(json_object_get(stall, "syscall"), "name");
-	if (stall_is_of_host(stall) || stall_own_ns(stall) < threshold || stall_is_end(loop, stall))
+	if ((stall_is_of_host(stall) && !json_is_object(json_object_get(stall, "own"))) || stall_own_ns(stall) < threshold || stall_is_end(loop, stall))
 		return 0;
 	if (is_one_of(rule, by_chance) || is_one_of(cause, by_chance) ||
-	    (!strcmp(call, "futex") && !strncmp(string_of(stall, "culprit"), "futex", 5)))
+	    (!strcmp(call, "futex") && !strncmp(culprit, "futex", 5)))
 		return 0;
 	int is_sync = !strcmp(rule, "sync-call") || !strcmp(cause, "sync-io");
 	int err = take_fact(facts, FACT_STALL, stall, document);

@@ -144,6 +144,9 @@ struct stall {
 	/* who is to blame, for people: "pbkdf2Sync <- hashPw auth.js:41"; never NULL */
 	char culprit[160];
 	const struct frame *blamed; /* the function of that; NULL = not known */
+	/* waiting for a CPU was most of it, but the rest alone would have been a stall: whose; "" = it would not */
+	char own_culprit[160];
+	enum stall_rule own_rule;
 	char regexp[96];        /* source of the pattern that ran, cut; "" = none, or not read */
 	struct stall_stack stacks[MODEL_STALL_STACKS]; /* most frequent first */
 	uint32_t stack_count;

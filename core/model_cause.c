@@ -406,6 +406,22 @@ static void sample_gc(const struct gather *gather, struct stall *stall)
 		stall->gc_ns = scaled(gather->cpu_votes[RULE_GC], all, stall->on_cpu_ns);
 }
 
+void stall_judge_own(const struct model_own *model, struct loop_own *loop, struct stall *stall)
+{
+	uint64_t on_cpu = known(stall->on_cpu_ns), blocked = known(stall->blocked_ns);
+	*stall->own_culprit = '\0';
+	stall->own_rule = RULE_UNKNOWN;
+	if ((stall->cause != CAUSE_RUN_QUEUE && stall->cause != CAUSE_THROTTLED) ||
+	    on_cpu + blocked < model->pub.config.stall_ns)
+		return;
+	struct stall own = *stall;
+	own.cause = on_cpu >= blocked ? CAUSE_CPU : blocked_cause(&loop->gather);
+	own.rule = decide_rule(&loop->gather, &own);
+	stall_blame(model, loop, &own);
+	stall->own_rule = own.rule;
+	memcpy(stall->own_culprit, own.culprit, sizeof(stall->own_culprit));
+}
+
 void stall_judge(const struct model_own *model, struct loop_own *loop, struct stall *stall)
 {
 	stall->cause = decide_cause(&loop->gather, stall);

@@ -374,6 +374,7 @@ struct stall *stall_find(const struct model_own *model, uint64_t id);
 /* model_cause.c, model_culprit.c: from the evidence in the loop's gather */
 void stall_shares(const struct model_own *model, struct loop_own *loop, struct stall *stall, const struct slice_sums *sums);
 void stall_judge(const struct model_own *model, struct loop_own *loop, struct stall *stall);
+void stall_judge_own(const struct model_own *model, struct loop_own *loop, struct stall *stall); /* after the others */
 void stall_blame(const struct model_own *model, struct loop_own *loop, struct stall *stall);
 const struct blocked_call *gather_longest_call(const struct gather *gather);
 

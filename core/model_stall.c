@@ -153,6 +153,7 @@ static void judge(struct model_own *model, struct loop_own *loop, struct stall *
 	stall_shares(model, loop, stall, sums);
 	stall_judge(model, loop, stall);
 	stall_blame(model, loop, stall);
+	stall_judge_own(model, loop, stall);
 }
 
 void stall_watch(struct model_own *model, struct loop_own *loop, uint64_t now_ns)

@@ -303,3 +303,27 @@ TEST(junit_is_well_formed_whatever_the_names_hold)
 	}
 	free(text);
 }
+
+TEST(a_stall_that_mostly_waited_for_a_cpu_has_a_culprit_of_its_own)
+{
+	struct model *model = a_model();
+	a_loop(model, 0);
+	frame_at(model, 1, "PBKDF2", "", "", 0, PS_FRAME_NATIVE);
+	frame_at(model, 2, "hashPw", "", "/srv/auth.js", 41, PS_FRAME_JS);
+	stack(model, 1, 1, 2);
+	for (int i = 0; i < 2; i++) { /* 60 ms of its own after 140 in the queue; 20 ms of its own after 180 */
+		double at = 1100 + i * 1000;
+		returns(model, at, TID, FD, at - 50, 1);
+		cpu_sample(model, (uint64_t)at + 100, TID, 1);
+		enter_sums(model, (uint64_t)at + 200, i ? 20 : 60, i ? 180 : 140, 0);
+	}
+	json_t *made = summary_document(model, "test", 0);
+	const json_t *stalls = json_object_get(json_array_get(json_object_get(made, "loops"), 0), "stalls");
+	const json_t *own = json_object_get(json_array_get(stalls, 0), "own");
+	assert_string_equal(json_string_value(json_object_get(json_array_get(stalls, 0), "cause")), "run-queue");
+	assert_string_equal(json_string_value(json_object_get(own, "culprit")), "PBKDF2 <- hashPw auth.js:41");
+	assert_string_equal(json_string_value(json_object_get(own, "rule")), "crypto");
+	assert_true(json_is_null(json_object_get(json_array_get(stalls, 1), "own")));
+	json_decref(made);
+	model_close(model);
+}

@@ -540,3 +540,15 @@ TEST(what_only_launches_the_program_does_not_count)
 	empty(&now);
 	empty(&before);
 }
+
+TEST(the_programs_part_of_a_stall_on_a_busy_machine_is_judged)
+{
+	json_t *slow = stall("waiting for a CPU: cpu1 ran cc1", "host", "run-queue", 150, 90, "/app/load.js", 7);
+	json_object_set_new(slow, "own", json_pack("{s:s, s:s}", "rule", "sync-call", "culprit", "readFileSync <- load load.js:7"));
+	struct side before = { { plain(100) }, 1 }, now = { { with(slow, NULL) }, 1 };
+	struct check_report report = judge("  - metric: new.sync_calls\n", &now, &before);
+	assert_string_equal(report.results[0].file, "/app/load.js");
+	expect(report, VERDICT_FAIL, "readFileSync <- load load.js:7");
+	empty(&now);
+	empty(&before);
+}
