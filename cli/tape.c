@@ -10,6 +10,7 @@
 #include "tape.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,6 +122,28 @@ static void stop(struct tape *tape, int err)
 {
 	tell_error(tape, err);
 	tape->over |= err != 0;
+}
+
+/*
+ * A pipe that nobody reads must not keep Ctrl-C from us, so it is written without blocking. Standard output is opened
+ * anew for that: the one we were given may be shared with others, who do not expect it.
+ */
+static void unblock(struct output *output)
+{
+	struct stat st;
+	if (fstat(output->fd, &st) || !S_ISFIFO(st.st_mode))
+		return;
+	if (output->owned) {
+		fcntl(output->fd, F_SETFL, fcntl(output->fd, F_GETFL) | O_NONBLOCK);
+		return;
+	}
+	char path[32];
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", output->fd);
+	int fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	output->fd = fd;
+	output->owned = 1;
 }
 
 /* ---- rotation ---- */
@@ -259,6 +282,8 @@ int tape_open(struct tape *tape, const struct options *options)
 	if (options->keep && !many)
 		return fault(CLI_USAGE, "--keep limits the files of --rotate or --ring: give one of them too");
 	int code = open_file(tape);
+	if (!code)
+		unblock(&tape->output);
 	if (code || !is_flight(tape))
 		return code;
 	tape->number = 0; /* it could be created, and comes when there is something to write */

@@ -18,6 +18,7 @@
 #include "fault.h"
 
 #define DRAIN_NS (50 * 1000 * 1000ull)
+#define RECORD_RING_BYTES (32u << 20) /* more than two seconds of 200,000 events a second: attaching may take as long */
 #define SECOND_NS 1000000000ull
 
 static uint64_t now_ns(void)
@@ -41,15 +42,15 @@ static void watch_fail(struct watch *watch, int code)
 }
 
 /*
- * After -d is over, giving the probes back takes a while, and they go on telling. What happened then is left out;
- * what is told about the observation itself (losses, probes, cost, names) is taken as of the end.
+ * Giving the probes back takes a while, and they go on telling while nobody listens. What happened then is left out,
+ * and so is what was lost then; what is told about the observation itself (probes, cost, names) is as of the end.
  */
 static const struct ps_record *cut_late(const struct watch *watch, const struct ps_record *record)
 {
 	static uint64_t room[UINT16_MAX / 8 + 1];
 	if (!watch->cut_ns || record->ts <= watch->cut_ns)
 		return record;
-	if (record->event >= PS_EV_PROCESS || record->event == PS_EV_CLOCK)
+	if (record->event >= PS_EV_PROCESS || record->event == PS_EV_CLOCK || record->event == PS_EV_LOST)
 		return NULL;
 	memcpy(room, record, record->size);
 	((struct ps_record *)room)->ts = watch->cut_ns;
@@ -102,6 +103,7 @@ static int try_attach(struct watch *watch)
 		.follow = options->follow || options->launch,
 		.no_history = watch->from_now && watch->launch.pid <= 0,
 		.expect = options->launch != NULL,
+		.ring_bytes = watch->tape ? RECORD_RING_BYTES : 0,
 	};
 	watch->attach_ns = now_ns();
 	int err = attach_open(&watch->attach, &wanted, watch->lost_target, sizeof(watch->lost_target));
@@ -132,10 +134,9 @@ static void check_ends(struct watch *watch)
 	int launched = options->launch && !launch_alive(&watch->launch);
 	if (watch->most_events && watch->events >= watch->most_events)
 		watch_stop(watch, WATCH_COUNT_REACHED);
-	else if (options->duration_ns && watch->has_begun && now_ns() - since_ns(watch) >= options->duration_ns) {
-		watch->cut_ns = now_ns();
+	else if (options->duration_ns && watch->has_begun && now_ns() - since_ns(watch) >= options->duration_ns)
 		watch_stop(watch, WATCH_TIME_OVER);
-	} else if (!watch->stay && (options->launch ? launched : !attach_alive(watch->attach)))
+	else if (!watch->stay && (options->launch ? launched : !attach_alive(watch->attach)))
 		watch_stop(watch, WATCH_TARGET_GONE);
 	else if (recording_over(watch))
 		watch_stop(watch, WATCH_FAILED);
@@ -299,8 +300,18 @@ const char *watch_mode(const struct watch *watch)
 	return watch->model->lost_total ? "DEGRADED" : "LIVE";
 }
 
+/* The end is now: what has come until here is taken, what comes while the probes are given back is not. */
+static void cut(struct watch *watch)
+{
+	if (!watch->has_begun || !watch->attach || watch->end == WATCH_TARGET_GONE || watch->end == WATCH_FAILED)
+		return;
+	if (attach_drain(watch->attach, take_record, watch) >= 0)
+		watch->cut_ns = now_ns();
+}
+
 int watch_finish(struct watch *watch)
 {
+	cut(watch);
 	attach_close(watch->attach, take_record, watch);
 	watch->attach = NULL;
 	if (watch->tape)

@@ -34,7 +34,7 @@ struct watch {
 	struct tape *tape;     /* NULL = nothing is recorded */
 	uint64_t events;
 	uint64_t attach_ns, begin_ns;  /* the attach began; there was a loop to watch */
-	uint64_t cut_ns;               /* -d was over; 0 = not yet */
+	uint64_t cut_ns;               /* when it ended; 0 = it goes on, or ended with the target */
 	uint64_t most_events;          /* 0 = no limit */
 	int only_records;              /* set before: without its recording, and nobody to end it, there is nothing to do */
 	int from_now;                  /* set before: what happened before the attach is left out, unless we launched it */

@@ -84,6 +84,7 @@ static void map_field(struct merge *merge, struct source *source, struct ps_reco
 		value += value ? source->pid_base : 0;
 		break;
 	case UNIT_TIME:
+	case UNIT_STAMP:
 		value = shift_time(source, value);
 		break;
 	default:

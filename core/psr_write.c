@@ -25,34 +25,43 @@
 #include "schema.h"
 
 #define CHUNK_NS 1000000000ull
-#define SEEK_CHUNKS 16     /* definitions are repeated after so many chunks … */
-#define SEEK_SHARE 8       /* … and so many times their own size */
+#define SEEK_CHUNKS 16 /* definitions are repeated after so many chunks … */
+#define SEEK_SHARE 8 /* … and so many times their own size */
 #define SEEKS_MAX (PSR_CHUNK / sizeof(struct psr_seek))
 
 struct psr_writer {
 	int fd;
-	int error;             /* the first; sticky */
-	uint64_t bytes;        /* in this file */
-	uint64_t events;       /* taken */
-	uint64_t told;         /* records in this file's events blocks */
+	int error; /* the first; sticky */
+	uint64_t bytes; /* in this file */
+	uint64_t events; /* taken */
+	uint64_t told; /* records in this file's events blocks */
 	uint64_t newest_ts;
-	uint64_t define_ts;    /* definitions are told as of then; 0 = of when they came */
+	uint64_t define_ts; /* definitions are told as of then; 0 = of when they came */
 	struct psr_ring *ring; /* flight mode: events blocks go there; NULL = to fd */
 	struct psr_plan *plan;
 	struct psr_codec *codec;
 	struct psr_dict *dict;
 	ZSTD_CCtx *zstd;
 	struct psr_block head; /* of the open chunk */
-	size_t used;           /* bytes of raw */
-	unsigned char *raw;    /* PSR_RAW_MAX */
+	size_t used; /* bytes of raw */
+	unsigned char *raw; /* PSR_RAW_MAX */
 	unsigned char *packed; /* block head and packed bytes */
 	uint32_t sequence;
-	uint32_t chunks;       /* since the definitions were repeated */
+	uint32_t chunks; /* since the definitions were repeated */
 	uint64_t chunk_bytes;
-	uint64_t dict_bytes;   /* what they took last time */
+	uint64_t dict_bytes; /* what they took last time */
 	struct psr_seek *seeks;
 	size_t seek_count, seek_room;
 };
+
+/* 0; or -ETIMEDOUT: a signal came, and nobody reads for a second more, so the caller gets a chance to end. */
+static int wait_writable(int fd)
+{
+	struct pollfd ready = { .fd = fd, .events = POLLOUT };
+	if (poll(&ready, 1, -1) >= 0 || errno != EINTR)
+		return 0;
+	return poll(&ready, 1, 1000) > 0 ? 0 : -ETIMEDOUT;
+}
 
 static int write_all(struct psr_writer *writer, const void *bytes, size_t count)
 {
@@ -60,8 +69,9 @@ static int write_all(struct psr_writer *writer, const void *bytes, size_t count)
 	while (count) {
 		ssize_t wrote = write(writer->fd, at, count);
 		if (wrote < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-			struct pollfd ready = { .fd = writer->fd, .events = POLLOUT };
-			poll(&ready, 1, -1);
+			int err = wait_writable(writer->fd);
+			if (err)
+				return err;
 			continue;
 		}
 		if (wrote < 0 && errno == EINTR)
@@ -114,7 +124,8 @@ static int end_block(struct psr_writer *writer, enum psr_kind kind)
 {
 	struct psr_block *head = &writer->head;
 	unsigned char *packed = writer->packed + sizeof(*head);
-	size_t size = ZSTD_compressCCtx(writer->zstd, packed, ZSTD_COMPRESSBOUND(PSR_RAW_MAX), writer->raw, writer->used, 1);
+	size_t size =
+		ZSTD_compressCCtx(writer->zstd, packed, ZSTD_COMPRESSBOUND(PSR_RAW_MAX), writer->raw, writer->used, 1);
 	if (ZSTD_isError(size))
 		return -ENOMEM; /* the only way it can fail: the room is always enough */
 	head->kind = kind;
@@ -388,8 +399,8 @@ int psr_writer_add(struct psr_writer *writer, const struct ps_record *record)
 	if (writer->error)
 		return 0;
 	int err = 0;
-	if (is_full(writer, record) || (writer->used && record->ts > writer->head.first_ts &&
-					record->ts - writer->head.first_ts >= CHUNK_NS))
+	if (is_full(writer, record) ||
+	    (writer->used && record->ts > writer->head.first_ts && record->ts - writer->head.first_ts >= CHUNK_NS))
 		err = end_chunk(writer);
 	if (!err)
 		err = psr_dict_learn(writer->dict, record);

@@ -82,7 +82,7 @@ PAYLOAD(fd_state, 64, F(fd_state, poller_fd, FD), F(fd_state, fd, FD), F(fd_stat
 	F(fd_state, events, FLAGS), F(fd_state, kind, ENUM), F(fd_state, flags, FLAGS), F(fd_state, name, ID_STRING),
 	F(fd_state, unread_bytes, BYTES), F(fd_state, backlog, NUMBER), F(fd_state, backlog_max, NUMBER));
 PAYLOAD(fd_turn, 48, F(fd_turn, poller_fd, FD), F(fd_turn, fd, FD), F(fd_turn, generation, NUMBER),
-	F(fd_turn, events, FLAGS), F(fd_turn, ready_ns, TIME), T(fd_turn, returned_ns, POLL_RETURN));
+	F(fd_turn, events, FLAGS), F(fd_turn, ready_ns, STAMP), F(fd_turn, returned_ns, STAMP));
 PAYLOAD(fd_counts, 64, F(fd_counts, poller_fd, FD), F(fd_counts, fd, FD), F(fd_counts, generation, NUMBER),
 	F(fd_counts, ready, NUMBER), F(fd_counts, dispatched, NUMBER), F(fd_counts, empty_wakeups, NUMBER),
 	F(fd_counts, eagain, NUMBER), F(fd_counts, flags, FLAGS), F(fd_counts, read_bytes, BYTES),

@@ -16,7 +16,8 @@ enum field_unit {
 	UNIT_NUMBER, UNIT_NS,        /* a length of time */
 	UNIT_TIME,                   /* a point in time, CLOCK_MONOTONIC; delta-coded in recordings */
 	UNIT_BYTES, UNIT_ID_STRING, UNIT_ID_FRAME, UNIT_ID_STACK, UNIT_PID, UNIT_FD,
-	UNIT_ADDRESS, UNIT_FLAGS, UNIT_ENUM, UNIT_PADDING
+	UNIT_ADDRESS, UNIT_FLAGS, UNIT_ENUM, UNIT_PADDING,
+	UNIT_STAMP                   /* a point in time that repeats in row: coded against the one before it */
 };
 
 struct field {

@@ -186,7 +186,7 @@ _Static_assert(sizeof(struct ps_poller_item) == 40 + 20 + 12 + 32, "no holes in 
 
 /* ---- from ready to dispatched (bpf/ready.bpf.c) ---- */
 
-#define PS_READY_RING_BYTES (2u << 20)
+#define PS_READY_RING_BYTES (8u << 20)
 #define PS_READY_FDS        262144u
 #define PS_READY_POLLERS    1024u
 #define PS_READY_EVENTS     1024u  /* of one wait that are looked at */

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <jansson.h>
+#include <sys/resource.h>
 #include <zlib.h>
 
 #include "export.h"
@@ -25,7 +26,10 @@ static void add(void *event, unsigned type, size_t size, uint32_t tid)
 
 static void add_string(uint32_t id, const char *text)
 {
-	struct { struct ps_ev_string head; char text[64]; } string = { .head = { .id = id, .len = (uint32_t)strlen(text) } };
+	struct {
+		struct ps_ev_string head;
+		char text[64];
+	} string = { .head = { .id = id, .len = (uint32_t)strlen(text) } };
 	strcpy(string.text, text);
 	add(&string, PS_EV_STRING, sizeof(struct ps_ev_string) + (strlen(text) + 7) / 8 * 8, 0);
 }
@@ -34,7 +38,8 @@ static void add_string(uint32_t id, const char *text)
 static void add_round(uint32_t tid, int fd, uint64_t busy_ms, uint64_t *entered)
 {
 	now_ns += 5 * MS;
-	ADD(tid, POLL_RETURN, ps_ev_poll_return, .poller_fd = fd, .ready = 1, .entered_ns = *entered, .backend = PS_BACKEND_EPOLL);
+	ADD(tid, POLL_RETURN, ps_ev_poll_return, .poller_fd = fd, .ready = 1, .entered_ns = *entered,
+	    .backend = PS_BACKEND_EPOLL);
 	uint64_t returned = now_ns;
 	ADD(tid, CALLBACK_BEGIN, ps_ev_callback_begin, .fn = 0x5000, .handle = 4, .fd = 20, .kind = PS_KIND_TCP);
 	now_ns += busy_ms * MS;
@@ -66,11 +71,15 @@ static void add_target(void)
 	ADD(TID, THREAD, ps_ev_thread, .pid = PID, .name = 1, .role = PS_ROLE_LOOP);
 	ADD(WORKER, THREAD, ps_ev_thread, .pid = PID, .name = 1, .role = PS_ROLE_WORKER);
 	ADD(OTHER, THREAD, ps_ev_thread, .pid = PID, .name = 1, .role = PS_ROLE_LOOP);
-	ADD(TID, LOOP, ps_ev_loop, .pid = PID, .poller_fd = POLLER, .backend = PS_BACKEND_EPOLL, .flags = PS_LOOP_PHASES | PS_LOOP_CALLBACKS);
+	ADD(TID, LOOP, ps_ev_loop, .pid = PID, .poller_fd = POLLER, .backend = PS_BACKEND_EPOLL,
+	    .flags = PS_LOOP_PHASES | PS_LOOP_CALLBACKS);
 	ADD(OTHER, LOOP, ps_ev_loop, .pid = PID, .poller_fd = 17, .backend = PS_BACKEND_EPOLL);
 	ADD(0, FRAME, ps_ev_frame, .id = 1, .name = 3, .file = 4, .line = 41, .kind = PS_FRAME_JS);
 	ADD(0, SYMBOL, ps_ev_symbol, .pid = PID, .frame = 1, .address = 0x5000);
-	struct { struct ps_ev_stack head; uint32_t frames[2]; } stack = { .head = { .id = 1, .count = 1 }, .frames = { 1 } };
+	struct {
+		struct ps_ev_stack head;
+		uint32_t frames[2];
+	} stack = { .head = { .id = 1, .count = 1 }, .frames = { 1 } };
 	add(&stack, PS_EV_STACK, sizeof(stack), 0);
 }
 
@@ -105,7 +114,8 @@ static struct psr_reader *a_recording(unsigned rounds)
 		ADD(TID, GC, ps_ev_gc, .since_ns = now_ns - MS, .kind = 2);
 		ADD(0, CLOCK, ps_ev_clock, .realtime_ns = info.realtime_ns + now_ns, .boottime_ns = now_ns + 500 * MS);
 	}
-	ADD(TID, POLL_RETURN, ps_ev_poll_return, .poller_fd = POLLER, .ready = 1, .entered_ns = entered, .backend = PS_BACKEND_EPOLL);
+	ADD(TID, POLL_RETURN, ps_ev_poll_return, .poller_fd = POLLER, .ready = 1, .entered_ns = entered,
+	    .backend = PS_BACKEND_EPOLL);
 	now_ns += MS;
 	ADD(0, LOST, ps_ev_lost, .count = 12, .source = PS_LOST_RING);
 	assert_int_equal(psr_writer_close(writer), 0);
@@ -156,7 +166,10 @@ static char *run_any(const struct exporter *exporter, struct psr_reader *reader,
 
 /* ---- chrome ---- */
 
-struct span { double from, to; json_int_t pid, tid; };
+struct span {
+	double from, to;
+	json_int_t pid, tid;
+};
 
 static int by_place(const void *a, const void *b)
 {
@@ -198,14 +211,17 @@ TEST(chrome_json_parses_nests_and_names_the_stall)
 	json_t *events = json_object_get(document, "traceEvents");
 	struct span *spans = calloc(json_array_size(events), sizeof(*spans));
 	const char *last = NULL;
-	json_array_foreach(events, index, event) {
+	json_array_foreach(events, index, event)
+	{
 		const char *phase = json_string_value(json_object_get(event, "ph"));
 		last = json_string_value(json_object_get(event, "name"));
 		assert_non_null(last);
-		assert_true(json_is_integer(json_object_get(event, "pid")) && json_is_integer(json_object_get(event, "tid")));
+		assert_true(json_is_integer(json_object_get(event, "pid")) &&
+			    json_is_integer(json_object_get(event, "tid")));
 		if (strcmp(phase, "X"))
 			continue;
-		double from = json_number_value(json_object_get(event, "ts")), ns = json_number_value(json_object_get(event, "dur"));
+		double from = json_number_value(json_object_get(event, "ts")),
+		       ns = json_number_value(json_object_get(event, "dur"));
 		assert_true(ns >= 0);
 		spans[count++] = (struct span){ from, from + ns, json_integer_value(json_object_get(event, "pid")),
 						json_integer_value(json_object_get(event, "tid")) };
@@ -229,7 +245,11 @@ TEST(chrome_json_parses_nests_and_names_the_stall)
 /* ---- perfetto ---- */
 
 /* A reader of the format's frame: packets, and in them the few fields that are checked. */
-struct item { unsigned number; uint64_t value; const unsigned char *bytes; };
+struct item {
+	unsigned number;
+	uint64_t value;
+	const unsigned char *bytes;
+};
 
 static uint64_t get(const unsigned char **at)
 {
@@ -258,7 +278,10 @@ static int next_field(const unsigned char **at, const unsigned char *end, struct
 	return 1;
 }
 
-struct event { uint64_t ts, track, type, iid; size_t order; };
+struct event {
+	uint64_t ts, track, type, iid;
+	size_t order;
+};
 
 static int by_time(const void *a, const void *b)
 {
@@ -284,7 +307,8 @@ static size_t read_events(const unsigned char *bytes, size_t size, struct event 
 				newest_iid = 0;
 			if (field.number == 8)
 				event.ts = field.value;
-			for (const unsigned char *sub = field.bytes; sub && (field.number == 11 || field.number == 12) &&
+			for (const unsigned char *sub = field.bytes;
+			     sub && (field.number == 11 || field.number == 12) &&
 			     next_field(&sub, field.bytes + field.value, &inner);) {
 				if (field.number == 12) {
 					const unsigned char *name = inner.bytes;
@@ -313,7 +337,10 @@ TEST(perfetto_slices_begin_and_end_in_turn_on_every_track)
 	char *text = export_as("perfetto", 10000, &size); /* enough to clear the state several times */
 	struct event *events = calloc(size / 4, sizeof(*events));
 	size_t count = read_events((unsigned char *)text, size, events);
-	struct { uint64_t track; int depth, deepest; } tracks[TRACKS] = { { 0 } };
+	struct {
+		uint64_t track;
+		int depth, deepest;
+	} tracks[TRACKS] = { { 0 } };
 	assert_true(count > 200000);
 	assert_true(events[count - 1].type == 3); /* the end mark */
 	qsort(events, count, sizeof(*events), by_time);
@@ -430,8 +457,10 @@ TEST(openmetrics_tells_the_totals_and_ends)
 	assert_int_equal(metric(text, "pollscope_loop_polls_total{process=\"node\",thread=\"node\"} "), 21);
 	assert_int_equal(metric(text, "pollscope_loop_stall_seconds_count{process=\"node\",thread=\"node\"} "), 1);
 	assert_true(metric(text, "pollscope_loop_stall_seconds_sum{process=\"node\",thread=\"node\"} ") > 0.2);
-	assert_int_equal(metric(text, "pollscope_loop_stall_seconds_bucket{process=\"node\",thread=\"node\",le=\"0.1\"} "), 0);
-	assert_int_equal(metric(text, "pollscope_loop_stall_seconds_bucket{process=\"node\",thread=\"node\",le=\"0.25\"} "), 1);
+	assert_int_equal(
+		metric(text, "pollscope_loop_stall_seconds_bucket{process=\"node\",thread=\"node\",le=\"0.1\"} "), 0);
+	assert_int_equal(
+		metric(text, "pollscope_loop_stall_seconds_bucket{process=\"node\",thread=\"node\",le=\"0.25\"} "), 1);
 	assert_int_equal(metric(text, "pollscope_pool_finished_jobs_total{process=\"node\",kind=\"fs\"} "), 10);
 	assert_int_equal(metric(text, "pollscope_pool_threads{process=\"node\"} "), 4);
 	assert_null(strstr(text, "pollscope_loop_runnable_seconds_total{")); /* not measured is not 0 */
@@ -441,10 +470,14 @@ TEST(openmetrics_tells_the_totals_and_ends)
 TEST(pprof_is_gzip_and_its_fields_are_those_of_a_profile)
 {
 	static unsigned char out[1 << 20];
-	static const char *const words[] = { "samples", "stalled", "nanoseconds", "hashPw", "auth.js", "12 events lost" };
+	static const char *const words[] = {
+		"samples", "stalled", "nanoseconds", "hashPw", "auth.js", "12 events lost"
+	};
 	size_t size, fields[16] = { 0 };
 	char *text = export_as("pprof", 50, &size);
-	z_stream zip = { .next_in = (unsigned char *)text, .avail_in = (uInt)size, .next_out = out, .avail_out = sizeof(out) };
+	z_stream zip = {
+		.next_in = (unsigned char *)text, .avail_in = (uInt)size, .next_out = out, .avail_out = sizeof(out)
+	};
 	assert_int_equal(inflateInit2(&zip, 15 + 16), Z_OK);
 	assert_int_equal(inflate(&zip, Z_FINISH), Z_STREAM_END);
 	assert_int_equal(zip.avail_in, 0);
@@ -462,10 +495,10 @@ TEST(pprof_is_gzip_and_its_fields_are_those_of_a_profile)
 		at += wire == 2 ? value : 0;
 		fields[field]++;
 	}
-	assert_int_equal(fields[1], 2);  /* types of values */
-	assert_int_equal(fields[2], 5);  /* a stack per stall */
-	assert_int_equal(fields[4], 1);  /* one place */
-	assert_int_equal(fields[5], 1);  /* one function */
+	assert_int_equal(fields[1], 2); /* types of values */
+	assert_int_equal(fields[2], 5); /* a stack per stall */
+	assert_int_equal(fields[4], 1); /* one place */
+	assert_int_equal(fields[5], 1); /* one function */
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		assert_non_null(memmem(out, bytes, words[i], strlen(words[i])));
 	free(text);
@@ -506,7 +539,9 @@ TEST(random_records_export_in_every_format)
 		srand(21);
 		assert_int_equal(psr_writer_open(&writer, fd, &make_info), 0);
 		for (unsigned i = 0; i < 20000; i++)
-			assert_int_equal(psr_writer_add(writer, make_record(room, make_event(), make_random(), (uint32_t)rand() % 8)), 0);
+			assert_int_equal(psr_writer_add(writer, make_record(room, make_event(), make_random(),
+									    (uint32_t)rand() % 8)),
+					 0);
 		assert_int_equal(psr_writer_close(writer), 0);
 		lseek(fd, 0, SEEK_SET);
 		assert_int_equal(psr_reader_open(&reader, fd), 0);
@@ -519,6 +554,32 @@ TEST(random_records_export_in_every_format)
 		}
 		free(text);
 		close(fd);
+	}
+}
+
+static long peak_kib(void)
+{
+	struct rusage usage;
+	assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+	return usage.ru_maxrss;
+}
+
+TEST(an_export_takes_no_more_memory_of_ten_times_the_events)
+{
+	for (const struct exporter *const *exporter = exporters; *exporter; exporter++) {
+		long before = 0;
+		if ((*exporter)->is_folder)
+			continue; /* the same code writes its stream */
+		for (unsigned rounds = 1200; rounds <= 12000; rounds *= 10) {
+			FILE *out = fopen("/dev/null", "w");
+			struct psr_reader *reader = a_recording(rounds);
+			assert_int_equal(export_recording(*exporter, reader, out), 0);
+			psr_reader_close(reader);
+			fclose(out);
+			if (before)
+				assert_in_range(peak_kib(), before, before + 3000);
+			before = peak_kib();
+		}
 	}
 }
 
