@@ -14,6 +14,7 @@
 
 #include "schema.h"
 
+#define SILENCE_NS 100000000ull
 #define GC_SAMPLES_LEAST 5 /* fewer tell nothing about shares */
 
 /* ---- names ---- */
@@ -192,29 +193,8 @@ static uint64_t scaled(uint64_t part, uint64_t whole, uint64_t to)
 	return whole ? (uint64_t)((double)least(part, whole) / (double)whole * (double)to) : 0;
 }
 
-/* While off-CPU intervals are told, what is not in one was on the CPU; one that lasts still is not told yet. */
-static int shares_from_intervals(const struct model_own *model, const struct loop_own *loop, struct stall *stall)
-{
-	const struct gather *gather = &loop->gather;
-	uint32_t sched = model->pub.probes[PS_PROBE_SCHED].state;
-	if (!gather->off_intervals && sched != PS_PROBE_STATE_ON)
-		return 0;
-	uint64_t blocked = 0, runnable = gather->off_ns[PS_OFF_RUNNABLE];
-	for (unsigned state = PS_OFF_SLEEPING; state <= PS_OFF_LOCK; state++)
-		blocked += gather->off_ns[state];
-	uint64_t rest = minus(stall->duration_ns, blocked + runnable);
-	int asleep = gather->proc_asleep + gather->proc_stopped > 0 && !gather->cpu_samples && !gather->proc_running;
-	if (stall->open && asleep) {
-		blocked += rest;
-		rest = 0;
-	} else if (stall->open && !gather->samples && !gather->off_intervals) {
-		return 0; /* nothing seen yet: it may be asleep */
-	}
-	set_shares(stall, rest, runnable, blocked, 1);
-	return 1;
-}
-
-static int shares_from_cpu_time(const struct loop_own *loop, struct stall *stall)
+/* By the thread's CPU time, scaled to the stall. 0: not known. */
+static int share_by_cpu_time(const struct loop_own *loop, const struct stall *stall, uint64_t *on_cpu, uint64_t *runnable)
 {
 	const struct cpu_time *first = &loop->gather.cpu_first, *last = &loop->gather.cpu_last;
 	if (!last->ts)
@@ -228,9 +208,50 @@ static int shares_from_cpu_time(const struct loop_own *loop, struct stall *stall
 	if (!window || first == last)
 		return 0;
 	uint64_t ns = stall->duration_ns;
-	uint64_t on_cpu = scaled(minus(last->on_cpu_ns, first->on_cpu_ns), window, ns);
-	uint64_t runnable = least(scaled(minus(last->runnable_ns, first->runnable_ns), window, ns), minus(ns, on_cpu));
-	set_shares(stall, on_cpu, runnable, minus(ns, on_cpu + runnable), 1);
+	*on_cpu = scaled(minus(last->on_cpu_ns, first->on_cpu_ns), window, ns);
+	*runnable = least(scaled(minus(last->runnable_ns, first->runnable_ns), window, ns), minus(ns, *on_cpu));
+	return 1;
+}
+
+/*
+ * While off-CPU intervals are told, what is not in one was on the CPU. One that lasts still is not told yet: of a stall
+ * that goes on the thread's CPU time says how much that is.
+ */
+static int shares_from_intervals(const struct model_own *model, const struct loop_own *loop, struct stall *stall)
+{
+	const struct gather *gather = &loop->gather;
+	uint32_t sched = model->pub.probes[PS_PROBE_SCHED].state;
+	if (!gather->off_intervals && sched != PS_PROBE_STATE_ON)
+		return 0;
+	uint64_t blocked = 0, runnable = gather->off_ns[PS_OFF_RUNNABLE], on_cpu, waited;
+	for (unsigned state = PS_OFF_SLEEPING; state <= PS_OFF_LOCK; state++)
+		blocked += gather->off_ns[state];
+	uint64_t rest = minus(stall->duration_ns, blocked + runnable);
+	int asleep = gather->proc_asleep + gather->proc_stopped > 0 && !gather->cpu_samples && !gather->proc_running;
+	if (stall->open && asleep) {
+		blocked += rest;
+		rest = 0;
+	} else if (stall->open && !gather->samples && !gather->off_intervals) {
+		return 0; /* nothing seen yet: it may be asleep */
+	} else if (stall->open && gather->proc_last_call <= 0) {
+		if (!share_by_cpu_time(loop, stall, &on_cpu, &waited))
+			on_cpu = rest;
+		/* the sampling timer counts CPU time too, and is never silent for longer than this */
+		if (model->pub.probes[PS_PROBE_SAMPLING].state == PS_PROBE_STATE_ON)
+			on_cpu = least(on_cpu, gather->cpu_sampled_ns + SILENCE_NS);
+		runnable += minus(rest, on_cpu);
+		rest = least(rest, on_cpu);
+	}
+	set_shares(stall, rest, runnable, blocked, 1);
+	return 1;
+}
+
+static int shares_from_cpu_time(const struct loop_own *loop, struct stall *stall)
+{
+	uint64_t on_cpu, runnable;
+	if (!share_by_cpu_time(loop, stall, &on_cpu, &runnable))
+		return 0;
+	set_shares(stall, on_cpu, runnable, minus(stall->duration_ns, on_cpu + runnable), 1);
 	return 1;
 }
 
