@@ -30,6 +30,7 @@ struct attach_options {
 	uint64_t stall_ns;        /* 0 = 50 ms: sampling begins at half of it */
 	uint32_t sample_hz;       /* 0 = 199 */
 	int no_bpf;
+	int exact_phases;         /* of libuv loops, by probes that cost */
 	uint32_t without;         /* bit per enum ps_probe_group */
 	int no_history;           /* what flight recorders held before the attach is left out */
 	int follow;               /* children too, also those that are born later */

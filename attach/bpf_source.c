@@ -115,6 +115,8 @@ static int take_record(void *arg, void *data, size_t bytes)
 
 		bpf_thread_tell(source, record->tid, poll->poller_fd, record->ts);
 		err = stream_put(source->context.stream, record);
+	} else if (record->event == PS_EV_PHASE) {
+		err = stream_put(source->context.stream, record);
 	}
 	source->put_failed += !!err;
 	return ++source->drained < DRAIN_MAX ? 0 : -EAGAIN;
@@ -198,6 +200,8 @@ static int begin(struct bpf_source *source)
 	err = watch_processes(source, 0);
 	if (!err)
 		bpf_threads_seed(source, 0);
+	if (!err)
+		bpf_phases_open(source, 0);
 	return err;
 }
 
@@ -245,6 +249,7 @@ static void bpf_close(void *state)
 	ring_buffer__free(source->ring);
 	for (size_t i = 0; i < BPF_THREADS; i++)
 		bpf_link__destroy(source->threads[i].timer);
+	bpf_phases_close(source);
 	bpf_groups_unload(source);
 	close_v8(source);
 	free(source);
@@ -299,6 +304,7 @@ static int bpf_adopt(void *state, const struct source_context *context)
 	if (source->with_v8)
 		walk_v8(source, processes);
 	int err = watch_processes(source, processes);
+	bpf_phases_open(source, processes);
 	if (!err)
 		bpf_threads_seed(source, loops);
 	return err;

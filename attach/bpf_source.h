@@ -44,11 +44,15 @@ struct bpf_thread {
 
 #define BPF_THREADS 4096    /* slots, power of two, > 2 * PS_WATCH_MAX */
 
+struct bpf_phases;
+#define BPF_PHASE_LINKS 128
+
 struct bpf_source {
 	struct source_context context;
 	struct bpf_group groups[BPF_GROUPS];
 	struct bpf_maps maps;
 	struct ring_buffer *ring;
+	struct bpf_phases *phases; /* NULL: not asked for */
 	struct v8 **v8;         /* one per process; NULL: it runs none */
 	int with_unwind;        /* stacks are copied */
 	enum ps_probe_state unwind_state;
@@ -72,6 +76,14 @@ void bpf_groups_unload(struct bpf_source *source);
 uint64_t bpf_group_cost(const struct bpf_group *group);
 /* Samples one thread. -errno. */
 int bpf_timer_open(struct bpf_source *source, struct bpf_thread *thread);
+
+/* Gives an opened object the maps of the poll group. */
+int bpf_share_maps(const struct bpf_source *source, struct bpf_object *object);
+
+/* ---- bpf_source_phase.c ---- */
+/* Where asked for: exact phases of the processes from `first` on; the poll group's reason says what came of it. */
+void bpf_phases_open(struct bpf_source *source, size_t first);
+void bpf_phases_close(struct bpf_source *source);
 
 /* ---- bpf_source_threads.c ---- */
 struct bpf_thread *bpf_thread_find(struct bpf_source *source, uint32_t tid);

@@ -201,8 +201,7 @@ static void take_maps(struct bpf_source *source)
 	};
 }
 
-/* Gives an opened object the maps of the poll group. */
-static int share_maps(const struct bpf_source *source, struct bpf_object *object)
+int bpf_share_maps(const struct bpf_source *source, struct bpf_object *object)
 {
 	const struct {
 		const char *name;
@@ -243,7 +242,7 @@ static int load_sched(struct bpf_source *source)
 	group->destroy = destroy_sched;
 	group->skeleton = skeleton;
 	group->object = skeleton->obj;
-	int err = share_maps(source, skeleton->obj);
+	int err = bpf_share_maps(source, skeleton->obj);
 	if (!err)
 		err = sched__load(skeleton);
 	return err;
@@ -271,7 +270,7 @@ static int load_sampling(struct bpf_source *source)
 	group->destroy = destroy_sample;
 	group->skeleton = skeleton;
 	group->object = skeleton->obj;
-	int err = share_maps(source, skeleton->obj);
+	int err = bpf_share_maps(source, skeleton->obj);
 	return err ? err : sample__load(skeleton);
 }
 

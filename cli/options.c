@@ -30,6 +30,7 @@ FLAG(jsonl)
 FLAG(force)
 FLAG(lossy)
 FLAG(no_bpf)
+FLAG(exact_phases)
 FLAG(init)
 FLAG(github)
 FLAG(ascii)
@@ -230,6 +231,8 @@ const struct option_row option_rows[OPTION_COUNT_OF] = {
 		"a size such as 64MiB or a duration such as 10m", take_rotate },
 	ROW(KEEP), 0, "keep", "N", "keep the newest N files of --rotate or --ring", "a number above 0", take_keep },
 	ROW(NO_BPF), 0, "no-bpf", NULL, "load no BPF programs: flight recorders and /proc only", NULL, take_no_bpf },
+	ROW(EXACT_PHASES), 0, "exact-phases", NULL, "phases of libuv loops by probes, at a cost, not by samples", NULL,
+		take_exact_phases },
 	ROW(WITHOUT), 0, "without", "GROUP", "leave a group of probes out (may be repeated)",
 		"one of poll, sched, sampling, runtime, ready, ring, snapshot, proc", take_without, put_groups },
 	ROW(COLOR), 0, "color", "[WHEN]", "auto, always or never; NO_COLOR in the environment means never",

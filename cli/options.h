@@ -12,7 +12,7 @@
 enum option_id {
 	OPTION_ALL, OPTION_FOLLOW, OPTION_STALL, OPTION_DURATION, OPTION_COUNT, OPTION_JSON, OPTION_JSONL,
 	OPTION_OUTPUT, OPTION_FORCE, OPTION_TO, OPTION_BUDGET, OPTION_JUNIT, OPTION_INCONCLUSIVE, OPTION_LOSSY,
-	OPTION_RING, OPTION_ON_STALL, OPTION_ROTATE, OPTION_KEEP, OPTION_NO_BPF, OPTION_WITHOUT, OPTION_COLOR, OPTION_ASCII,
+	OPTION_RING, OPTION_ON_STALL, OPTION_ROTATE, OPTION_KEEP, OPTION_NO_BPF, OPTION_EXACT_PHASES, OPTION_WITHOUT, OPTION_COLOR, OPTION_ASCII,
 	OPTION_FILTER, OPTION_READY_FD, OPTION_PORT, OPTION_QUIET,
 	OPTION_BASELINE, OPTION_UNITS, OPTION_INIT, OPTION_GITHUB, OPTION_MARKDOWN, OPTION_BENCHMARK,
 	OPTION_AB, OPTION_LISTEN, OPTION_TEXTFILE,
@@ -21,7 +21,7 @@ enum option_id {
 #define OPT(id) (1ull << OPTION_##id)
 #define OPT_COMMON (OPT(QUIET) | OPT(HELP) | OPT(VERSION))
 /* what every command that attaches takes */
-#define OPT_TARGET (OPT(ALL) | OPT(FOLLOW) | OPT(STALL) | OPT(NO_BPF) | OPT(WITHOUT) | OPT(READY_FD) | OPT(DURATION))
+#define OPT_TARGET (OPT(ALL) | OPT(FOLLOW) | OPT(STALL) | OPT(NO_BPF) | OPT(EXACT_PHASES) | OPT(WITHOUT) | OPT(READY_FD) | OPT(DURATION))
 
 #define OPTION_BASELINES 256
 
@@ -33,7 +33,7 @@ struct options {
 	uint64_t duration_ns;       /* 0 = not given */
 	uint64_t count;             /* 0 = not given */
 	uint64_t ring_ns, on_stall_ns, rotate_bytes, rotate_ns, keep; /* 0 = not given */
-	int all, follow, json, jsonl, force, lossy, no_bpf, ascii, quiet, help, version;
+	int all, follow, json, jsonl, force, lossy, no_bpf, exact_phases, ascii, quiet, help, version;
 	uint32_t without;           /* bit per enum ps_probe_group */
 	int ready_fd;               /* -1 = none */
 	uint16_t port;              /* 0 = not given */

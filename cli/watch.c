@@ -99,6 +99,7 @@ static int try_attach(struct watch *watch)
 		.pid_count = watch->target.count,
 		.stall_ns = options->stall_ns,
 		.no_bpf = options->no_bpf,
+		.exact_phases = options->exact_phases,
 		.without = options->without,
 		.follow = options->follow || options->launch,
 		.no_history = watch->from_now && watch->launch.pid <= 0,

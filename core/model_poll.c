@@ -403,6 +403,12 @@ void on_phase(struct model_own *model, const void *record)
 		model->pub.malformed++;
 		return;
 	}
+	/* what is told exactly needs no estimate */
+	if (!(loop->pub.flags & PS_LOOP_PHASES) && loop->pub.phases_sampled) {
+		memset(loop->pub.phases, 0, sizeof(loop->pub.phases));
+		loop->pub.phases_sampled = 0;
+	}
+	loop->pub.flags |= PS_LOOP_PHASES;
 	loop_seen_busy(model, loop, told->h.ts);
 	callback_end(model, loop, told->h.ts);
 	phase_end(loop, told->h.ts);
