@@ -196,9 +196,10 @@ static __always_inline void send_counts(const struct ps_ready_key *key, struct p
 	    fd->count.written_bytes == fd->told.written_bytes)
 		return;
 	out = bpf_ringbuf_reserve(&turns, sizeof(*out), 0);
-	count_record(out);
-	if (!out)
+	if (!out) {
+		count_record(false);
 		return;
+	}
 	out->h = (struct ps_record){ bpf_ktime_get_ns(), fd->tid, PS_READY_COUNTS, sizeof(*out) };
 	out->tgid = key->tgid;
 	out->poller_fd = fd->poller_fd;
@@ -212,6 +213,7 @@ static __always_inline void send_counts(const struct ps_ready_key *key, struct p
 	TAKE(read_bytes);
 	TAKE(written_bytes);
 	bpf_ringbuf_submit(out, BPF_RB_NO_WAKEUP);
+	count_record(true);
 }
 
 static __always_inline struct file *file_of(__s32 fd)
@@ -370,9 +372,10 @@ static __always_inline void send_turn(const struct ps_ready_key *key, struct ps_
 {
 	struct ps_ready_turn *out = bpf_ringbuf_reserve(&turns, sizeof(*out), 0);
 
-	count_record(out);
-	if (!out)
+	if (!out) {
+		count_record(false);
 		return;
+	}
 	out->h = (struct ps_record){ now, fd->tid, PS_READY_TURN, sizeof(*out) };
 	out->tgid = key->tgid;
 	out->poller_fd = fd->poller_fd;
@@ -382,6 +385,7 @@ static __always_inline void send_turn(const struct ps_ready_key *key, struct ps_
 	out->ready_ns = fd->ready_ns;
 	out->returned_ns = fd->returned_ns;
 	bpf_ringbuf_submit(out, BPF_RB_NO_WAKEUP);
+	count_record(true);
 }
 
 /* What was read is not ready any more; what came meanwhile stays. */
