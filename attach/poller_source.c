@@ -34,6 +34,8 @@ struct poller_source {
 	size_t seen; /* loops of the context that were considered */
 	uint64_t looks, cost_ns;
 	uint64_t told_ns;
+	uint64_t drained_ns; /* the last drain; when it ends, the watch ended then */
+	int is_closing;
 	/* the READY group */
 	struct ready_probe *ready; /* NULL: there is none, or it was given up */
 	struct governor governor;
@@ -59,7 +61,8 @@ static int add_watch(struct poller_source *source, const struct loop_found *loop
 {
 	int rings = !(source->context.options->without >> PS_PROBE_RING & 1);
 
-	if ((loop->backend != PS_BACKEND_EPOLL && loop->waits_in != PS_BACKEND_EPOLL) || loop->poller_fd < 0 || is_watched(source, loop))
+	if ((loop->backend != PS_BACKEND_EPOLL && loop->waits_in != PS_BACKEND_EPOLL) || loop->poller_fd < 0 ||
+	    is_watched(source, loop))
 		return 0;
 	if (source->count == source->room) {
 		size_t room = source->room ? source->room * 2 : 8;
@@ -123,7 +126,8 @@ static void put_counts(struct poller_source *source, const struct ps_ready_count
 {
 	struct poller_watch *watch = find_watch(source, told->tgid, told->poller_fd);
 	struct ps_ev_fd_counts counts = {
-		.h = { told->h.ts, told->h.tid, PS_EV_FD_COUNTS, sizeof(counts) },
+		.h = { source->is_closing ? source->drained_ns : told->h.ts, told->h.tid, PS_EV_FD_COUNTS,
+		       sizeof(counts) },
 		.poller_fd = told->poller_fd,
 		.fd = told->fd,
 		.ready = told->ready,
@@ -288,6 +292,7 @@ static int drain_poller(void *state)
 	uint64_t now = stream_now();
 	int is_second = now - source->told_ns >= SECOND_NS;
 
+	source->drained_ns = now;
 	drain_ready(source, now, is_second);
 	for (size_t i = 0; i < source->count; i++)
 		if (!source->watches[i].is_gone && source->watches[i].next_ns <= now)
@@ -304,6 +309,7 @@ static void close_poller(void *state)
 {
 	struct poller_source *source = state;
 
+	source->is_closing = 1;
 	drain_ready(source, stream_now(), 1);
 	governor_close(&source->governor);
 	ready_close(source->ready);
