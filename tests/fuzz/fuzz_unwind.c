@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The unwinder over stacks and rules of any content, and .eh_frame of any
+ * content: the input is taken as registers, rules and stack, and as an ELF file.
+ */
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "symbols_cfi.h"
+#include "symbols_lines.h"
+#include "unwind.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
+
+static struct unwind_rule rules[4];
+
+static enum unwind_place place(void *arg, uint64_t address, const struct unwind_rule **rule)
+{
+	*rule = &rules[address % 4];
+	return (enum unwind_place)(address / 4 % 3);
+}
+
+static void walk(const uint8_t *data, size_t bytes)
+{
+	struct unwind unwind = { .rule = place };
+	uint64_t pcs[127], fps[127];
+	int complete;
+
+	if (bytes < sizeof(rules) + sizeof(unwind.registers))
+		return;
+	memcpy(rules, data, sizeof(rules));
+	memcpy(unwind.registers, data + sizeof(rules), sizeof(unwind.registers));
+	unwind.stack = (struct unwind_stack){ data, bytes, unwind.registers[7] - 128 };
+	unwind_walk(&unwind, pcs, fps, 127, &complete);
+}
+
+static void read_file(const uint8_t *data, size_t bytes)
+{
+	struct unwind_rule rule;
+	struct lines *lines;
+	struct cfi *cfi;
+	const char *name;
+	uint32_t line;
+	int fd = memfd_create("fuzz", MFD_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (write(fd, data, bytes) == (ssize_t)bytes && !cfi_open(&cfi, fd)) {
+		for (uint64_t address = 0; address < 0x4000; address += 0x77)
+			cfi_rule(cfi, address, &rule);
+		cfi_close(cfi);
+	}
+	if (!lines_open(&lines, fd)) {
+		lines_find(lines, 0x1130, &name, &line);
+		lines_close(lines);
+	}
+	close(fd);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+{
+	walk(data, bytes);
+	if (bytes > 64 && !memcmp(data, "\177ELF", 4))
+		read_file(data, bytes);
+	return 0;
+}
