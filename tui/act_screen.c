@@ -68,7 +68,7 @@ void act_go_digit(struct press *press)
 
 static void step_screen(struct press *press, int step)
 {
-	int count = 0;
+	int count = 1;
 	while (screens[count] && screens[count] != &screen_picker)
 		count++;
 	tui_go(press->tui, (press->tui->screen + step + count) % count);

@@ -105,7 +105,7 @@ static void add_kinds(const struct view *view, struct line *line)
 static unsigned find_hog(const struct view *view, unsigned *kind, uint64_t *least_ns)
 {
 	unsigned counts[PS_WORK_KIND_COUNT] = { 0 }, worst = 0;
-	uint64_t least[PS_WORK_KIND_COUNT];
+	uint64_t least[PS_WORK_KIND_COUNT] = { 0 };
 
 	for (size_t i = 0; i < view->model->thread_count; i++) {
 		const struct thread *thread = view->model->threads[i];

@@ -73,8 +73,6 @@ static void draw_two(const struct view *view, struct tui *tui, struct area area)
 	int diagnosis = 4 + (extra > 6 ? extra / 6 : 0);
 	int right = RIGHT + (area.columns - 120) / 3;
 
-	if (extra < 0)
-		extra = 0;
 	struct area bottom = area;
 	bottom.y += area.rows - diagnosis;
 	bottom.rows = diagnosis;

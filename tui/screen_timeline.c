@@ -34,6 +34,11 @@ static struct timeline_row row_of(const struct view *view, const void *row)
 	return out;
 }
 
+static uint32_t tid_of(const struct timeline_row *row)
+{
+	return row->loop ? row->loop->tid : row->thread ? row->thread->tid : 0;
+}
+
 static size_t list_rows(const struct view *view, const void **rows, size_t room)
 {
 	const struct model *model = view->model;
@@ -57,7 +62,7 @@ static uint64_t identify(const struct view *view, const void *row)
 	struct timeline_row own = row_of(view, row);
 	if (own.loop)
 		return ((uint64_t)own.loop->tid << 20 | ((uint32_t)own.loop->poller_fd & 0xfffff)) + 1;
-	return ((uint64_t)1 << 60) + own.thread->tid;
+	return ((uint64_t)1 << 60) + tid_of(&own);
 }
 
 static void say_none(const struct view *view, char *out, size_t room)
@@ -72,13 +77,13 @@ static uint64_t key_order(const struct view *view, const void *row)
 	struct timeline_row own = row_of(view, row);
 	if (own.loop)
 		return own.loop == view->loop ? 0 : own.loop->tid;
-	return ((uint64_t)1 << 33) + own.thread->tid;
+	return ((uint64_t)1 << 33) + tid_of(&own);
 }
 
 static void print_name(const struct view *view, const void *row, char *out, size_t room)
 {
 	struct timeline_row own = row_of(view, row);
-	uint32_t tid = own.loop ? own.loop->tid : own.thread->tid;
+	uint32_t tid = tid_of(&own);
 	const struct thread *thread = own.loop ? model_thread(view->model, tid) : own.thread;
 	const char *name = thread && *thread->name	   ? thread->name
 			   : own.loop && own.loop->process ? own.loop->process->comm
@@ -89,7 +94,7 @@ static void print_name(const struct view *view, const void *row, char *out, size
 static void print_role(const struct view *view, const void *row, char *out, size_t room)
 {
 	struct timeline_row own = row_of(view, row);
-	snprintf(out, room, "%s", own.loop ? "loop" : own.thread->role == PS_ROLE_WORKER ? "worker" : "conn");
+	snprintf(out, room, "%s", own.loop ? "loop" : own.thread && own.thread->role == PS_ROLE_WORKER ? "worker" : "conn");
 }
 
 static uint64_t key_busy(const struct view *view, const void *row)
