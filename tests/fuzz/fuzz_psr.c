@@ -18,6 +18,23 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
+/* From every seek point that the file claims to have. */
+static void seek_all(struct psr_reader *reader, int fd)
+{
+	struct psr_outline outline;
+	const struct ps_record *record;
+	if (psr_outline_read(&outline, fd))
+		return;
+	for (size_t i = 0; i < outline.point_count && i < 8; i++) {
+		if (psr_reader_seek(reader, &outline.points[i]))
+			break;
+		for (unsigned limit = 20000; limit && psr_reader_next(reader, &record) > 0; limit--)
+			if (!schema_check(record, record->size))
+				abort();
+	}
+	psr_outline_free(&outline);
+}
+
 static void read_once(const uint8_t *bytes, size_t size)
 {
 	struct psr_reader *reader = NULL;
@@ -32,6 +49,7 @@ static void read_once(const uint8_t *bytes, size_t size)
 				abort();
 		psr_reader_describe(reader, described, sizeof(described));
 		psr_reader_state(reader);
+		seek_all(reader, fd);
 	}
 	psr_reader_close(reader);
 	close(fd);
@@ -63,12 +81,12 @@ static void mend(uint8_t *bytes, size_t size)
 static void decode_raw(const uint8_t *bytes, size_t size)
 {
 	static uint64_t room[PSR_RECORD_MAX / 8 + 1];
-	unsigned char schema[8192];
 	struct psr_plan *plan = NULL;
 	struct psr_codec *codec = NULL;
-	unsigned char *raw = calloc(1, size + PSR_PAD);
-	if (!raw || psr_plan_open(&plan, schema, psr_schema_print(schema)) || psr_codec_open(&codec, plan))
+	unsigned char *schema = malloc(psr_schema_print(NULL)), *raw = calloc(1, size + PSR_PAD);
+	if (!raw || !schema || psr_plan_open(&plan, schema, psr_schema_print(schema)) || psr_codec_open(&codec, plan))
 		abort();
+	free(schema);
 	memcpy(raw, bytes, size);
 	const unsigned char *at = raw, *end = raw + size;
 	struct ps_record *record = (struct ps_record *)room;
