@@ -198,7 +198,7 @@ pictures: build
 	@B=$(B) docs/pictures/make.sh
 
 bench: build $(BENCHES) $(PROGRAMS)
-	@for b in $(BENCHES) $(wildcard tests/bench/*.sh); do \
+	@for b in $(filter-out %/make_recording,$(BENCHES)) $(wildcard tests/bench/*.sh); do \
 		case $$b in *.sh) B=$(B) bash $$b ;; *) $$b ;; esac || exit 1; done
 	@if $(MAKE) --no-print-directory -s $(B)/tests/bench/peers/loops 2>/dev/null; then $(B)/tests/bench/peers/loops --rounds $(PEER_ROUNDS) $(PEER_OPTIONS); \
 	else echo "the loop was not compared with libuv, libev and libevent: their headers are not installed (libuv1-dev libev-dev libevent-dev)"; fi

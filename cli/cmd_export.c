@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* pollscope export: a recording in the format of another tool. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -31,6 +32,17 @@ static int write_all(const struct exporter *exporter, struct recording *recordin
 		     strerror(-err));
 }
 
+/* Takes a folder of ours away again, with what we have put into it. */
+static void remove_folder(const char *name, int folder)
+{
+	DIR *dir = fdopendir(folder);
+	for (struct dirent *entry; dir && (entry = readdir(dir));)
+		unlinkat(folder, entry->d_name, 0); /* "." and ".." refuse it */
+	if (dir)
+		closedir(dir);
+	rmdir(name);
+}
+
 /* A format of several files: a new folder of that name. */
 static int write_folder(const struct exporter *exporter, struct recording *recording, const struct options *options)
 {
@@ -42,9 +54,11 @@ static int write_folder(const struct exporter *exporter, struct recording *recor
 				       : fault(CLI_OUTPUT, "cannot create %s: %s", name, strerror(errno));
 	int folder = open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	int err = folder < 0 ? -errno : export_into(exporter, recording->reader, folder);
-	if (folder >= 0)
-		close(folder);
 	recording_tell_state(recording);
+	if (err && folder >= 0)
+		remove_folder(name, folder);
+	else if (folder >= 0)
+		close(folder);
 	return err ? fault(CLI_OUTPUT, "cannot export %s to %s: %s", recording->name, name, strerror(-err)) : 0;
 }
 
