@@ -1,93 +1,83 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Any bytes, in any pieces, to the HTTP server on a loop, over a real socket:
- * it answers or closes, keeps its bounds, and is there for the next client. The
- * first byte says into how many pieces the rest is cut and whether the client
- * half-closes or resets.
+ * libFuzzer target: any bytes as what a scraper sends to serve, over a real
+ * connection to a real server. Whatever comes, the answer is HTTP or nothing,
+ * and the next scraper is served. The first byte says in how many parts it is
+ * sent.
  */
 #include <arpa/inet.h>
-#include <netinet/in.h>
-#include <stdint.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "ps_loop.h"
+#include "scrape.c" /* the responder; the commands around it are not needed */
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 static struct ps_loop *loop;
-static struct ps_http_server *server;
-static struct ps_http_request *held;
+static struct scrape scrape;
 
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
-
-static void answer(struct ps_http_request *request, void *arg)
+static void start(void)
 {
-	const char *path = ps_http_path(request), *name = ps_http_header(request, "x");
-	size_t count;
-	const void *body = ps_http_body(request, &count);
-
-	if (!ps_http_method(request) || !path)
+	struct model *model;
+	const struct ps_loop_options options = { .size = sizeof(options), .name = "fuzz", .no_recorder = 1 };
+	if (model_open(&model, NULL) || ps_loop_open(&loop, &options))
 		abort();
-	if (path[0] == '/' && path[1] == 'h' && !held) { /* answered when all input is there */
-		held = request;
-		return;
-	}
-	if (ps_http_reply(request, name ? 201 : 200, "text/plain", body, count))
+	scrape.model = model;
+	if (scrape_open(&scrape, loop, "127.0.0.1", 0))
 		abort();
 }
 
-int LLVMFuzzerInitialize(int *argc, char ***argv)
+static int connect_to(void)
 {
-	static const struct ps_http_limits limits = { .header_bytes = 512, .body_bytes = 2048 };
-	struct ps_loop_options options = { .size = sizeof(options), .no_recorder = 1 };
-
-	if (ps_loop_open(&loop, &options) || ps_http_listen(loop, &server, "127.0.0.1", 0, &limits, answer, NULL))
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(ps_http_port(scrape.server)),
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	const struct linger reset = { 1, 0 }; /* no connection is left in TIME_WAIT: there will be very many */
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)) || fcntl(fd, F_SETFL, O_NONBLOCK))
 		abort();
-	return 0;
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	return fd;
 }
 
-static void turn(void)
+static void turn(unsigned times)
 {
-	for (int i = 0; i < 3; i++)
+	while (times--)
 		ps_loop_run(loop, PS_RUN_NOWAIT);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET,
-				       .sin_port = htons(ps_http_port(server)),
-				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	struct ps_loop_info info = { .size = sizeof(info) };
-	struct linger hard = { 1, 0 };
-	char back[4096];
-
-	if (bytes < 2)
+	char answer[65536];
+	if (!loop)
+		start();
+	if (!size)
 		return 0;
-	size_t pieces = 1 + (data[0] & 7), at = 1;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)))
-		abort();
-	for (size_t piece = 1; piece <= pieces; piece++) {
-		size_t end = 1 + (bytes - 1) * piece / pieces;
-		if (end > at && send(fd, data + at, end - at, MSG_NOSIGNAL) < 0)
+	unsigned parts = bytes[0] % 4 + 1;
+	int fd = connect_to();
+	turn(2);
+	for (unsigned i = 0; i < parts; i++) {
+		size_t from = 1 + (size - 1) * i / parts, to = 1 + (size - 1) * (i + 1) / parts;
+		if (to > from && send(fd, bytes + from, to - from, MSG_NOSIGNAL) < 0)
 			break;
-		at = end;
-		turn();
+		turn(2);
 	}
-	if (data[0] & 8)
-		shutdown(fd, SHUT_WR);
-	turn();
-	if (held)
-		ps_http_reply(held, 200, NULL, NULL, 0);
-	held = NULL;
-	turn();
-	while (recv(fd, back, sizeof(back), MSG_DONTWAIT) > 0)
-		turn();
-	setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard)); /* no TIME_WAIT is left behind */
-	close(fd);
-	turn();
-	if (ps_loop_info(loop, &info) || info.handles > 16 || info.buffered_bytes > 1 << 20)
+	ssize_t got = recv(fd, answer, sizeof(answer), 0);
+	if (got > 0 && (got < 9 || memcmp(answer, "HTTP/1.", 7)))
 		abort();
+	char text[512];
+	size_t room = size - 1 < sizeof(text) - 1 ? size - 1 : sizeof(text) - 1, length = 0;
+	for (size_t i = 0; i < room; i++) /* and what a header could hold of it */
+		text[length++] = bytes[1 + i] ? (char)bytes[1 + i] : ' ';
+	text[length] = 0;
+	scrape_wants_openmetrics(text);
+	char host[64];
+	uint16_t port;
+	scrape_address(text, host, &port);
+	close(fd);
+	turn(3);
 	return 0;
 }
