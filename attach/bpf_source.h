@@ -38,6 +38,7 @@ struct bpf_thread {
 	int32_t poller_fd;
 	uint32_t backend;
 	int told;               /* its LOOP record is out */
+	int is_gone;            /* with its process */
 	int looks;              /* left: nobody saw yet from where it waits */
 	struct bpf_link *timer; /* of the sampling group; NULL = none */
 };

@@ -270,14 +270,31 @@ static int is_gone(const struct bpf_thread *thread)
 	return bytes != 22 || memcmp(link, "anon_inode:[eventpoll]", 22);
 }
 
+/* A number is given to another process one day: whoever has it then is not watched. */
+static void forget_processes(struct bpf_source *source)
+{
+	for (size_t i = 0; i < source->context.process_count; i++) {
+		const struct proc_id *id = &source->context.processes[i];
+		uint32_t pid = (uint32_t)id->pid;
+
+		if (proc_same(id))
+			continue;
+		bpf_map_delete_elem(source->maps.processes, &pid);
+		for (size_t k = 0; k < BPF_THREADS; k++)
+			source->threads[k].is_gone |= source->threads[k].tid && source->threads[k].pid == pid;
+	}
+}
+
 void bpf_threads_sweep(struct bpf_source *source)
 {
 	uint64_t now = stream_now();
 
+	forget_processes(source);
+
 	for (size_t i = 0; i < BPF_THREADS; i++) {
 		struct bpf_thread *thread = &source->threads[i];
 
-		if (!thread->tid || !is_gone(thread))
+		if (!thread->tid || (!thread->is_gone && !is_gone(thread)))
 			continue;
 		bpf_map_delete_elem(source->maps.threads, &thread->tid);
 		put_loop(source, thread, now, PS_LOOP_GONE);

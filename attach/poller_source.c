@@ -253,17 +253,21 @@ static void tell_probe(const struct poller_source *source)
 		     poller_reader_reason(source->reader), source->looks, source->cost_ns);
 }
 
-static int thread_lives(const struct poller_watch *watch)
+/* The thread, of the process that we know by this number. */
+static int thread_lives(const struct poller_source *source, const struct poller_watch *watch)
 {
 	struct proc_stat stat;
 
+	for (size_t i = 0; i < source->context.process_count; i++)
+		if (source->context.processes[i].pid == watch->pid && !proc_same(&source->context.processes[i]))
+			return 0;
 	return !proc_read_stat(watch->pid, watch->tid, &stat);
 }
 
 static void look(struct poller_source *source, struct poller_watch *watch)
 {
 	struct poller_raw raw;
-	int err = thread_lives(watch) ? 0 : -ESRCH;
+	int err = thread_lives(source, watch) ? 0 : -ESRCH;
 
 	if (!err)
 		err = poller_watch_look(watch, source->reader, source->ready, source->context.stream, &raw);
