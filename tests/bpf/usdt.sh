@@ -7,6 +7,17 @@ bpftrace=$(program bpftrace) || skip "bpftrace is not installed"
 hello=$PWD/$B/tests/programs/hello
 readelf -n "$hello" | grep -q 'Provider: pollscope' || skip "built without sys/sdt.h"
 
+# every point of the seam is found by name, by readelf and by perf
+expected=$(grep -oE '\bUSDT\((timer_##point|work_##point|[a-z_]+),' loop/probe.h | sed 's/USDT(//; s/,//' |
+	sed 's/timer_##point/timer_set timer_stopped timer_fired/
+	     s/work_##point/work_submitted work_started work_finished work_delivered work_cancelled/' | tr ' ' '\n' | sort -u)
+found=$(readelf -n "$hello" | sed -n '/Provider: pollscope/{n;s/^ *Name: //p}' | sort -u)
+[ "$found" = "$expected" ] || fail "readelf finds other points: $(diff <(echo "$expected") <(echo "$found"))"
+if perf=$(program perf) && "$perf" --buildid-dir "$T/debug" buildid-cache --add "$hello" 2>/dev/null; then
+	listed=$("$perf" --buildid-dir "$T/debug" list sdt 2>/dev/null | sed -n 's/^ *sdt_pollscope:\([a-z_]*\).*/\1/p' | sort -u)
+	[ -z "$listed" ] || [ "$listed" = "$expected" ] || fail "perf list sdt: $listed"
+fi
+
 "$hello" >"$T/port" &
 pids+=($!)
 until_ok 5 grep -q . "$T/port" || fail "hello does not listen"
