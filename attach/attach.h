@@ -64,7 +64,7 @@ struct loop_found {
 	char cmdline[256];        /* arguments joined by spaces, not cleaned */
 	char runtime[24];         /* "node", "pollscope", "redis", "generic" … */
 	char runtime_version[24]; /* "20.20.2"; "" = not known */
-	char library[32];         /* "libuv 1.46.0"; "" = none found; filled when the whole machine is searched */
+	char library[32];         /* "libuv 1.46.0"; "" = none found, or of node; filled when the whole machine is searched */
 	char symbols[16];         /* of its program: "all", "exported only", "" = not known */
 	uint32_t fds;             /* registered with the poller */
 	int has_ring;             /* an instrumented loop */

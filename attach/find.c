@@ -92,17 +92,15 @@ static void describe_process(struct loop_found *loop, const struct find_process 
 		snprintf(loop->symbols, sizeof(loop->symbols), "%s", runtime.stripped ? "exported only" : "all");
 }
 
-/* A look into the symbols of its files: for lists, which are made once. */
+/* A look into the symbols of its library: for lists. Of Node its own version says which libuv it has. */
 static void describe_library(struct loop_found *loop)
 {
 	struct libuv_image image;
 	char version[16];
-	int is_node = !strcmp(loop->runtime, "node"), is_libuv = !strcmp(loop->runtime, "libuv");
-	if (loop->has_ring || (!is_node && !is_libuv && strcmp(loop->runtime, "python")))
+	int is_libuv = !strcmp(loop->runtime, "libuv");
+	if (loop->has_ring || (!is_libuv && strcmp(loop->runtime, "python")))
 		return;
-	if (!is_node && !is_libuv && !maps_has(loop->pid, "/libuv.so"))
-		return;
-	if (libuv_image_find(&image, loop->pid))
+	if ((!is_libuv && !maps_has(loop->pid, "/libuv.so")) || libuv_image_find(&image, loop->pid))
 		return;
 	libuv_version_text(image.version, version);
 	snprintf(loop->library, sizeof(loop->library), "libuv%s%s", *version ? " " : "", version);
