@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <time.h>
 
 #include "ps_event.h"
 #include "source.h"
@@ -60,9 +61,16 @@ void libuv_memory_of(struct libuv_memory *memory, const pid_t *pid)
 		(struct libuv_memory){ .read = read_process, .gather = gather_process, .arg = (void *)(uintptr_t)pid };
 }
 
+uint64_t libuv_clock(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
+}
+
 static int is_late(const struct libuv_memory *memory)
 {
-	return memory->deadline_ns && stream_now() > memory->deadline_ns;
+	return memory->deadline_ns && libuv_clock() > memory->deadline_ns;
 }
 
 static int is_address(uint64_t address)

@@ -6,15 +6,19 @@
  * job is its address in its process, from submit to delivery. The table is
  * bounded; what finds no room, or no memory, is told as LOST.
  *
- * Each probe costs the target a microsecond per hit. Hits are counted, and when
- * they come faster than the budget the probes are taken back, with the reason.
+ * Each probe costs the target a microsecond per hit. The cost is measured by a
+ * governor, and when it is above the budget the probes are taken back, with the
+ * reason.
  */
 #include "runtime_source.h"
+
+#include "governor.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +30,7 @@
 #define PROCESSES_MAX 32u /* that get probes: each probe of each is a descriptor and a breakpoint */
 #define JOBS_MAX 65536u
 #define DRAIN_MAX 200000u /* records of one drain */
-#define HITS_BUDGET 50000u /* a second: about 4 % of one CPU */
+#define BUDGET_NS 50000000ull /* of CPU time per second, of all threads that are probed together */
 #define TWICE_NS 5000000u /* two probes saw one submit */
 #define TELL_NS 1000000000ull
 
@@ -55,9 +59,10 @@ struct runtime_jobs {
 	uint32_t job_room, free_slot; /* free_slot: slot + 1; 0 = none */
 	enum ps_probe_state state;
 	char reason[RUNTIME_REASON];
-	uint64_t lost_told, failed, hits, hits_told;
+	uint64_t lost_told, failed;
+	struct governor governor;
 	uint64_t told_ns;
-	uint32_t drained, over;
+	uint32_t drained;
 	int cpus;
 };
 
@@ -260,9 +265,10 @@ static int take_raw(void *arg, void *data, size_t bytes)
 	struct runtime_jobs *jobs = arg;
 	struct ps_pool_raw raw;
 	size_t process = 0;
-	if (bytes < sizeof(raw))
+	if (bytes < offsetof(struct ps_pool_raw, text))
 		return 0;
-	memcpy(&raw, data, sizeof(raw));
+	memset(&raw, 0, sizeof(raw));
+	memcpy(&raw, data, bytes < sizeof(raw) ? bytes : sizeof(raw));
 	raw.text[sizeof(raw.text) - 1] = '\0';
 	while (process < jobs->process_count && (uint32_t)jobs->processes[process].pid != raw.tgid)
 		process++;
@@ -313,7 +319,10 @@ static int load(struct runtime_jobs *jobs)
 	if (err)
 		return err;
 	jobs->ring = ring_buffer__new(bpf_map__fd(skeleton->maps.ring), take_raw, jobs, NULL);
-	return jobs->ring ? 0 : -errno;
+	if (!jobs->ring)
+		return -errno;
+	governor_open(&jobs->governor, skeleton->obj, BUDGET_NS, GOVERNOR_UPROBE_NS);
+	return 0;
 }
 
 static void detach(struct runtime_jobs *jobs)
@@ -391,7 +400,8 @@ static void open_probes(struct runtime_jobs *jobs, size_t from)
 	for (size_t i = from; i < jobs->process_count; i++)
 		wanted |= processes[i].runtime->probes && processes[i].state;
 	if (options->no_bpf || options->without >> PS_PROBE_RUNTIME & 1) {
-		set_state(jobs, PS_PROBE_STATE_OFF, "left out as asked");
+		set_state(jobs, PS_PROBE_STATE_OFF,
+			  options->no_bpf ? "switched off by --no-bpf" : "switched off by --without");
 	} else if (!wanted && !jobs->skeleton) {
 		set_state(jobs, PS_PROBE_STATE_OFF, "%s",
 			  jobs->process_count
@@ -408,6 +418,7 @@ static void open_probes(struct runtime_jobs *jobs, size_t from)
 			attach_all(jobs, from);
 	}
 	if (!jobs->link_count && jobs->skeleton) {
+		governor_close(&jobs->governor);
 		ring_buffer__free(jobs->ring);
 		pool__destroy(jobs->skeleton);
 		jobs->ring = NULL;
@@ -440,14 +451,6 @@ int runtime_jobs_adopt(struct runtime_jobs *jobs, const struct source_context *c
 	return 0;
 }
 
-void runtime_jobs_drain(struct runtime_jobs *jobs)
-{
-	if (!jobs->ring)
-		return;
-	jobs->drained = 0;
-	ring_buffer__consume(jobs->ring);
-}
-
 static void read_counts(struct runtime_jobs *jobs, struct ps_pool_counts *total)
 {
 	struct ps_pool_counts counts[jobs->cpus > 0 ? jobs->cpus : 1];
@@ -462,33 +465,25 @@ static void read_counts(struct runtime_jobs *jobs, struct ps_pool_counts *total)
 	}
 }
 
-static uint64_t cost_of(const struct runtime_jobs *jobs)
+static void keep_budget(struct runtime_jobs *jobs)
 {
-	struct bpf_program *program;
-	uint64_t total = 0, runs = 0;
-	if (!jobs->skeleton)
-		return PS_UNKNOWN;
-	bpf_object__for_each_program(program, jobs->skeleton->obj)
-	{
-		struct bpf_prog_info info = { 0 };
-		__u32 size = sizeof(info);
-		if (bpf_program__fd(program) < 0 || bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size))
-			continue;
-		total += info.run_time_ns;
-		runs += info.run_cnt;
-	}
-	return runs ? total : PS_UNKNOWN;
-}
-
-static void keep_budget(struct runtime_jobs *jobs, uint64_t hits, uint64_t passed_ns)
-{
-	double rate = passed_ns ? (double)(hits - jobs->hits) * 1e9 / (double)passed_ns : 0;
-	jobs->over = rate > HITS_BUDGET ? jobs->over + 1 : 0;
-	if (jobs->over < 2 || !jobs->link_count)
+	struct ps_pool_counts counts;
+	if (!jobs->link_count)
+		return;
+	read_counts(jobs, &counts);
+	if (!governor_drain(&jobs->governor, stream_now(), counts.hits))
 		return;
 	detach(jobs);
-	set_state(jobs, PS_PROBE_STATE_DETACHED, "taken back: %.0f hits a second, more than the %u that are worth it",
-		  rate, HITS_BUDGET);
+	set_state(jobs, PS_PROBE_STATE_DETACHED, "%s", jobs->governor.why);
+}
+
+void runtime_jobs_drain(struct runtime_jobs *jobs)
+{
+	if (!jobs->ring)
+		return;
+	jobs->drained = 0;
+	ring_buffer__consume(jobs->ring);
+	keep_budget(jobs);
 }
 
 void runtime_jobs_tell(struct runtime_jobs *jobs, uint64_t now_ns)
@@ -502,12 +497,12 @@ void runtime_jobs_tell(struct runtime_jobs *jobs, uint64_t now_ns)
 		jobs->lost_told = counts.lost;
 	if (jobs->failed && !stream_lost(jobs->context.stream, PS_LOST_TOOL, jobs->failed))
 		jobs->failed = 0;
-	if (jobs->told_ns && jobs->state != PS_PROBE_STATE_DETACHED)
-		keep_budget(jobs, counts.hits, now_ns - jobs->told_ns);
-	jobs->hits = counts.hits;
 	jobs->told_ns = now_ns;
-	stream_probe(jobs->context.stream, PS_PROBE_RUNTIME, jobs->state, jobs->reason,
-		     jobs->skeleton ? counts.hits : PS_UNKNOWN, cost_of(jobs));
+	if (jobs->skeleton)
+		stream_probe_governed(jobs->context.stream, PS_PROBE_RUNTIME, jobs->state, jobs->reason, counts.hits,
+				      jobs->governor.cost_ns, BUDGET_NS);
+	else
+		stream_probe(jobs->context.stream, PS_PROBE_RUNTIME, jobs->state, jobs->reason, PS_UNKNOWN, PS_UNKNOWN);
 }
 
 void runtime_jobs_close(struct runtime_jobs *jobs)
@@ -517,6 +512,8 @@ void runtime_jobs_close(struct runtime_jobs *jobs)
 	runtime_jobs_drain(jobs);
 	runtime_jobs_tell(jobs, stream_now() + TELL_NS);
 	detach(jobs);
+	if (jobs->skeleton)
+		governor_close(&jobs->governor);
 	ring_buffer__free(jobs->ring);
 	pool__destroy(jobs->skeleton);
 	forget_all(jobs);

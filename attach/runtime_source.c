@@ -191,7 +191,7 @@ static void judge(struct runtime_source *source)
 		other = !other && process->runtime->snapshot ? process : other;
 	}
 	if (!is_wanted(source)) {
-		set_state(source, PS_PROBE_STATE_OFF, "left out as asked");
+		set_state(source, PS_PROBE_STATE_OFF, "switched off by --without");
 	} else if (best) {
 		libuv_version_text(best->image.version, version);
 		if (*best->pool_why)
@@ -213,14 +213,14 @@ static void judge(struct runtime_source *source)
 
 static void take_snapshots(struct runtime_source *source)
 {
-	uint64_t begin = stream_now();
+	uint64_t begin = stream_now(), clock = libuv_clock();
 	int whole = begin >= source->whole_ns;
 	if (begin < source->next_ns || !is_wanted(source))
 		return;
 	for (size_t i = 0; i < source->count; i++)
 		read_process(source, &source->processes[i], begin, whole);
 	source->snapshots++;
-	uint64_t took = stream_now() - begin, rest = took * SHARE;
+	uint64_t took = libuv_clock() - clock, rest = took * SHARE;
 	source->cost_ns += took;
 	source->next_ns = begin + (rest > SNAPSHOT_NS ? rest : SNAPSHOT_NS);
 	if (whole) {

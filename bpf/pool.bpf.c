@@ -83,6 +83,9 @@ struct {
 
 static const __u32 zero_key = 0;
 
+#define WHOLE sizeof(struct ps_pool_raw)
+#define SHORT __builtin_offsetof(struct ps_pool_raw, text)
+
 static __always_inline void count_hit(void)
 {
 	struct ps_pool_counts *count = bpf_map_lookup_elem(&counts, &zero_key);
@@ -99,22 +102,23 @@ static __always_inline void count_record(bool sent)
 		__sync_fetch_and_add(sent ? &count->sent : &count->lost, 1);
 }
 
-static __always_inline struct ps_pool_raw *begin(__u16 what, void *context)
+/* `bytes`: of the record, a constant; without its text where there is none. */
+static __always_inline struct ps_pool_raw *begin(__u16 what, void *context, __u32 bytes)
 {
 	struct ps_pool_raw *raw;
 	__u64 id = bpf_get_current_pid_tgid();
 
 	count_hit();
-	raw = bpf_ringbuf_reserve(&ring, sizeof(*raw), 0);
+	raw = bpf_ringbuf_reserve(&ring, bytes, 0);
 	if (!raw) {
 		count_record(false);
 		return NULL;
 	}
-	__builtin_memset(raw, 0, sizeof(*raw));
+	__builtin_memset(raw, 0, bytes);
 	raw->h.ts = bpf_ktime_get_ns();
 	raw->h.tid = (__u32)id;
 	raw->h.event = PS_RAW_WORK;
-	raw->h.size = sizeof(*raw);
+	raw->h.size = bytes;
 	raw->tgid = id >> 32;
 	raw->what = what;
 	raw->job = (__u16)bpf_get_attach_cookie(context);
@@ -148,7 +152,7 @@ static __always_inline void take_object(struct ps_pool_raw *raw, __u64 request)
 SEC("uprobe")
 int on_work_submit(void *context)
 {
-	struct ps_pool_raw *raw = begin(PS_POOL_SUBMIT, context);
+	struct ps_pool_raw *raw = begin(PS_POOL_SUBMIT, context, SHORT);
 
 	if (!raw)
 		return 0;
@@ -163,7 +167,7 @@ int on_work_submit(void *context)
 SEC("uprobe")
 int on_queue_work(void *context)
 {
-	struct ps_pool_raw *raw = begin(PS_POOL_SUBMIT, context);
+	struct ps_pool_raw *raw = begin(PS_POOL_SUBMIT, context, WHOLE);
 	__u64 request = ARG2(context);
 
 	if (!raw)
@@ -213,7 +217,7 @@ int on_start(void *context)
 		count_hit();
 		return 0;
 	}
-	raw = begin(PS_POOL_START, context);
+	raw = begin(PS_POOL_START, context, WHOLE);
 	/* that it runs is kept even when there is no room to tell */
 	if (!raw) {
 		hold(work, bpf_ktime_get_ns(), (__u32)bpf_get_current_pid_tgid());
@@ -250,7 +254,7 @@ int on_async_send(void *context)
 		count_hit();
 		return 0;
 	}
-	raw = begin(PS_POOL_FINISH, context);
+	raw = begin(PS_POOL_FINISH, context, SHORT);
 	if (raw) {
 		raw->work = held->work;
 		raw->since_ns = held->started_ns;
@@ -268,7 +272,7 @@ int on_async_send(void *context)
 SEC("uprobe")
 int on_done(void *context)
 {
-	struct ps_pool_raw *raw = begin(PS_POOL_DELIVER, context);
+	struct ps_pool_raw *raw = begin(PS_POOL_DELIVER, context, SHORT);
 
 	if (!raw)
 		return 0;

@@ -281,7 +281,7 @@ _Static_assert(sizeof(struct ps_raw) ==
 
 /* ---- jobs of a thread pool (bpf/pool.bpf.c): a ring and an object of their own ---- */
 
-#define PS_POOL_RING_BYTES (1u << 20)
+#define PS_POOL_RING_BYTES (2u << 20)
 #define PS_POOL_TEXT       96u
 #define PS_POOL_HELD       1024u   /* threads that hold a job at once */
 
