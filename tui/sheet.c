@@ -175,7 +175,7 @@ static void lay_out(const struct view *view, const struct sheet *sheet, const st
 
 	memset(layout, 0, sizeof(*layout));
 	layout->gap = 2;
-	for (int i = 0; sheet->columns[i].name && i < COLUMNS_MAX; i++) {
+	for (int i = 0; i < COLUMNS_MAX && sheet->columns[i].name; i++) {
 		if (!is_shown(view, &sheet->columns[i]) || state->hidden >> i & 1)
 			continue;
 		layout->width[i] = sheet->columns[i].width ? sheet->columns[i].width : sheet->columns[i].least;
