@@ -20,7 +20,7 @@ fi
 for file in $files; do
 	$PS report "$file" --json >"$T/report" || fail "report $file: exit $?"
 	for format in perfetto chrome folded pprof csv json ctf openmetrics; do
-		rm -rf "$T/$format"
+		rm -rf "${T:?}/$format"
 		$PS export "$file" --to $format -o "$T/$format" 2>"$T/err" && [ ! -s "$T/err" ] || fail "--to $format: $(cat "$T/err")"
 	done
 	[ "$(stat -c %a "$T/ctf/events" "$T/ctf/metadata" "$T/ctf" | tr '\n' ' ')" = '600 600 700 ' ] || fail "the CTF folder is open to others"
