@@ -92,7 +92,7 @@ static void remember(struct tape *tape)
 		tape->oldest = file;
 	tape->newest = file;
 	tape->kept++;
-	while (tape->options->keep && tape->kept > tape->options->keep)
+	while (tape->options->keep && tape->oldest && tape->kept > tape->options->keep)
 		forget_oldest(tape, 1);
 }
 
