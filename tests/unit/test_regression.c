@@ -402,6 +402,8 @@ TEST(loss_and_a_target_that_left_early_are_no_pass)
 	json_object_set_new(json_object_get(now.documents[2], "target"), "exit_status", json_null());
 	json_object_set_new(now.documents[2], "window_ns", json_real(4e9));
 	expect(judge(cpu, &now, &before), VERDICT_INCONCLUSIVE, "left early: watched for 4.0s, in the baseline for 10s");
+	json_object_set_new(json_object_get(now.documents[2], "target"), "exit_status", json_integer(0)); /* it was only quick */
+	expect(judge(cpu, &now, &before), VERDICT_PASS, "");
 	empty(&now);
 	empty(&before);
 }
