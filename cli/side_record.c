@@ -120,15 +120,31 @@ void side_record_stop(struct side_record *record)
 	while (waitpid(record->pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	close(record->words);
-	record->pid = 0;
+	record->pid = record->ending = 0;
+}
+
+/* The dashboard must not stand still while the child takes its probes off. */
+static void end_softly(struct side_record *record, char *said, size_t room)
+{
+	const struct timespec moment = { 0, 10000000 };
+	if (!record->ending)
+		kill(record->pid, SIGINT);
+	record->ending = 1;
+	for (int i = 0; i < 10 && record->pid; i++) {
+		nanosleep(&moment, NULL);
+		if (waitpid(record->pid, NULL, WNOHANG) != record->pid)
+			continue;
+		close(record->words);
+		record->pid = record->ending = 0;
+	}
+	snprintf(said, room, record->pid ? "ending %s: it is whole when rec:off is shown" : "recorded to %s", record->name);
 }
 
 void side_record_toggle(struct side_record *record, const struct options *options, const pid_t *pids, size_t count,
 			char *said, size_t room)
 {
 	if (record->pid) {
-		side_record_stop(record);
-		snprintf(said, room, "recorded to %s", record->name);
+		end_softly(record, said, room);
 		return;
 	}
 	int err = count ? start(record, options, pids[0]) : -ESRCH;
@@ -142,10 +158,15 @@ void side_record_status(struct side_record *record, char *out, size_t room)
 {
 	char words[128];
 	if (record->pid && waitpid(record->pid, NULL, WNOHANG) == record->pid) {
+		int ended = record->ending;
 		take_words(record, words, sizeof(words));
-		record->pid = 0;
+		record->pid = record->ending = 0;
+		if (ended) {
+			snprintf(out, room, "rec:off");
+			return;
+		}
 		snprintf(out, room, "rec ended%s%s", *words ? ": " : "", words);
 		return;
 	}
-	snprintf(out, room, "rec:%s", record->pid ? record->name : "off");
+	snprintf(out, room, "rec:%s%s", record->pid ? record->name : "off", record->ending ? " ending" : "");
 }

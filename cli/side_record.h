@@ -14,6 +14,7 @@
 
 struct side_record {
 	pid_t pid; /* 0 = none */
+	int ending;    /* it was told to end: its probes may take a moment */
 	int words; /* what it says on stderr */
 	char name[96];
 };
