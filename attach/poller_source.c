@@ -21,7 +21,7 @@
 #include "ready.h"
 
 #define SECOND_NS 1000000000ull
-#define READY_BUDGET_NS 10000000ull /* per second, of each core: 1 % */
+#define READY_BUDGET_NS 10000000ull /* per second: 1 % of a core */
 #define READY_HIT_NS 50u /* the way into a program */
 #define REST_MAX 30u /* seconds */
 #define COST_FACTOR 200u /* between two looks passes this many times what one costs */
@@ -240,7 +240,7 @@ static void open_ready(struct poller_source *source)
 	} else if (!ready_open(&source->ready, poller_socket_f_op(source->reader), fds, &source->ready_state,
 			       source->ready_reason)) {
 		governor_open(&source->governor, ready_object(source->ready),
-			      READY_BUDGET_NS * (uint64_t)sysconf(_SC_NPROCESSORS_ONLN), READY_HIT_NS);
+			      READY_BUDGET_NS, READY_HIT_NS);
 	}
 }
 

@@ -22,6 +22,9 @@
 #define REASON_ROOM 160
 
 #define LINKS_MAX 10
+#define TURNS_MANY 200u /* at one drain, of which there are twenty a second */
+#define TURNS_FEW 50u
+#define TURNS_MASK_MAX 255u
 
 struct ready_probe {
 	struct ready *skeleton;
@@ -31,6 +34,7 @@ struct ready_probe {
 	int by_item; /* stamps are those of ep_poll_callback */
 	int by_socket; /* use is seen in socket I/O only */
 	int cpus;
+	unsigned turns; /* of this drain */
 	ready_fn *take;
 	void *arg;
 };
@@ -69,10 +73,12 @@ static int take_record(void *arg, void *data, size_t bytes)
 	struct ready_probe *ready = arg;
 	const struct ps_record *record = data;
 
-	if (bytes >= sizeof(struct ps_ready_turn) && record->event == PS_READY_TURN)
+	if (bytes >= sizeof(struct ps_ready_turn) && record->event == PS_READY_TURN) {
+		ready->turns++;
 		ready->take(ready->arg, data, NULL);
-	else if (bytes >= sizeof(struct ps_ready_counts) && record->event == PS_READY_COUNTS)
+	} else if (bytes >= sizeof(struct ps_ready_counts) && record->event == PS_READY_COUNTS) {
 		ready->take(ready->arg, NULL, data);
+	}
 	return 0;
 }
 
@@ -306,7 +312,13 @@ void ready_drain(struct ready_probe *ready, int flush, ready_fn *take, void *arg
 		bpf_prog_test_run_opts(bpf_program__fd(ready->skeleton->progs.on_flush), &none);
 	ready->take = take;
 	ready->arg = arg;
+	ready->turns = 0;
 	ring_buffer__consume(ready->ring);
+	/* thousands of turns a second tell no more than hundreds */
+	if (ready->turns > TURNS_MANY && ready->skeleton->bss->turn_mask < TURNS_MASK_MAX)
+		ready->skeleton->bss->turn_mask = ready->skeleton->bss->turn_mask * 2 + 1;
+	else if (ready->turns < TURNS_FEW)
+		ready->skeleton->bss->turn_mask /= 2;
 }
 
 void ready_rest(struct ready_probe *ready, int rest)

@@ -90,6 +90,9 @@ unsigned long long sock_bits[PS_SOCK_BITS / 64];
 /* Since when we follow; 0 = we rest. What was noted before it counts for nothing. */
 unsigned long long active_since_ns;
 
+/* Of the turns of a descriptor one in this many + 1 is told; all are counted. */
+unsigned long long turn_mask;
+
 static const __u32 zero_key = 0;
 
 static __always_inline void count_hit(void)
@@ -419,7 +422,8 @@ static __always_inline void on_use(const struct ps_ready_key *key, long result, 
 		fd->count.dispatched++;
 		if (result == ERROR_AGAIN)
 			fd->count.empty_wakeups++;
-		send_turn(key, fd, bpf_ktime_get_ns());
+		if (!(fd->count.dispatched & turn_mask))
+			send_turn(key, fd, bpf_ktime_get_ns());
 		fd->returned_ns = 0;
 	}
 	if (stamp && !cfg_by_item)
