@@ -239,13 +239,31 @@ static void write_all(const struct config *config, FILE *out)
 	}
 }
 
+/* Under sudo the home may be the user's: what root makes there is to be the user's too. */
+static void inherit_owner(const char *path)
+{
+	char parent[520];
+	struct stat status;
+	if (geteuid())
+		return;
+	snprintf(parent, sizeof(parent), "%s", path);
+	char *slash = strrchr(parent, '/');
+	if (!slash || slash == parent)
+		return;
+	*slash = '\0';
+	if (!stat(parent, &status) && lchown(path, status.st_uid, status.st_gid))
+		return; /* then it stays root's, which still works for root */
+}
+
 static int make_folder(const char *path)
 {
 	char folder[512];
 	snprintf(folder, sizeof(folder), "%s", path);
 	for (char *at = folder + 1; (at = strchr(at, '/')); at++) {
 		*at = '\0';
-		if (mkdir(folder, 0700) && errno != EEXIST)
+		if (!mkdir(folder, 0700))
+			inherit_owner(folder);
+		else if (errno != EEXIST)
 			return -errno;
 		*at = '/';
 	}
@@ -271,6 +289,8 @@ int config_write(const struct config *config, const char *path)
 	err = ferror(out) ? -EIO : 0;
 	if (fclose(out) && !err)
 		err = -errno;
+	if (!err)
+		inherit_owner(name);
 	if (!err && rename(name, path))
 		err = -errno;
 	if (err)
