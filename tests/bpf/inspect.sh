@@ -17,11 +17,11 @@ says() { json "$T/says" "d['$1']"; }
 
 $PS inspect --json "$pid" >"$T/look.json" 2>"$T/err" || fail "inspect: exit $?: $(cat "$T/err")"
 timers="d['loops'][0]['libuv']['timers']" nodes="d['loops'][0]['libuv']['timers']['nodes']"
-holds "$T/look.json" "$timers['count'] == 1000 and len($nodes) == 1000 and $timers['depth'] == 10"
-holds "$T/look.json" "abs(d['ns'] + $timers['next_due_ns'] - $(says next_due_ms) * 1000000) <= 2000000"
-holds "$T/look.json" "min(n['due_ns'] for n in $nodes) == $timers['next_due_ns']"
-holds "$T/look.json" "all($nodes[i]['due_ns'] >= $nodes[(i - 1) // 2]['due_ns'] for i in range(1, 1000))"
-holds "$T/look.json" "$timers['by_callback'] == {'on_heartbeat': $(says on_heartbeat), 'on_session_end': $(says on_session_end), 'on_retry': $(says on_retry)}"
+holds "$T/look.json" "${timers}['count'] == 1000 and len($nodes) == 1000 and ${timers}['depth'] == 10"
+holds "$T/look.json" "abs(d['ns'] + ${timers}['next_due_ns'] - $(says next_due_ms) * 1000000) <= 2000000"
+holds "$T/look.json" "min(n['due_ns'] for n in $nodes) == ${timers}['next_due_ns']"
+holds "$T/look.json" "all(${nodes}[i]['due_ns'] >= ${nodes}[(i - 1) // 2]['due_ns'] for i in range(1, 1000))"
+holds "$T/look.json" "${timers}['by_callback'] == {'on_heartbeat': $(says on_heartbeat), 'on_session_end': $(says on_session_end), 'on_retry': $(says on_retry)}"
 holds "$T/look.json" "all(n['repeat_ns'] == (5000000000 if n['callback'] == 'on_heartbeat' else 0) for n in $nodes)"
 holds "$T/look.json" "d['loops'][0]['libuv']['handle_count'] >= 1001 and d['loops'][0]['libuv']['active_handles'] >= 1001"
 holds "$T/look.json" "d['loops'][0]['poller']['count'] == d['loops'][0]['libuv']['watched_fds']"
@@ -52,10 +52,10 @@ if node=$(program node); then
 	$PS inspect --json "$pid" >"$T/node.json" 2>"$T/err" || fail "inspect of node: exit $?: $(cat "$T/err")"
 	kill -CONT "$pid"
 	main="[l['libuv'] for l in d['loops'] if l['tid'] == $pid][0]"
-	holds "$T/node.json" "'node::Environment::RunTimers' in $main['timers']['by_callback']"
-	holds "$T/node.json" "'all JavaScript timers' in $main['timers']['note']"
-	holds "$T/node.json" "29e9 < $main['timers']['next_due_ns'] + 1e9 and $main['timers']['next_due_ns'] < 31e9"
-	holds "$T/node.json" "$main['iterations'] is None or $main['iterations'] >= 1"
+	holds "$T/node.json" "'node::Environment::RunTimers' in ${main}['timers']['by_callback']"
+	holds "$T/node.json" "'all JavaScript timers' in ${main}['timers']['note']"
+	holds "$T/node.json" "29e9 < ${main}['timers']['next_due_ns'] + 1e9 and ${main}['timers']['next_due_ns'] < 31e9"
+	holds "$T/node.json" "${main}['iterations'] is None or ${main}['iterations'] >= 1"
 	kill "$pid"
 fi
 
@@ -66,7 +66,8 @@ if until_ok 5 sh -c "$PS inspect --json $pid >$T/plain.json 2>/dev/null"; then
 	holds "$T/plain.json" "d['libuv'] is None and 'libuv' in d['not_measured'] and d['loops'][0]['libuv'] is None"
 fi
 $PS inspect 4194303 >"$T/out" 2>"$T/err"
-[ $? = 5 ] || fail "no such process: exit $?"
+rc=$?
+[ $rc = 5 ] || fail "no such process: exit $rc"
 $PS inspect >"$T/out" 2>"$T/err"
-[ $? = 2 ] || fail "without a target: exit $?"
-true
+rc=$?
+[ $rc = 2 ] || fail "without a target: exit $rc"

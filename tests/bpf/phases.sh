@@ -31,11 +31,11 @@ import json, sys
 sys.exit(not any('exact phases at' in p['reason'] for p in json.load(open(sys.argv[1]))['probes'] if p['group'] == 'poll'))
 EOF2
 loop="[l for l in d['loops'] if l['tid'] == $pid][0]"
-ns="{p['name']: p['total_ns'] for p in $loop['phases']}"
-count="{p['name']: p['count'] for p in $loop['phases']}"
-holds "$T/stat.json" "all($count[n] > 20 for n in ('timers', 'idle', 'prepare', 'poll', 'check'))"
+ns="{p['name']: p['total_ns'] for p in ${loop}['phases']}"
+count="{p['name']: p['count'] for p in ${loop}['phases']}"
+holds "$T/stat.json" "all(${count}[n] > 20 for n in ('timers', 'idle', 'prepare', 'poll', 'check'))"
 # at least what was spent in 25 of some 30 turns, and nowhere else
-holds "$T/stat.json" "$ns['timers'] > 25 * 20e6 and $ns['poll'] > 25 * 12e6 and $ns['check'] > 25 * 8e6"
-holds "$T/stat.json" "$ns['idle'] + $ns['prepare'] < 0.1 * $ns['check']"
-holds "$T/stat.json" "0.9 * $loop['busy_ns'] < sum($ns.values()) < 1.02 * $loop['busy_ns']"
+holds "$T/stat.json" "${ns}['timers'] > 25 * 20e6 and ${ns}['poll'] > 25 * 12e6 and ${ns}['check'] > 25 * 8e6"
+holds "$T/stat.json" "${ns}['idle'] + ${ns}['prepare'] < 0.1 * ${ns}['check']"
+holds "$T/stat.json" "0.9 * ${loop}['busy_ns'] < sum($ns.values()) < 1.02 * ${loop}['busy_ns']"
 holds "$T/stat.json" "d['lost']['total'] == 0"

@@ -44,7 +44,7 @@ seen() {
 	holds "$T/$1.json" "d['pools'][0]['queued'] == 0 and d['pools'][0]['busy'] == 0 and d['pools'][0]['max_queued'] >= 20"
 	# what the program measured from call to callback is the wait, the run and the way back, which a busy machine makes long
 	longest=$(json "$T/says.$1.json" "int(max(d['stats']) * 1e6)")
-	holds "$T/$1.json" "abs($kinds['fs']['wait_ns']['p99'] + $kinds['fs']['run_ns']['p99'] + $kinds['fs']['delivery_ns']['p50'] - $longest) <= 0.1 * $longest"
+	holds "$T/$1.json" "abs(${kinds}['fs']['wait_ns']['p99'] + ${kinds}['fs']['run_ns']['p99'] + ${kinds}['fs']['delivery_ns']['p50'] - $longest) <= 0.1 * $longest"
 }
 
 if node=$(program node); then
@@ -90,7 +90,7 @@ if python=$(program uvloop-debian) && "$python" -c 'import uvloop' 2>"$T/err"; t
 	until_ok 10 test -s "$T/uvloop.out" || fail "uvloop did not start"
 	$PS stat -d 2s --json "${pids[-1]}" >"$T/uvloop.json" 2>"$T/err" || fail "stat of uvloop: exit $?: $(cat "$T/err")"
 	kill "${pids[-1]}"
-	holds "$T/uvloop.json" "$kinds['dns']['submitted'] >= 9 and $kinds['dns']['wait_ns']['count'] >= 9"
+	holds "$T/uvloop.json" "${kinds}['dns']['submitted'] >= 9 and ${kinds}['dns']['wait_ns']['count'] >= 9"
 	holds "$T/uvloop.json" "1 <= d['loops'][0]['timers']['armed'] <= 2 and d['loops'][0]['snapshot']['handles'] >= 4"
 fi
 [ -e "$T/four.json" ] || [ -e "$T/debian.json" ] || skip "no node is installed"
