@@ -64,12 +64,13 @@ static int grow(struct inputs *inputs)
 		return 0;
 	if (inputs->count >= MAX_INPUTS)
 		return fault(CLI_USAGE, "more than %d recordings: compare fewer of them", MAX_INPUTS);
-	json_t **documents = realloc(inputs->documents, room * sizeof(*documents));
-	inputs->documents = documents ? documents : inputs->documents;
-	char **names = realloc(inputs->names, room * sizeof(*names));
-	inputs->names = names ? names : inputs->names;
-	if (!documents || !names)
+	void *documents = realloc(inputs->documents, room * sizeof(*inputs->documents));
+	if (documents)
+		inputs->documents = documents;
+	void *names = documents ? realloc(inputs->names, room * sizeof(*inputs->names)) : NULL;
+	if (!names)
 		return fault(CLI_OUTPUT, "not enough memory");
+	inputs->names = names;
 	inputs->room = room;
 	return 0;
 }

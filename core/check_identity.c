@@ -65,7 +65,20 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The groups that work, in order: "poll ready~ sched"; "~" is the weaker way. */
+/*
+ * What stalls, their culprits and CPU time come from. Other groups may rest while the machine is busy; a metric that needs
+ * one of them is then not measured, which is said where it is read.
+ */
+static int is_telling(const char *group)
+{
+	static const char *const groups[] = { "poll", "sched", "sampling", "ring" };
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
+		if (!strcmp(groups[i], group))
+			return 1;
+	return 0;
+}
+
+/* Those groups that work, in order: "poll~ sched"; "~" is the weaker way. */
 static void tell_probes(const json_t *document, char out[256])
 {
 	const char *names[32];
@@ -77,7 +90,7 @@ static void tell_probes(const json_t *document, char out[256])
 		const char *group = json_string_value(json_object_get(probe, "group"));
 		const char *state = json_string_value(json_object_get(probe, "state"));
 		int weak = state && !strcmp(state, "fallback");
-		if (!group || !state || count == 32 || (!weak && strcmp(state, "on")))
+		if (!group || !state || count == 32 || !is_telling(group) || (!weak && strcmp(state, "on")))
 			continue;
 		snprintf(words[count], sizeof(words[0]), "%.30s%s", group, weak ? "~" : "");
 		names[count] = words[count];

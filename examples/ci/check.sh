@@ -6,5 +6,10 @@ set -eu
 cd "$(dirname "$0")"
 pollscope=${POLLSCOPE:-pollscope} run=${RUN:-run.psr}
 "$pollscope" record -q --force --stall 10ms --without runtime --without snapshot -o "$run" -- npm test
-set -- $(for baseline in "$@"; do echo --baseline "$baseline"; done)
+left=$#
+while [ "$left" -gt 0 ]; do
+	set -- "$@" --baseline "$1"
+	shift
+	left=$((left - 1))
+done
 exec "$pollscope" check "$run" --budget budget.yml --force --junit junit.xml ${GITHUB_STEP_SUMMARY:+--markdown "$GITHUB_STEP_SUMMARY"} "$@"
