@@ -55,6 +55,13 @@ static uint64_t shape(const struct stack *stack)
 	return ((const struct stack_own *)stack)->shape;
 }
 
+/* Of the user's function only the line where it begins is known: the row is better told by another stack. */
+static int is_vague(const struct stack *stack)
+{
+	uint32_t user = stack_user(stack);
+	return user < stack->count && !stack->frames[user]->column;
+}
+
 static void add_stack(struct gather *gather, const struct stack *stack, unsigned kind, uint64_t ns)
 {
 	if (!stack)
@@ -66,6 +73,8 @@ static void add_stack(struct gather *gather, const struct stack *stack, unsigned
 		if (row->kind == kind && shape(row->stack) == shape(stack)) {
 			row->count++;
 			row->ns += ns;
+			if (is_vague(row->stack) && !is_vague(stack))
+				row->stack = stack;
 			return;
 		}
 	}
