@@ -48,7 +48,7 @@ struct bpf_thread *bpf_thread_add(struct bpf_source *source, uint32_t tid)
 /* Closes the gap, so that what hashed past it is still found. */
 void bpf_thread_remove(struct bpf_source *source, struct bpf_thread *thread)
 {
-	size_t hole = thread - source->threads, i = hole;
+	size_t hole = thread - source->threads, i;
 
 	bpf_map_delete_elem(source->maps.stacks, &thread->tid);
 	if (thread->timer) {

@@ -123,7 +123,8 @@ static void parse_text(struct jit_names *names)
 		}
 		names->lines[names->count++] = (struct line){ start, bytes, number, at + skip - names->text };
 	}
-	qsort(names->lines, names->count, sizeof(*names->lines), by_start);
+	if (names->count)
+		qsort(names->lines, names->count, sizeof(*names->lines), by_start);
 }
 
 static void refresh(struct jit_names *names)

@@ -194,7 +194,7 @@ int32_t v8_find_c_entry_fp(const uint8_t *code, size_t bytes)
 		if (!stored && !memcmp(code + i, store_fp, sizeof(store_fp)))
 			memcpy(&stored, code + i + 3, sizeof(stored));
 		if (!bias && !memcmp(code + i, load_isolate, sizeof(load_isolate)))
-			bias = (int8_t)code[i + 3];
+			bias = (int32_t)(int8_t)code[i + 3];
 	}
 	if (!bias || stored <= 0 || stored > 1 << 16 || stored - bias <= 0 || (stored - bias) % 8)
 		return 0;

@@ -69,6 +69,8 @@ static void forget_oldest(struct tape *tape, int remove)
 {
 	struct tape_file *file = tape->oldest;
 	struct stat st;
+	if (!file)
+		return;
 	tape->oldest = file->next;
 	tape->kept--;
 	if (remove && !lstat(file->name, &st) && st.st_dev == file->device && st.st_ino == file->inode)

@@ -64,7 +64,7 @@ struct key {
 static int unknown_key(struct reader *reader, const yaml_node_t *node, const char *name, const struct key *keys)
 {
 	const char *names[16] = { 0 };
-	for (size_t i = 0; keys[i].name && i < 15; i++)
+	for (size_t i = 0; i < 15 && keys[i].name; i++)
 		names[i] = keys[i].name;
 	const char *near = text_nearest(name, names);
 	return refuse(reader, node, "unknown key \"%.60s\"%s%s%s", name, near ? ", did you mean \"" : "", near ? near : "",
@@ -414,6 +414,7 @@ static int read_stream(struct reader *reader, FILE *stream)
 		yaml_parser_delete(&parser);
 		return err;
 	}
+	/* cppcheck-suppress autoVariables ; the reader ends before the document does */
 	reader->document = &document;
 	int err = read_document(reader);
 	yaml_document_delete(&document);

@@ -81,7 +81,7 @@ static int is_telling(const char *group)
 /* Those groups that work, in order: "poll~ sched"; "~" is the weaker way. */
 static void tell_probes(const json_t *document, char out[256])
 {
-	const char *names[32];
+	const char *names[32] = { 0 };
 	char words[32][40];
 	const json_t *probe;
 	size_t i, count = 0, length = 0;

@@ -85,6 +85,7 @@ int array_room(struct model_own *model, void *array, size_t *room, size_t count,
 	size_t wider = *room ? *room * 2 : 8;
 	void *moved;
 	memcpy(&moved, array, sizeof(moved)); /* the caller's pointer has a type of its own */
+	/* cppcheck-suppress memleakOnRealloc ; the caller still has it */
 	moved = realloc(moved, wider * size);
 	if (!moved) {
 		model->out_of_memory = 1;

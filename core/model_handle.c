@@ -171,6 +171,7 @@ void fds_sweep(struct model_own *model, struct loop_own *loop, uint64_t now_ns)
 		if (i == last)
 			break;
 		*row = loop->pub.fds[last];
+		loop->pub.fds[last] = (struct fd_stat){ 0 }; /* the histograms are the row's alone */
 		loop->fd_waits[i] = loop->fd_waits[last];
 		if (table_get(&loop->fd_index, (uint32_t)row->fd) == last + 1)
 			table_put(&loop->fd_index, (uint32_t)row->fd, i + 1);

@@ -178,6 +178,7 @@ void on_stack(struct model_own *model, const void *record)
 		count += frames[count] != NULL;
 	}
 	const struct stack *before = names_stack(model->names, told->id);
+	/* cppcheck-suppress uninitvar ; count of them are set */
 	if (!told->id || (before && before->count == count && !memcmp(before->frames, frames, count * sizeof(*frames))))
 		return;
 	struct stack_own *stack = arena_take(model, sizeof(*stack) + count * sizeof(*frames));

@@ -37,7 +37,7 @@ int frame_phase(const char *name)
 static int phase_of(const struct stack *stack)
 {
 	for (uint32_t i = stack->count; i-- > 0;) {
-		int phase = ((const struct frame_own *)stack->frames[i])->phase;
+		int phase = (int)((const struct frame_own *)stack->frames[i])->phase;
 		if (phase >= 0)
 			return phase;
 	}

@@ -6,7 +6,7 @@
 need_root
 node=$(program node) || skip "node is not installed"
 
-"$node" tests/data/idle_server.js >"$T/port" 2>"$T/err" & pids+=($!)
+"$node" tests/data/idle_server.js >"$T/port" 2>"$T/err" & pids+=("$!")
 pid=$!
 until_ok 10 test -s "$T/port" || fail "node did not start: $(cat "$T/err")"
 cat >"$T/clients.py" <<'PY'
@@ -21,9 +21,10 @@ time.sleep(60)
 PY
 mkfifo "$T/go" "$T/ready"
 exec 7<>"$T/go"
-python3 "$T/clients.py" "$(cat "$T/port")" <"$T/go" >"$T/writer" & pids+=($!)
+python3 "$T/clients.py" "$(cat "$T/port")" <"$T/go" >"$T/writer" & pids+=("$!")
 registered() { grep -c '^tfd:' "/proc/$pid/fdinfo/$1" 2>/dev/null; }
 full() {
+	# shellcheck disable=SC2044 # numbers, one a line
 	for e in $(find "/proc/$pid/fd" -lname 'anon_inode:\[eventpoll\]' -printf '%f\n'); do
 		[ "$(registered "$e")" -ge 201 ] && epoll=$e && return 0
 	done
@@ -37,7 +38,7 @@ $PS stat -d 1s --json --no-bpf "$pid" >"$T/proc.json" 2>"$T/err" || fail "stat -
 holds "$T/proc.json" "any(l['poller'] and l['poller']['items'] >= 201 and l['poller']['depth'] is None for l in d['loops'])"
 holds "$T/proc.json" "any(k.endswith('.poller.depth') and '/proc' in v for k, v in d['not_measured'].items())"
 
-$PS stat -d 3s --json --ready-fd 3 "$pid" >"$T/stat.json" 2>"$T/err" 3>"$T/ready" & stat=$!; pids+=($stat)
+$PS stat -d 3s --json --ready-fd 3 "$pid" >"$T/stat.json" 2>"$T/err" 3>"$T/ready" & stat=$!; pids+=("$stat")
 head -c 1 "$T/ready" >/dev/null
 echo >&7
 wait "$stat" || fail "stat: exit $?: $(cat "$T/err")"
@@ -65,7 +66,7 @@ assert listener['backlog'] == 0 and listener['backlog_max'] > 0, listener
 PY
 
 many=$B/tests/programs/many_eventfds
-"$many" >"$T/many" & pids+=($!)
+"$many" >"$T/many" & pids+=("$!")
 pid=$!
 until_ok 20 test -s "$T/many" || fail "the eventfds are not there"
 $PS stat -d 2s --json "$pid" >"$T/many.json" 2>"$T/err" || fail "stat: exit $?: $(cat "$T/err")"

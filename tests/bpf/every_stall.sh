@@ -10,11 +10,11 @@ node=$(program node) || skip "node is not installed"
 first=(); chrt -f 1 true 2>/dev/null && first=(chrt -f 1)
 count=${POLLSCOPE_STALLS:-25}
 
-"${first[@]}" "$node" tests/data/many_stalls.js "$T/told" "$count" >"$T/ready" & pids+=($!)
+"${first[@]}" "$node" tests/data/many_stalls.js "$T/told" "$count" >"$T/ready" & pids+=("$!")
 pid=$!
 until_ok 10 test -s "$T/ready" || fail "node did not start"
 mkfifo "$T/watched"
-$PS record -o "$T/r.psr" -q --ready-fd 3 "$pid" 2>"$T/err" 3>"$T/watched" & record=$!; pids+=($record)
+$PS record -o "$T/r.psr" -q --ready-fd 3 "$pid" 2>"$T/err" 3>"$T/watched" & record=$!; pids+=("$record")
 head -c 1 "$T/watched" >/dev/null
 kill -USR2 "$pid"
 until_ok $((10 + count)) test -s "$T/told" || fail "node did not end"

@@ -9,7 +9,7 @@ need_root
 [ -x "$B/tests/programs/uv_timers" ] || fail "uv_timers is not built"
 
 mkfifo "$T/in"
-"$B/tests/programs/uv_timers" <"$T/in" >"$T/says" & pids+=($!)
+"$B/tests/programs/uv_timers" <"$T/in" >"$T/says" & pids+=("$!")
 exec 7>"$T/in"
 until_ok 10 test -s "$T/says" || fail "uv_timers did not start"
 pid=${pids[-1]}
@@ -45,7 +45,7 @@ exec 7>&-
 
 # a stopped target is looked at like any other
 if node=$(program node); then
-	"$node" -e 'setTimeout(() => {}, 40000); setInterval(() => {}, 30000); setImmediate(() => console.log(process.pid))' >"$T/node" & pids+=($!)
+	"$node" -e 'setTimeout(() => {}, 40000); setInterval(() => {}, 30000); setImmediate(() => console.log(process.pid))' >"$T/node" & pids+=("$!")
 	until_ok 10 test -s "$T/node" || fail "node did not start"
 	pid=${pids[-1]}
 	kill -STOP "$pid"
@@ -60,7 +60,7 @@ if node=$(program node); then
 fi
 
 # who is no libuv program, and who is not there
-"$B/tests/programs/plain_epoll" >/dev/null 2>&1 & pids+=($!)
+"$B/tests/programs/plain_epoll" >/dev/null 2>&1 & pids+=("$!")
 pid=${pids[-1]}
 if until_ok 5 sh -c "$PS inspect --json $pid >$T/plain.json 2>/dev/null"; then
 	holds "$T/plain.json" "d['libuv'] is None and 'libuv' in d['not_measured'] and d['loops'][0]['libuv'] is None"

@@ -41,7 +41,7 @@ for who, told in sorted(rows.items(), key=lambda r: r[0]):
 PY
 }
 
-"$node" tests/data/loops.js threads >"$T/threads.out" 2>"$T/node.err" & pids+=($!)
+"$node" tests/data/loops.js threads >"$T/threads.out" 2>"$T/node.err" & pids+=("$!")
 pid=$!
 speak() { [ "$(awk '{ print $1, $2 }' "$T/$1.out" | sort -u | wc -l)" = "$2" ]; }
 until_ok 10 speak threads 3 || fail "node: $(cat "$T/node.err")"
@@ -49,7 +49,7 @@ $PS stat -d 4s --json "$pid" >"$T/threads.json" 2>"$T/err" || fail "stat: exit $
 check threads 3
 kill "$pid"
 
-"$node" tests/data/loops.js cluster >"$T/cluster.out" 2>"$T/node.err" & pids+=($!)
+"$node" tests/data/loops.js cluster >"$T/cluster.out" 2>"$T/node.err" & pids+=("$!")
 pid=$!
 until_ok 10 speak cluster 4 || fail "node: $(cat "$T/node.err")"
 mapfile -t children < <(pgrep -P "$pid")
@@ -59,7 +59,7 @@ check cluster 4
 
 # one of them ends while we watch, and the others are watched on
 mkfifo "$T/ready"
-$PS record -d 3s -o "$T/f.psr" --follow --ready-fd 3 "$pid" 2>"$T/err" 3>"$T/ready" & record=$!; pids+=($record)
+$PS record -d 3s -o "$T/f.psr" --follow --ready-fd 3 "$pid" 2>"$T/err" 3>"$T/ready" & record=$!; pids+=("$record")
 head -c 1 "$T/ready" >/dev/null
 sleep 1
 kill -9 "${children[0]}"

@@ -44,14 +44,14 @@ def run(name):
 for name in 'ab':
     threading.Thread(target=run, args=name).start()
 PY
-python3 "$T/server.py" >"$T/port" & pids+=($!)
+python3 "$T/server.py" >"$T/port" & pids+=("$!")
 pid=$!
 until_ok 10 test -s "$T/port" || fail "the server did not start"
 mkfifo "$T/ready"
-$PS stat -d 3s --json --ready-fd 3 "$pid" >"$T/stat.json" 2>"$T/err" 3>"$T/ready" & stat=$!; pids+=($stat)
+$PS stat -d 3s --json --ready-fd 3 "$pid" >"$T/stat.json" 2>"$T/err" 3>"$T/ready" & stat=$!; pids+=("$stat")
 head -c 1 "$T/ready" >/dev/null
 sleep 0.2 # one look at the poller: what is registered from now on is followed
-python3 "$T/clients.py" "$(head -1 "$T/port")" & pids+=($!)
+python3 "$T/clients.py" "$(head -1 "$T/port")" & pids+=("$!")
 wait "$stat" || fail "stat: exit $?: $(cat "$T/err")"
 python3 - "$T/stat.json" "$T/port" <<'PY' || { head -c 5000 "$T/stat.json"; fail "not as it is"; }
 import json, sys

@@ -7,12 +7,12 @@ redis=$(program redis-server) || skip "redis-server is not to be had"
 cli=$(program redis-cli) || skip "redis-cli is not to be had"
 
 port=$(free_port)
-"$redis" --port "$port" --bind 127.0.0.1 --save '' --appendonly no --dir "$T" --enable-debug-command yes >"$T/redis.log" 2>&1 & pids+=($!)
+"$redis" --port "$port" --bind 127.0.0.1 --save '' --appendonly no --dir "$T" --enable-debug-command yes >"$T/redis.log" 2>&1 & pids+=("$!")
 pid=$!
 until_ok 10 "$cli" -p "$port" ping || fail "redis did not start: $(cat "$T/redis.log")"
 
 mkfifo "$T/ready"
-$PS stat -d 3s --json --ready-fd 3 "$pid" >"$T/stat.json" 2>"$T/err" 3>"$T/ready" & stat=$!; pids+=($stat)
+$PS stat -d 3s --json --ready-fd 3 "$pid" >"$T/stat.json" 2>"$T/err" 3>"$T/ready" & stat=$!; pids+=("$stat")
 head -c 1 "$T/ready" >/dev/null
 for _ in 1 2 3; do "$cli" -p "$port" debug sleep 0.3 >/dev/null || fail "DEBUG SLEEP refused"; sleep 0.2; done
 wait "$stat" || fail "stat: exit $?: $(cat "$T/err")"

@@ -32,13 +32,13 @@ for kernel in $kernels; do
 	json "$T/ready.json" '[(p["group"], p["state"], p["reason"]) for p in d["probes"] if p["group"] in ("ready", "poller")]'
 	json "$T/ready.json" '[(f["kind"], f["ready"], f["dispatched"], (f["lag_ns"] or {}).get("p50")) for f in d["loops"][0]["fds"]]'
 	ready="next(p for p in d['probes'] if p['group'] == 'ready')"
-	holds "$T/ready.json" "$ready['state'] == 'on' and 'ep_poll_callback' in $ready['reason']"
+	holds "$T/ready.json" "${ready}['state'] == 'on' and 'ep_poll_callback' in ${ready}['reason']"
 	clients="[f for f in d['loops'][0]['fds'] if f['kind'] == 'tcp']"
 	holds "$T/ready.json" "len($clients) == 2 and all(f['dispatched'] >= 3 and f['read_bytes'] % 100 == 0 for f in $clients)"
 	# one of the two always waits for the other; an emulated machine on a crowded one is late
 	holds "$T/ready.json" "all(45e6 <= f['lag_ns']['p50'] <= 90e6 for f in $clients)"
 	holds "$T/ready.json" "any(f['kind'] == 'pipe' and f['ready'] >= 3 for f in d['loops'][0]['fds'])"
 	poller="d['loops'][0]['poller']"
-	holds "$T/many.json" "$poller['items'] == 100001 and $poller['complete'] and 16 <= $poller['depth'] <= 34 and $poller['waiters'] == 1"
+	holds "$T/many.json" "${poller}['items'] == 100001 and ${poller}['complete'] and 16 <= ${poller}['depth'] <= 34 and ${poller}['waiters'] == 1"
 	holds "$T/many.json" "d['own_cost']['rss_bytes'] < 128 << 20 and d['lost']['total'] == 0"
 done
