@@ -17,6 +17,7 @@
 #define TIMERS_OFTEN 2048u /* read at each snapshot: next due, overdue */
 #define TIMERS_WHOLE 16384u
 #define HANDLES_WHOLE 4096u
+#define NODES_OFTEN 15u
 #define NODES_TOLD 127u /* seven levels of the heap */
 #define GROUPS_MAX 64u
 #define READ_NS 20000000ull
@@ -211,7 +212,9 @@ static void put_handles(const struct runtime_ask *ask, const struct libuv_loop *
 static void put_loop(const struct libuv_state *state, const struct runtime_ask *ask, const struct libuv_loop *loop,
 		     uint64_t took_ns)
 {
-	size_t nodes = ask->whole ? loop->timer_count < NODES_TOLD ? loop->timer_count : NODES_TOLD : 0;
+	/* a small heap is told each time, for it is what people look at */
+	int rows = ask->whole || loop->timer_count <= NODES_OFTEN;
+	size_t nodes = !rows ? 0 : loop->timer_count < NODES_TOLD ? loop->timer_count : NODES_TOLD;
 	struct ps_ev_loop_snapshot told = {
 		.h = { ask->now_ns, ask->tid, PS_EV_LOOP_SNAPSHOT, sizeof(told) },
 		.pid = ask->pid,
@@ -236,10 +239,10 @@ static void put_loop(const struct libuv_state *state, const struct runtime_ask *
 	};
 	stream_put(ask->stream, &told.h);
 	put_nodes(ask, loop, ask->now_ns, nodes);
-	if (ask->whole) {
+	if (rows)
 		put_groups(ask, loop, ask->now_ns);
+	if (ask->whole)
 		put_handles(ask, loop, ask->now_ns);
-	}
 }
 
 static int snapshot(void *arg, const struct runtime_ask *ask, const char **why)
