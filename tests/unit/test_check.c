@@ -327,3 +327,30 @@ TEST(a_stall_that_mostly_waited_for_a_cpu_has_a_culprit_of_its_own)
 	json_decref(made);
 	model_close(model);
 }
+
+/* the same turns, with the wall clock set back by an hour in between when `stepped` */
+static json_t *with_clock(int stepped)
+{
+	struct model *model = a_model();
+	a_loop(model, 0);
+	for (int i = 0; i < 20; i++) {
+		int64_t wall = 1700000000ll * 1000000000 + i * 100000000ll - (stepped && i > 10 ? 3600000000000ll : 0);
+		returns(model, 1100 + i * 100, TID, FD, 0, 1);
+		enter(model, 1101 + i * 100, TID, FD, 0, -1);
+		APPLY(model, CLOCK, ps_ev_clock, 1101 + i * 100, 0, .realtime_ns = (uint64_t)wall);
+	}
+	json_t *made = summary_document(model, "test", 0);
+	model_close(model);
+	return made;
+}
+
+TEST(a_wall_clock_that_steps_changes_no_figure)
+{
+	json_t *steady = with_clock(0), *stepped = with_clock(1);
+	assert_true(json_equal(steady, stepped));
+	struct check_report report = judged("  - metric: window\n    max: 3s\n  - metric: stall.count\n    max: 0\n", stepped, 0);
+	assert_int_equal(report.verdict, VERDICT_PASS);
+	check_report_free(&report);
+	json_decref(steady);
+	json_decref(stepped);
+}
