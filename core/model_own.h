@@ -184,6 +184,7 @@ struct gather {
 	uint64_t tick_ns;         /* spent in drains of next ticks */
 	uint64_t held_fds, held_timers, held_ns; /* served late inside the slice itself, and by how much at most */
 	uint64_t phase_ns[PS_PHASE_COUNT];
+	uint32_t phase_votes[PS_PHASE_COUNT]; /* samples, of a loop that does not tell */
 	uint64_t callback_ns, callback_fn;
 	uint32_t callback_kind;
 	int32_t callback_fd;

@@ -88,6 +88,7 @@ void profile_add(struct model_own *model, struct loop_own *loop, const struct st
 	loop->pub.profile_ns += ns;
 	if (!tells && phase >= 0) {
 		loop->pub.phases_sampled = 1;
+		loop->gather.phase_votes[phase]++;
 		loop->pub.phases[phase].count++;
 		loop->pub.phases[phase].total_ns += ns;
 	}

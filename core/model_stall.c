@@ -102,8 +102,10 @@ static int by_count(const void *a, const void *b)
 
 static int longest_phase(const struct loop_own *loop, uint64_t now_ns)
 {
+	const struct gather *gather = &loop->gather;
 	int longest = -1;
 	uint64_t best = 0;
+	uint32_t votes = 0;
 	for (int i = 0; i < PS_PHASE_COUNT; i++) {
 		uint64_t ns = loop->gather.phase_ns[i];
 		if (i == loop->pub.phase && loop->pub.state == LOOP_BUSY)
@@ -113,6 +115,11 @@ static int longest_phase(const struct loop_own *loop, uint64_t now_ns)
 			longest = i;
 		}
 	}
+	for (int i = 0; i < PS_PHASE_COUNT && !best; i++)
+		if (gather->phase_votes[i] > votes) {
+			votes = gather->phase_votes[i];
+			longest = i;
+		}
 	return longest;
 }
 
