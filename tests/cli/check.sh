@@ -54,7 +54,7 @@ holds "$T/out" "d['diff']['a_runs'] == 1 and any(c['metric'] == 'iteration.p50' 
 $PS diff "$T/1.psr" 2>"$T/err"; [ $? = 2 ] || fail "diff of one group"
 
 # eight runs of the same
-TMPDIR=$T $PS selftest -q -n 8 --no-bpf --json --ab "$PS demo -q -d 1s" >"$T/out" 2>"$T/err" || fail "selftest: exit $?: $(cat "$T/err")"
+TMPDIR=$T $PS selftest -q -n 8 --no-bpf --stall 5s --json --ab "$PS demo -q -d 1s" >"$T/out" 2>"$T/err" || fail "selftest: exit $?: $(cat "$T/err")"
 holds "$T/out" "d['selftest']['runs'] == 8 and d['selftest']['verdicts'] == 200 and d['selftest']['false_alarms'] == 0"
 ! compgen -G "$T/pollscope-selftest-*" >/dev/null || fail "selftest leaves its folder"
 TMPDIR=$T $PS selftest -n 8 --ab false 2>"$T/err"; [ $? = 5 ] || fail "selftest of what has no loop: $(cat "$T/err")"
