@@ -45,7 +45,7 @@ PY
 pid=$!
 speak() { [ "$(awk '{ print $1, $2 }' "$T/$1.out" | sort -u | wc -l)" = "$2" ]; }
 until_ok 10 speak threads 3 || fail "node: $(cat "$T/node.err")"
-$PS stat -d 4s --json "$pid" >"$T/threads.json" 2>"$T/err" || fail "stat: exit $?: $(cat "$T/err")"
+$PS stat -d 3s --json "$pid" >"$T/threads.json" 2>"$T/err" || fail "stat: exit $?: $(cat "$T/err")"
 check threads 3
 kill "$pid"
 
@@ -54,7 +54,7 @@ pid=$!
 until_ok 10 speak cluster 4 || fail "node: $(cat "$T/node.err")"
 mapfile -t children < <(pgrep -P "$pid")
 pids+=("${children[@]}")
-$PS stat -d 4s --json --follow "$pid" >"$T/cluster.json" 2>"$T/err" || fail "stat: exit $?: $(cat "$T/err")"
+$PS stat -d 3s --json --follow "$pid" >"$T/cluster.json" 2>"$T/err" || fail "stat: exit $?: $(cat "$T/err")"
 check cluster 4
 
 # one of them ends while we watch, and the others are watched on

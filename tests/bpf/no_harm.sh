@@ -98,7 +98,7 @@ kill "$parent"
 
 shows=1
 "$bpftool" prog show 2>/dev/null | grep -q 'pids ' || { none_left && shows=1 || shows=0; }
-for round in $(seq "${ROUNDS:-12}"); do
+for round in $(seq "${ROUNDS:-8}"); do
 	"$ticker" epoll >/dev/null & target=$!
 	pids+=("$target")
 	sleep "0.0$((RANDOM % 10))"
