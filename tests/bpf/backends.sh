@@ -2,7 +2,7 @@
 # Loops on every backend are listed with it, and their utilization is what they
 # measure themselves: epoll, poll, select, io_uring, kqueue, asyncio, uvloop;
 # redis, nginx and memcached are listed.
-# limit: 90
+# limit: 150
 . tests/lib.sh
 need_root
 

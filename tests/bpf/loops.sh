@@ -2,7 +2,7 @@
 # Every loop of a node process with two worker threads, and of a cluster of three,
 # has a row of its own, with the utilization that the loop tells of itself. A
 # child that comes while we watch is taken in, one that goes is told.
-# limit: 60
+# limit: 120
 . tests/lib.sh
 need_root
 node=$(program node) || skip "node is not installed"

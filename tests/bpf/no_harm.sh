@@ -3,7 +3,7 @@
 # is harmed: under strict seccomp, stopped, with its binary replaced, in other mount
 # and pid namespaces, changing its program, ending in the middle of an attach
 # (ROUNDS times), and giving its number to another process. Nothing is left.
-# limit: 120
+# limit: 180
 . tests/lib.sh
 need_root
 bpftool=$(program bpftool) || skip "bpftool is not installed"
