@@ -231,8 +231,10 @@ static int read_timers(struct libuv_loop *loop, struct libuv_memory *memory, con
 		loop->timer_total = total;
 		loop->timer_depth = depth_of(total);
 		size_t most = total < limits->timers ? total : limits->timers;
-		if (!most)
+		if (!most) {
+			close_level(&level);
 			return 0;
+		}
 		free(loop->timers);
 		loop->timers = calloc(most, sizeof(*loop->timers));
 		close_level(&level);

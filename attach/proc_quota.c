@@ -86,10 +86,12 @@ int quota_parse_stat(const char *text, size_t bytes, struct quota_sum *sum)
 
 /* ---- files ---- */
 
+/* out is a string whatever is returned. */
 static ssize_t read_text(const char *path, char *out, size_t room)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
+	*out = '\0';
 	if (fd < 0)
 		return -errno;
 	ssize_t got = read(fd, out, room - 1);

@@ -255,11 +255,13 @@ static int open_source(void **state, const struct source_context *context)
 	/* plug-ins keep pointers into the list: it never moves */
 	size_t later = context->options->follow || context->options->expect ? SOURCE_LATER : 0;
 	source->processes = calloc(context->process_count + later + 1, sizeof(*source->processes));
-	int err = source->processes ? 0 : -ENOMEM;
-	for (size_t i = 0; !err && i < context->process_count; i++, source->count++)
+	if (!source->processes) {
+		free(source);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < context->process_count; i++, source->count++)
 		open_process(source, i);
-	if (!err)
-		err = runtime_jobs_open(&source->jobs, context, source->processes, source->count);
+	int err = runtime_jobs_open(&source->jobs, context, source->processes, source->count);
 	int works = 0;
 	for (size_t i = 0; !err && i < source->count; i++)
 		works |= source->processes[i].state != NULL && is_wanted(source);
