@@ -47,6 +47,12 @@ static struct made make(const char *name, const char *boot, uint64_t monotonic, 
 	return made;
 }
 
+static void unmake(struct made *made)
+{
+	psr_reader_close(made->reader);
+	close(made->fd);
+}
+
 struct seen {
 	char strings[8][16];  /* by id */
 	uint32_t names[8], frames[8];
@@ -97,6 +103,7 @@ static struct seen merge(struct psr_reader **readers, size_t count)
 	}
 	assert_int_equal(psr_reader_state(reader), PSR_WHOLE);
 	psr_reader_close(reader);
+	close(fd);
 	return seen;
 }
 
@@ -112,6 +119,8 @@ TEST(machines_are_set_beside_each_other_by_the_wall_clock)
 	assert_int_equal(seen.first[1], 1002 * SECOND + SECOND / 2);
 	assert_string_equal(seen.threads[0], "alpha");
 	assert_string_equal(seen.threads[1], "bravo");
+	unmake(&a);
+	unmake(&b);
 }
 
 TEST(recordings_of_one_boot_share_its_clock_whatever_the_wall_clock_did)
@@ -123,6 +132,8 @@ TEST(recordings_of_one_boot_share_its_clock_whatever_the_wall_clock_did)
 	assert_int_equal(seen.order_broken, 0);
 	assert_int_equal(seen.first[0], 1000 * SECOND); /* no number was moved: 77 is the same thread */
 	assert_int_equal(seen.first[1], 0);
+	unmake(&a);
+	unmake(&b);
 }
 
 TEST(clocks_that_cannot_be_compared_are_refused)
@@ -135,6 +146,8 @@ TEST(clocks_that_cannot_be_compared_are_refused)
 	assert_int_equal(psr_merge((struct psr_reader *[]){ a.reader, b.reader }, 2, writer, &bad), -ENXIO);
 	assert_int_equal(bad, 1);
 	psr_writer_close(writer);
+	unmake(&a);
+	unmake(&b);
 }
 
 TEST(random_recordings_merge_without_harm)

@@ -455,8 +455,9 @@ TEST(annotations_are_the_ten_worst_first_and_escaped)
 	assert_memory_equal(text, first, strlen(first));
 	int errors = 0, warnings = 0;
 	for (char *at = text; (at = strstr(at, "::")) != NULL; at++) {
-		errors += (at == text || at[-1] == '\n') && !strncmp(at, "::error ", 8);
-		warnings += at[-1] == '\n' && !strncmp(at, "::warning ", 10);
+		int is_line = at == text || at[-1] == '\n';
+		errors += is_line && !strncmp(at, "::error ", 8);
+		warnings += is_line && !strncmp(at, "::warning ", 10);
 	}
 	assert_int_equal(errors, 10);
 	assert_int_equal(warnings, 10);
