@@ -126,7 +126,7 @@ static void take_registers(const ucontext_t *context, uint64_t registers[UNWIND_
 
 /* Our stack with what a sanitizer laid between its variables: word by word, for it watches memcpy(). */
 __attribute__((no_sanitize("address", "thread"), noinline)) static void copy_stack(uint8_t *copy, uint64_t from,
-										    size_t bytes)
+										   size_t bytes)
 {
 	const volatile uint64_t *words = (const volatile uint64_t *)(uintptr_t)from;
 	for (size_t i = 0; i < bytes / 8; i++)
