@@ -17,8 +17,11 @@
 
 #define SECOND_NS 1000000000ull
 #define BURST_NS 40000000ull
-#define FAR_OVER 4u /* times the budget: not even a second more */
-#define PATIENCE 2 /* seconds in a row */
+#define PATIENCE_NS 2000000000ull
+#define DRAIN_NS 40000000ull /* shortest window of who is judged by the drain */
+#define DRAIN_PATIENCE_NS 180000000ull
+#define RUN_NS 500u /* of one run, until one is measured */
+#define FAR_OVER 4u /* times the budget: half the patience */
 
 void governor_close(struct governor *governor)
 {
@@ -61,8 +64,19 @@ void governor_open(struct governor *governor, struct bpf_object *object, uint64_
 		.cost_per_s = PS_UNKNOWN,
 		.run_per_s = PS_UNKNOWN,
 		.clock_ns = clock_cost(),
+		.window_ns = SECOND_NS,
+		.patience_ns = PATIENCE_NS,
 		.stats_fd = -1,
 	};
+}
+
+void governor_hasten(struct governor *governor, uint64_t now_ns)
+{
+	governor->window_ns = DRAIN_NS;
+	governor->patience_ns = DRAIN_PATIENCE_NS;
+	governor->run_per_hit = RUN_NS;
+	/* what is attached costs at once, not from the first drain on */
+	governor->began_ns = now_ns;
 }
 
 static uint64_t run_time(const struct bpf_object *object, uint64_t clock)
@@ -82,7 +96,7 @@ static uint64_t run_time(const struct bpf_object *object, uint64_t clock)
 }
 
 /* Begins a burst at the start of a second, ends it at the next drain but not before it is long enough to mean something. */
-static void measure(struct governor *governor, uint64_t now_ns)
+static void measure(struct governor *governor, uint64_t now_ns, uint64_t hits)
 {
 	if (!governor->object)
 		return;
@@ -91,12 +105,15 @@ static void measure(struct governor *governor, uint64_t now_ns)
 			return;
 		governor->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
 		governor->burst_ns = now_ns;
+		governor->burst_hits = hits;
 		governor->burst_run_ns = run_time(governor->object, governor->clock_ns);
 	} else if (now_ns - governor->burst_ns >= BURST_NS) {
 		uint64_t now_run = run_time(governor->object, governor->clock_ns);
 		uint64_t run = now_run > governor->burst_run_ns ? now_run - governor->burst_run_ns : 0;
 
 		governor->run_per_s = (uint64_t)((double)run * SECOND_NS / (double)(now_ns - governor->burst_ns));
+		if (governor->run_per_hit && hits > governor->burst_hits)
+			governor->run_per_hit = run / (hits - governor->burst_hits) + 1;
 		governor_close(governor);
 	}
 }
@@ -109,30 +126,38 @@ static void say_why(struct governor *governor)
 		 (double)governor->budget_ns / 1e7);
 }
 
+/* Per second, of a window in which that many hits came. */
+static uint64_t cost_of(const struct governor *governor, uint64_t run_per_s)
+{
+	if (governor->run_per_hit)
+		return governor->hits_per_s * (governor->run_per_hit + governor->hit_ns);
+	return (run_per_s == PS_UNKNOWN ? 0 : run_per_s) + governor->hits_per_s * governor->hit_ns;
+}
+
 int governor_judge(struct governor *governor, uint64_t now_ns, uint64_t hits, uint64_t run_per_s)
 {
-	uint64_t passed = now_ns - governor->second_ns;
+	uint64_t passed = now_ns - governor->began_ns;
 
-	if (!governor->second_ns || hits < governor->second_hits) {
-		governor->second_ns = now_ns;
-		governor->second_hits = hits;
+	if (!governor->began_ns || hits < governor->began_hits) {
+		governor->began_ns = now_ns;
+		governor->began_hits = hits;
 		return 0;
 	}
-	if (passed < SECOND_NS)
+	if (passed < governor->window_ns)
 		return 0;
-	governor->hits_per_s = (uint64_t)((double)(hits - governor->second_hits) * SECOND_NS / (double)passed);
-	governor->second_ns = now_ns;
-	governor->second_hits = hits;
+	governor->hits_per_s = (uint64_t)((double)(hits - governor->began_hits) * SECOND_NS / (double)passed);
+	governor->began_ns = now_ns;
+	governor->began_hits = hits;
 	if (run_per_s == PS_UNKNOWN && !governor->hit_ns)
 		return 0; /* nothing to judge by */
-	governor->cost_per_s = (run_per_s == PS_UNKNOWN ? 0 : run_per_s) + governor->hits_per_s * governor->hit_ns;
+	governor->cost_per_s = cost_of(governor, run_per_s);
 	governor->cost_ns += (uint64_t)((double)governor->cost_per_s * (double)passed / SECOND_NS);
 	if (governor->budget_ns == PS_UNKNOWN || governor->cost_per_s <= governor->budget_ns) {
-		governor->over = 0;
+		governor->over_ns = 0;
 		return 0;
 	}
-	governor->over += governor->cost_per_s > FAR_OVER * governor->budget_ns ? PATIENCE : 1;
-	if (governor->over < PATIENCE)
+	governor->over_ns += governor->cost_per_s > FAR_OVER * governor->budget_ns ? 2 * passed : passed;
+	if (governor->over_ns < governor->patience_ns)
 		return 0;
 	say_why(governor);
 	return 1;
@@ -141,13 +166,13 @@ int governor_judge(struct governor *governor, uint64_t now_ns, uint64_t hits, ui
 void governor_restart(struct governor *governor)
 {
 	governor_close(governor);
-	governor->second_ns = governor->burst_ns = 0;
+	governor->began_ns = governor->burst_ns = 0;
 	governor->run_per_s = PS_UNKNOWN;
-	governor->over = 0;
+	governor->over_ns = 0;
 }
 
 int governor_drain(struct governor *governor, uint64_t now_ns, uint64_t hits)
 {
-	measure(governor, now_ns);
+	measure(governor, now_ns, hits);
 	return governor_judge(governor, now_ns, hits, governor->run_per_s);
 }

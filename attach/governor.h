@@ -8,7 +8,8 @@
  * into the program costs and the kernel does not count (the trap of a uprobe).
  *
  * The owner asks at each drain; when it hears 1 it detaches the group and tells
- * it as DETACHED with `why`.
+ * it as DETACHED with `why`. Groups are judged by seconds; one whose every hit
+ * stops the target, by the drain (governor_hasten).
  */
 #ifndef GOVERNOR_H
 #define GOVERNOR_H
@@ -25,19 +26,24 @@ struct governor {
 	uint64_t budget_ns; /* per second; PS_UNKNOWN = only measured */
 	uint64_t hit_ns; /* per hit, beside the run time */
 	uint64_t cost_ns; /* so far; PS_UNKNOWN = cannot be known */
-	uint64_t hits_per_s, cost_per_s; /* of the last second; PS_UNKNOWN = not yet */
+	uint64_t hits_per_s, cost_per_s; /* of the last window; PS_UNKNOWN = not yet */
 	char why[160];
 	/* inside */
 	int stats_fd; /* the kernel counts while this is open; -1 */
-	uint64_t burst_ns, burst_run_ns;
+	uint64_t window_ns; /* is judged as one */
+	uint64_t patience_ns; /* it may be above the budget */
+	uint64_t burst_ns, burst_run_ns, burst_hits;
 	uint64_t clock_ns; /* of one reading of the clock */
-	uint64_t second_ns, second_hits;
+	uint64_t began_ns, began_hits; /* of the window */
 	uint64_t run_per_s; /* of the newest burst */
-	int over; /* seconds in a row above the budget */
+	uint64_t run_per_hit; /* the same; 0 = not hastened: what a second costs is known better */
+	uint64_t over_ns; /* above the budget without a break */
 };
 
 void governor_open(struct governor *governor, struct bpf_object *object, uint64_t budget_ns, uint64_t hit_ns);
 void governor_close(struct governor *governor);
+/* From now on by the drain, not by the second: a fifth of a second above the budget is enough, half of that far above it. */
+void governor_hasten(struct governor *governor, uint64_t now_ns);
 /* `hits` of the group so far. 1: it costs too much: detach it, `why` says how much. */
 int governor_drain(struct governor *governor, uint64_t now_ns, uint64_t hits);
 /* Forgets how it was before; what it cost stays counted. */

@@ -304,9 +304,10 @@ static size_t probes(void *arg, struct runtime_probe out[RUNTIME_PROBES], const 
 	size_t count = 0;
 	for (size_t i = 0; i < sizeof(places) / sizeof(*places) && count < RUNTIME_PROBES; i++)
 		if (state->image.offset[places[i].symbol])
-			out[count++] = (struct runtime_probe){ places[i].what, places[i].job,
-							       libuv_symbol_name(places[i].symbol),
-							       state->image.offset[places[i].symbol] };
+			out[count++] = (struct runtime_probe){
+				places[i].what, places[i].job, libuv_symbol_name(places[i].symbol),
+				libuv_probe_offset(state->image.path, state->image.offset[places[i].symbol])
+			};
 	*path = state->image.path;
 	snprintf(state->why, sizeof(state->why), "%.60s exports none of libuv's functions", state->image.module);
 	*why = count ? "" : state->why;

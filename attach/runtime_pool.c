@@ -17,11 +17,13 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "pool.skel.h"
 #include "table.h"
@@ -33,6 +35,8 @@
 #define BUDGET_NS 50000000ull /* of CPU time per second, of all threads that are probed together */
 #define TWICE_NS 5000000u /* two probes saw one submit */
 #define TELL_NS 1000000000ull
+#define LOOK_NS 10000000ull
+#define LOOKS 25u
 
 struct job {
 	uint64_t work;
@@ -53,6 +57,9 @@ struct runtime_jobs {
 	struct ring_buffer *ring;
 	struct bpf_link *links[LINKS_MAX];
 	size_t link_count;
+	pthread_t closers[LINKS_MAX]; /* threads that close the links; by is_closing */
+	uint8_t is_closing[LINKS_MAX];
+	size_t closing_count;
 	uint8_t submits_only[PROCESSES_MAX];
 	struct table index; /* work and process -> slot + 1 */
 	struct job *jobs;
@@ -61,7 +68,7 @@ struct runtime_jobs {
 	char reason[RUNTIME_REASON];
 	uint64_t lost_told, failed;
 	struct governor governor;
-	uint64_t told_ns;
+	uint64_t told_ns, attached_ns;
 	uint32_t drained;
 	int cpus;
 };
@@ -325,11 +332,34 @@ static int load(struct runtime_jobs *jobs)
 	return 0;
 }
 
+static void *destroy_link(void *link)
+{
+	bpf_link__destroy(link);
+	return NULL;
+}
+
+/*
+ * The kernel takes a breakpoint out at once, then waits until no CPU can be in its handler: a tenth of a second and more
+ * on a busy machine. One after the other, the last would cost the target for seconds; all at once they wait together,
+ * and here nobody waits for them.
+ */
 static void detach(struct runtime_jobs *jobs)
 {
-	for (size_t i = 0; i < jobs->link_count; i++)
-		bpf_link__destroy(jobs->links[i]);
+	for (size_t i = 0; i < jobs->link_count; i++) {
+		jobs->is_closing[i] = !pthread_create(&jobs->closers[i], NULL, destroy_link, jobs->links[i]);
+		if (!jobs->is_closing[i])
+			bpf_link__destroy(jobs->links[i]);
+	}
+	jobs->closing_count = jobs->link_count;
 	jobs->link_count = 0;
+}
+
+static void wait_detached(struct runtime_jobs *jobs)
+{
+	for (size_t i = 0; i < jobs->closing_count; i++)
+		if (jobs->is_closing[i])
+			pthread_join(jobs->closers[i], NULL);
+	jobs->closing_count = 0;
 }
 
 /* 0: at least one probe; sees_all: a job can be followed from submit to end. */
@@ -366,6 +396,11 @@ static void attach_all(struct runtime_jobs *jobs, size_t from)
 	const char *why = "", *refused = "";
 	size_t attached = 0, partly = 0, decoded = 0;
 	char version[16] = "", module[64] = "";
+	/* the first of them costs while the others are being attached */
+	if (!jobs->link_count) {
+		jobs->attached_ns = stream_now();
+		governor_hasten(&jobs->governor, jobs->attached_ns);
+	}
 	for (size_t i = from; i < jobs->process_count && i < PROCESSES_MAX; i++) {
 		if (attach_process(jobs, i, &why)) {
 			refused = why;
@@ -389,6 +424,63 @@ static void attach_all(struct runtime_jobs *jobs, size_t from)
 	else
 		set_state(jobs, PS_PROBE_STATE_ON, "jobs at %zu functions of libuv %s in %.40s%s", jobs->link_count,
 			  version, module, decoded ? ", which is stripped: found by its code" : "");
+}
+
+static void read_counts(struct runtime_jobs *jobs, struct ps_pool_counts *total)
+{
+	struct ps_pool_counts counts[jobs->cpus > 0 ? jobs->cpus : 1];
+	const uint32_t zero = 0;
+	memset(total, 0, sizeof(*total));
+	if (!jobs->skeleton || bpf_map_lookup_elem(bpf_map__fd(jobs->skeleton->maps.counts), &zero, counts))
+		return;
+	for (int i = 0; i < jobs->cpus; i++) {
+		total->sent += counts[i].sent;
+		total->lost += counts[i].lost;
+		total->hits += counts[i].hits;
+	}
+}
+
+static void keep_budget(struct runtime_jobs *jobs)
+{
+	struct ps_pool_counts counts;
+	if (!jobs->link_count)
+		return;
+	read_counts(jobs, &counts);
+	uint64_t now = stream_now();
+	if (!governor_drain(&jobs->governor, now, counts.hits))
+		return;
+	governor_close(&jobs->governor);
+	detach(jobs);
+	set_state(jobs, PS_PROBE_STATE_DETACHED, "%.120s; jobs are those of the %.1f s until then", jobs->governor.why,
+		  (double)(now - jobs->attached_ns) / 1e9);
+}
+
+void runtime_jobs_drain(struct runtime_jobs *jobs)
+{
+	if (!jobs->ring)
+		return;
+	jobs->drained = 0;
+	ring_buffer__consume(jobs->ring);
+	keep_budget(jobs);
+}
+
+/*
+ * At once, not at the first drain: until then others open and read what they need, which takes long enough to hurt a
+ * target that is busy with its pool. A calm one is looked at for a hundredth of a second.
+ */
+static void look(struct runtime_jobs *jobs)
+{
+	const struct timespec moment = { .tv_nsec = LOOK_NS };
+	struct ps_pool_counts before, counts;
+	read_counts(jobs, &before);
+	for (unsigned i = 0; i < LOOKS && jobs->link_count; i++) {
+		nanosleep(&moment, NULL);
+		read_counts(jobs, &counts);
+		if ((counts.hits - before.hits) * GOVERNOR_UPROBE_NS <
+		    (i + 1) * (LOOK_NS / (1000000000ull / BUDGET_NS)))
+			return;
+		runtime_jobs_drain(jobs);
+	}
 }
 
 /* Probes for the processes from there on; the programs are loaded with the first that wants them. */
@@ -416,8 +508,9 @@ static void open_probes(struct runtime_jobs *jobs, size_t from)
 				  strerror(-err));
 		else
 			attach_all(jobs, from);
+		look(jobs);
 	}
-	if (!jobs->link_count && jobs->skeleton) {
+	if (!jobs->link_count && jobs->skeleton && jobs->state != PS_PROBE_STATE_DETACHED) {
 		governor_close(&jobs->governor);
 		ring_buffer__free(jobs->ring);
 		pool__destroy(jobs->skeleton);
@@ -451,41 +544,6 @@ int runtime_jobs_adopt(struct runtime_jobs *jobs, const struct source_context *c
 	return 0;
 }
 
-static void read_counts(struct runtime_jobs *jobs, struct ps_pool_counts *total)
-{
-	struct ps_pool_counts counts[jobs->cpus > 0 ? jobs->cpus : 1];
-	const uint32_t zero = 0;
-	memset(total, 0, sizeof(*total));
-	if (!jobs->skeleton || bpf_map_lookup_elem(bpf_map__fd(jobs->skeleton->maps.counts), &zero, counts))
-		return;
-	for (int i = 0; i < jobs->cpus; i++) {
-		total->sent += counts[i].sent;
-		total->lost += counts[i].lost;
-		total->hits += counts[i].hits;
-	}
-}
-
-static void keep_budget(struct runtime_jobs *jobs)
-{
-	struct ps_pool_counts counts;
-	if (!jobs->link_count)
-		return;
-	read_counts(jobs, &counts);
-	if (!governor_drain(&jobs->governor, stream_now(), counts.hits))
-		return;
-	detach(jobs);
-	set_state(jobs, PS_PROBE_STATE_DETACHED, "%s", jobs->governor.why);
-}
-
-void runtime_jobs_drain(struct runtime_jobs *jobs)
-{
-	if (!jobs->ring)
-		return;
-	jobs->drained = 0;
-	ring_buffer__consume(jobs->ring);
-	keep_budget(jobs);
-}
-
 void runtime_jobs_tell(struct runtime_jobs *jobs, uint64_t now_ns)
 {
 	struct ps_pool_counts counts;
@@ -511,7 +569,9 @@ void runtime_jobs_close(struct runtime_jobs *jobs)
 		return;
 	runtime_jobs_drain(jobs);
 	runtime_jobs_tell(jobs, stream_now() + TELL_NS);
+	wait_detached(jobs);
 	detach(jobs);
+	wait_detached(jobs);
 	if (jobs->skeleton)
 		governor_close(&jobs->governor);
 	ring_buffer__free(jobs->ring);

@@ -62,13 +62,15 @@ struct {
 	__uint(max_entries, PS_POOL_RING_BYTES);
 } ring SEC(".maps");
 
+/* Of a worker; it stays when its job has finished, and the next job takes its place: no bucket is locked, nothing allocated. */
 struct held {
-	__u64 work, started_ns, cpu_ns, delay_ns;
+	__u64 work; /* 0 = none */
+	__u64 started_ns, cpu_ns, delay_ns;
 	__u64 async; /* the handle that tells the loop of finished jobs; 0 = could not be read */
 };
 
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, PS_POOL_HELD);
 	__type(key, __u32); /* tid */
 	__type(value, struct held);
@@ -182,15 +184,24 @@ int on_queue_work(void *context)
 static __always_inline void hold(__u64 work, __u64 now, __u32 tid)
 {
 	struct task_struct___pool *task = (void *)bpf_get_current_task();
-	struct held held = { .work = work, .started_ns = now, .cpu_ns = PS_UNKNOWN, .delay_ns = PS_UNKNOWN };
+	struct held fresh = { .cpu_ns = PS_UNKNOWN, .delay_ns = PS_UNKNOWN }, *held;
 
-	bpf_probe_read_user(&held.async, sizeof(held.async), (const void *)(work + cfg_work_loop));
-	if (held.async)
-		held.async += cfg_loop_async;
-	held.cpu_ns = BPF_CORE_READ(task, se.sum_exec_runtime);
+	held = bpf_map_lookup_elem(&holding, &tid);
+	if (!held) {
+		bpf_map_update_elem(&holding, &tid, &fresh, BPF_ANY);
+		held = bpf_map_lookup_elem(&holding, &tid);
+	}
+	if (!held)
+		return;
+	held->work = work;
+	held->started_ns = now;
+	held->async = 0;
+	bpf_probe_read_user(&held->async, sizeof(held->async), (const void *)(work + cfg_work_loop));
+	if (held->async)
+		held->async += cfg_loop_async;
+	held->cpu_ns = BPF_CORE_READ(task, se.sum_exec_runtime);
 	if (bpf_core_field_exists(task->sched_info))
-		held.delay_ns = BPF_CORE_READ(task, sched_info.run_delay);
-	bpf_map_update_elem(&holding, &tid, &held, BPF_ANY);
+		held->delay_ns = BPF_CORE_READ(task, sched_info.run_delay);
 }
 
 /* Without a callback the caller runs the job itself, on its own thread: no job of the pool. */
@@ -250,7 +261,7 @@ int on_async_send(void *context)
 	struct task_struct___pool *task = (void *)bpf_get_current_task();
 	struct ps_pool_raw *raw;
 
-	if (!held || (held->async && held->async != ARG1(context))) {
+	if (!held || !held->work || (held->async && held->async != ARG1(context))) {
 		count_hit();
 		return 0;
 	}
@@ -264,7 +275,7 @@ int on_async_send(void *context)
 			raw->runnable_ns = BPF_CORE_READ(task, sched_info.run_delay) - held->delay_ns;
 		send(raw);
 	}
-	bpf_map_delete_elem(&holding, &tid);
+	held->work = 0;
 	return 0;
 }
 

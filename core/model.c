@@ -170,6 +170,8 @@ void on_probe(struct model_own *model, const void *record)
 		.cost_ns = probe->cost_ns,
 		.told_ns = probe->h.ts,
 	};
+	if (probe->group == PS_PROBE_RUNTIME && probe->state == PS_PROBE_STATE_DETACHED)
+		pool_unfollow(model);
 }
 
 void on_own_cost(struct model_own *model, const void *record)

@@ -382,6 +382,7 @@ struct pool {
 	int submits_only;                 /* starts and ends of its jobs cannot be seen */
 	struct pool_class *classes;       /* unsorted; the last one may be "other classes" */
 	size_t class_count;
+	int unfollowed;                   /* its probes were taken back: which jobs are under way is not known any more */
 	uint32_t holder;                  /* kind that held the threads longest; PS_WORK_KIND_COUNT = nothing ran yet */
 	const struct pool_class *holder_class; /* NULL = none told */
 	struct pool_estimate estimate[POOL_ESTIMATES];

@@ -347,6 +347,7 @@ void trend_job(struct thread *thread, uint64_t from_ns, uint64_t to_ns, uint32_t
 /* model_pool.c */
 void pool_account(struct pool_own *pool, uint64_t to_ns);
 struct pool_own *pool_of(struct model_own *model, uint32_t pid, uint64_t ts); /* finds or makes; NULL = no room */
+void pool_unfollow(struct model_own *model); /* the probes at pools were taken back */
 void pool_free(struct pool_own *pool);
 
 /* model_work.c */

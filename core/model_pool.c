@@ -36,6 +36,25 @@ struct pool_own *pool_of(struct model_own *model, uint32_t pid, uint64_t ts)
 	return pool;
 }
 
+void pool_unfollow(struct model_own *model)
+{
+	for (size_t i = 0; i < model->pub.pool_count; i++) {
+		struct pool_own *pool = (struct pool_own *)model->pub.pools[i];
+		if (pool->gauged == GAUGED_ALL) /* it tells of itself */
+			continue;
+		pool->pub.unfollowed = 1;
+		for (unsigned kind = 0; kind < PS_WORK_KIND_COUNT; kind++)
+			pool->pub.kinds[kind].queued = pool->pub.kinds[kind].busy = 0;
+		for (size_t k = 0; k < model->pub.thread_count; k++) {
+			struct thread *thread = model->pub.threads[k];
+			if (thread->pid != pool->pub.pid || !thread->work)
+				continue;
+			thread->work = thread->work_since_ns = thread->work_fn = 0;
+			thread->work_name = "";
+		}
+	}
+}
+
 void pool_free(struct pool_own *pool)
 {
 	free(pool->pub.classes);

@@ -7,7 +7,8 @@
 
 #include "schema.h"
 
-static json_t *kind_of(struct summary_run *run, const struct pool_kind *kind, const char *path, unsigned number)
+static json_t *kind_of(struct summary_run *run, const struct pool *pool, const struct pool_kind *kind, const char *path,
+		       unsigned number)
 {
 	char own[96];
 	snprintf(own, sizeof(own), "%sby_kind.%s.", path, work_kind_name(number));
@@ -15,8 +16,10 @@ static json_t *kind_of(struct summary_run *run, const struct pool_kind *kind, co
 	summary_put(object, "submitted", summary_number(kind->submitted));
 	summary_put(object, "finished", summary_number(kind->finished));
 	summary_put(object, "cancelled", summary_number(kind->cancelled));
-	summary_put(object, "queued", summary_number(kind->queued));
-	summary_put(object, "busy", summary_number(kind->busy));
+	summary_told(run, object, own, "queued", summary_number(pool->unfollowed ? PS_UNKNOWN : kind->queued),
+		     PS_PROBE_RUNTIME);
+	summary_told(run, object, own, "busy", summary_number(pool->unfollowed ? PS_UNKNOWN : kind->busy),
+		     PS_PROBE_RUNTIME);
 	summary_told(run, object, own, "wait_ns", summary_hist(&kind->wait), PS_PROBE_RUNTIME);
 	summary_told(run, object, own, "run_ns", summary_hist(&kind->run), PS_PROBE_RUNTIME);
 	summary_told(run, object, own, "delivery_ns", summary_hist(&kind->delivery), PS_PROBE_RUNTIME);
@@ -29,7 +32,7 @@ static json_t *kinds(struct summary_run *run, const struct pool *pool, const cha
 	for (unsigned i = 0; i < PS_WORK_KIND_COUNT; i++) {
 		const struct pool_kind *kind = &pool->kinds[i];
 		if (kind->submitted + kind->started + kind->finished + kind->cancelled + kind->queued + kind->busy)
-			summary_put(object, work_kind_name(i), kind_of(run, kind, path, i));
+			summary_put(object, work_kind_name(i), kind_of(run, pool, kind, path, i));
 	}
 	return object;
 }
@@ -41,12 +44,13 @@ static json_t *workers(const struct model *model, const struct pool *pool)
 		const struct thread *thread = model->threads[i];
 		if (thread->pid != pool->pid || thread->role != PS_ROLE_WORKER || thread->exited)
 			continue;
-		uint64_t since = thread->work_since_ns;
+		uint64_t since = pool->unfollowed ? 0 : thread->work_since_ns;
 		uint64_t age = since && model->now_ns > since ? model->now_ns - since : since ? 0 : PS_UNKNOWN;
 		const char *item = !thread->work ? "" : *thread->work_name ? thread->work_name : work_kind_name(thread->work_kind);
-		json_array_append_new(list, json_pack("{s:I, s:s, s:o, s:o}", "tid", (json_int_t)thread->tid, "state",
-						      thread->work ? "busy" : "idle", "item", summary_text(item), "age_ns",
-						      summary_number(age)));
+		const char *state = thread->work ? "busy" : pool->unfollowed ? NULL : "idle";
+		json_array_append_new(list,
+				      json_pack("{s:I, s:s?, s:o, s:o}", "tid", (json_int_t)thread->tid, "state", state,
+						"item", summary_text(item), "age_ns", summary_number(age)));
 	}
 	return list;
 }

@@ -57,7 +57,7 @@ static void describe_worker(const struct view *view, const struct thread *thread
 	char text[24];
 
 	if (!thread->work) {
-		snprintf(out, room, "T%zu idle", number);
+		snprintf(out, room, "T%zu %s", number, view->pool->unfollowed ? "n/a" : "idle");
 		return;
 	}
 	snprintf(out, room, "T%zu %s %s%s%s%.40s", number, work_kind_name(thread->work_kind), cell_duration(text, held, ""),

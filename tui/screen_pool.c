@@ -102,7 +102,7 @@ static void print_count(const struct view *view, const void *row, char *out, siz
 
 static uint64_t key_queued(const struct view *view, const void *row)
 {
-	return is_kind(view, row) ? ((const struct pool_kind *)row)->queued : PS_UNKNOWN;
+	return is_kind(view, row) && !view->pool->unfollowed ? ((const struct pool_kind *)row)->queued : PS_UNKNOWN;
 }
 
 static void print_queued(const struct view *view, const void *row, char *out, size_t room)

@@ -171,3 +171,32 @@ TEST(a_group_whose_cost_nobody_knows_is_not_judged)
 	assert_int_equal(govern(&governor, 5, 1000000000, PS_UNKNOWN), 0);
 	assert_true(governor.cost_per_s == PS_UNKNOWN);
 }
+
+/* Drains 50 ms apart, that many hits in each. */
+static unsigned drains_until_given_up(struct governor *governor, uint64_t hits_each)
+{
+	uint64_t now = 1000000000, hits = 0;
+	unsigned drains = 0;
+
+	governor_hasten(governor, now);
+	while (drains++ < 100) {
+		now += 50000000;
+		hits += hits_each;
+		if (governor_judge(governor, now, hits, PS_UNKNOWN))
+			return drains;
+	}
+	return 0;
+}
+
+TEST(a_hastened_group_above_its_budget_is_given_up_within_a_fifth_of_a_second)
+{
+	struct governor governor;
+
+	governor_open(&governor, NULL, GOVERNOR_BUDGET_NS, GOVERNOR_UPROBE_NS);
+	assert_int_equal(drains_until_given_up(&governor, 1000), 4);
+	governor_open(&governor, NULL, GOVERNOR_BUDGET_NS, GOVERNOR_UPROBE_NS);
+	assert_int_equal(drains_until_given_up(&governor, 10000), 2);
+	assert_non_null(strstr(governor.why, "26.0 % of a core at 200000 hits a second"));
+	governor_open(&governor, NULL, GOVERNOR_BUDGET_NS, GOVERNOR_UPROBE_NS);
+	assert_int_equal(drains_until_given_up(&governor, 500), 0);
+}
