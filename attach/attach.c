@@ -10,6 +10,7 @@
 #include "attach.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,9 @@
 #include "family.h"
 #include "proc.h"
 #include "source.h"
+
+#define REST_GAP_NS 1000000000ull
+#define LARGE_BYTES (256 << 10)
 
 static const struct source *const sources[] = { &source_bpf,	   &source_poller, &source_ring,
 						&source_runtime, &source_due,	 &source_proc };
@@ -35,6 +39,7 @@ struct attach {
 	struct stream *stream;
 	struct proc_id *processes;
 	struct symbols **symbols;
+	uint64_t rested_ns;
 	size_t process_count;
 	struct loop_found *loops;
 	size_t loop_count;
@@ -317,6 +322,8 @@ int attach_open(struct attach **out, const struct attach_options *options, char 
 	int err = attach ? stream_open(&attach->stream) : -ENOMEM;
 
 	*out = NULL;
+	/* symbol tables of big files come and go: each a mapping of its own, however big it is, none a hole in the heap */
+	mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
 	if (err)
 		say(message, room, "out of memory");
 	else
@@ -392,6 +399,21 @@ static int listen_in(const struct ps_record *record, void *arg)
 	return listener->sink(record, listener->arg);
 }
 
+/* Memory that only naming needed goes back to the system. */
+static void rest(struct attach *attach)
+{
+	uint64_t now = stream_now();
+	int gave = 0;
+
+	if (now - attach->rested_ns < REST_GAP_NS)
+		return;
+	for (size_t i = 0; i < attach->process_count; i++)
+		gave |= symbols_rest(attach->symbols[i], now);
+	if (gave || !attach->rested_ns)
+		malloc_trim(0);
+	attach->rested_ns = now;
+}
+
 int attach_drain(struct attach *attach, attach_sink_fn *sink, void *arg)
 {
 	struct listener listener = { attach, sink, arg };
@@ -400,6 +422,7 @@ int attach_drain(struct attach *attach, attach_sink_fn *sink, void *arg)
 	for (size_t i = 0; i < SOURCES; i++)
 		if (attach->states[i])
 			sources[i]->drain(attach->states[i]);
+	rest(attach);
 	put_clock(attach->stream);
 	return stream_flush(attach->stream, listen_in, &listener);
 }

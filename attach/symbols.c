@@ -86,6 +86,15 @@ void symbols_close(struct symbols *symbols)
 	free(symbols);
 }
 
+int symbols_rest(struct symbols *symbols, uint64_t now_ns)
+{
+	int gave = symbols->vdso && elf_file_rest(symbols->vdso, now_ns);
+
+	for (size_t i = 0; i < symbols->file_count; i++)
+		gave |= symbols->files[i].elf && elf_file_rest(symbols->files[i].elf, now_ns);
+	return gave;
+}
+
 static const struct map *find_map(struct symbols *symbols, uint64_t address)
 {
 	const struct map *map = maps_find(&symbols->maps, address);

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #define SEGMENTS_MAX 64
+#define REST_NS 5000000000ull
 #define GAP_MAX      0x10000  /* a function of unknown size reaches at most so far */
 
 struct segment {
@@ -46,6 +47,7 @@ struct elf_file {
 	struct cfi *cfi;
 	struct lines *lines;
 	int cfi_tried, lines_tried;
+	uint64_t cfi_used; /* the first look after it was asked for; 0 = none yet */
 };
 
 static int by_address(const void *a, const void *b)
@@ -182,6 +184,19 @@ void elf_file_close(struct elf_file *file)
 	free(file);
 }
 
+/* Unwind rules are read again in a moment. Lines stay: decompressing them would hold up the next stall's name. */
+int elf_file_rest(struct elf_file *file, uint64_t now_ns)
+{
+	if (file->cfi && !file->cfi_used)
+		file->cfi_used = now_ns;
+	if (!file->cfi || now_ns - file->cfi_used < REST_NS)
+		return 0;
+	cfi_close(file->cfi);
+	file->cfi = NULL;
+	file->cfi_tried = 0;
+	return 1;
+}
+
 struct lines *elf_file_lines(struct elf_file *file)
 {
 	if (!file->lines_tried && lines_open(&file->lines, file->fd))
@@ -192,6 +207,7 @@ struct lines *elf_file_lines(struct elf_file *file)
 
 struct cfi *elf_file_cfi(struct elf_file *file)
 {
+	file->cfi_used = 0;
 	if (!file->cfi_tried && cfi_open(&file->cfi, file->fd))
 		file->cfi = NULL;
 	file->cfi_tried = 1;

@@ -15,6 +15,8 @@ uint64_t elf_file_to_address(const struct elf_file *file, uint64_t offset);
 uint64_t elf_file_to_offset(const struct elf_file *file, uint64_t address);
 /* Name (as in the file, not demangled) and start of the function that covers an address. -ENOENT. */
 int elf_file_function(const struct elf_file *file, uint64_t address, char *name, size_t room, uint64_t *start);
+int elf_file_rest(struct elf_file *file,
+		  uint64_t now_ns); /* closes unwind rules that were long not asked for: 1 if it did */
 struct lines *elf_file_lines(struct elf_file *file); /* the same for its source lines */
 struct cfi *elf_file_cfi(struct elf_file *file);   /* its unwind rules, opened when first asked for; NULL = it has none */
 uint64_t elf_file_symbol(const struct elf_file *file, const char *name);  /* address; 0 = not there */

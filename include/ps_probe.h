@@ -186,7 +186,7 @@ _Static_assert(sizeof(struct ps_poller_item) == 40 + 20 + 12 + 32, "no holes in 
 
 /* ---- from ready to dispatched (bpf/ready.bpf.c) ---- */
 
-#define PS_READY_RING_BYTES (8u << 20)
+#define PS_READY_RING_BYTES (2u << 20) /* four drains of 120,000 hits a second */
 #define PS_READY_FDS        262144u
 #define PS_READY_POLLERS    1024u
 #define PS_READY_EVENTS     1024u  /* of one wait that are looked at */
@@ -281,7 +281,7 @@ _Static_assert(sizeof(struct ps_raw) ==
 
 /* ---- jobs of a thread pool (bpf/pool.bpf.c): a ring and an object of their own ---- */
 
-#define PS_POOL_RING_BYTES (2u << 20)
+#define PS_POOL_RING_BYTES (1u << 20)
 #define PS_POOL_TEXT       96u
 #define PS_POOL_HELD       1024u   /* threads that hold a job at once */
 
