@@ -17,7 +17,7 @@
 
 #include "proc.h"
 
-#define KEVENT_LOOKS 20
+#define KEVENT_LOOKS 60
 
 static size_t slot_of(uint32_t tid)
 {

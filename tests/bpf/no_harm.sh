@@ -8,9 +8,9 @@
 need_root
 bpftool=$(program bpftool) || skip "bpftool is not installed"
 ticker=$B/tests/programs/ticker
-# programs that no process holds
-orphans() { "$bpftool" prog show 2>/dev/null | awk '/^[0-9]+:/ { if (ours && !held) n++; ours = / name on_/; held = 0 } /pids / { held = 1 } END { print n + (ours && !held) }'; }
-none_left() { [ "$(orphans)" = 0 ]; }
+# of the programs that the tool held, those that are still there
+left() { comm -12 "$T/held" <("$bpftool" prog show 2>/dev/null | sed -nE 's/^([0-9]+): .*/\1/p' | sort -u); }
+none_left() { [ -z "$(left)" ]; }
 lives() { kill -0 "$1" 2>/dev/null && ! grep -q '^State:.*Z' "/proc/$1/status"; }
 
 "$B/tests/programs/strict" >"$T/dots" & pids+=($!)
@@ -96,17 +96,16 @@ wait "$stat" || fail "reuse: exit $?: $(cat "$T/err")"
 holds "$T/reuse.json" "all(5 < l['polls'] < 60 for l in d['loops'] if l['pid'] == $child) and any(l['pid'] == $child for l in d['loops'])"
 kill "$parent"
 
-shows=1
-"$bpftool" prog show 2>/dev/null | grep -q 'pids ' || { none_left && shows=1 || shows=0; }
 for round in $(seq "${ROUNDS:-8}"); do
 	"$ticker" epoll >/dev/null & target=$!
 	pids+=("$target")
 	sleep "0.0$((RANDOM % 10))"
 	timeout 20 $PS stat -d 5s --json "$target" >"$T/round.json" 2>"$T/round.err" & tool=$!
 	sleep "0.$(printf '%03d' $((RANDOM % 400)))"
+	sed -nE 's/^prog_id:\s*([0-9]+)$/\1/p' /proc/"$(pgrep -P "$tool")"/fdinfo/* 2>/dev/null | sort -u >"$T/held"
 	kill -9 "$target"; wait "$target" 2>/dev/null
 	wait "$tool"; rc=$?
 	case $rc in 0 | 5) ;; *) fail "round $round: exit $rc: $(cat "$T/round.err")" ;; esac
-	[ $shows = 0 ] || until_ok 5 none_left || fail "round $round: programs were left"
+	until_ok 5 none_left || fail "round $round: programs were left: $(left)"
 done
 exit 0

@@ -43,6 +43,7 @@ play_all() { # TARGET-NAME
 start() { # ARGUMENTS…
 	run "clear; XDG_CONFIG_HOME='$T/config' $tool $*"
 	until_ok 15 seen '1\*Overview' || fail "$*: no dashboard: $(screen)"
+	sleep 4.5 # the keys of time want seconds to step over
 }
 start demo computation
 play_all demo

@@ -22,6 +22,13 @@
 
 #define MS 1000000ull
 
+/* How long what is under way at the attach goes on, ms: with a sanitizer the attach takes longer. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define UNDERWAY_MS 3000
+#else
+#define UNDERWAY_MS 1500
+#endif
+
 /* ---- the child ---- */
 
 enum order { SPIN, SLEEP, POLLS, LOCK, NESTED, PWAIT2, THREAD, STOP, LEAVE };
@@ -398,11 +405,12 @@ TEST(a_sleep_outside_the_poller_is_blocked_time_in_that_call)
 	const struct ps_ev_poll_enter *slice = longest();
 	const struct ps_ev_offcpu *off = longest_off();
 	assert_near(busy_of(slice), took, 5 * MS);
-	assert_near(slice->blocked_ns, 120 * MS, 5 * MS);
+	/* a busy machine wakes it later, never sooner */
+	assert_true(slice->blocked_ns >= 119 * MS && slice->blocked_ns <= busy_of(slice));
 	assert_int_equal(slice->on_cpu_ns + slice->runnable_ns + slice->blocked_ns, busy_of(slice));
 	assert_true(off->syscall == SYS_nanosleep || off->syscall == SYS_clock_nanosleep);
 	assert_int_equal(off->state, PS_OFF_SLEEPING);
-	assert_near(off->h.ts - off->off_ns, 120 * MS, 5 * MS);
+	assert_true(off->h.ts - off->off_ns >= 119 * MS && off->h.ts - off->off_ns <= busy_of(slice));
 	assert_true(off->wake_ns > off->off_ns && off->wake_ns <= off->h.ts);
 	assert_int_equal(seen.sample_count, 0);
 	assert_false(stack_has(off->stack, "on_switch"));
@@ -463,6 +471,22 @@ static void pin(pid_t pid, int cpu)
 	assert_int_equal(sched_setaffinity(pid, sizeof(set), &set), 0);
 }
 
+/* How often the loop was ready while `name` ran. */
+static int times_named(const char *name)
+{
+	int named = 0;
+
+	for (uint32_t i = 0; i < seen.off_count; i++) {
+		const struct ps_ev_offcpu *off = &seen.offs[i];
+
+		if (off->state != PS_OFF_RUNNABLE)
+			continue;
+		assert_int_equal(off->wake_ns, off->off_ns);
+		named += !strcmp(seen.texts[off->other], name);
+	}
+	return named;
+}
+
 TEST(time_ready_but_not_running_names_who_ran_instead)
 {
 	struct child child = start_child();
@@ -478,23 +502,18 @@ TEST(time_ready_but_not_running_names_who_ran_instead)
 	struct attach *attach = opened(&child, NULL);
 	pin(child.pid, 0);
 	pin(hog, 0);
-	ask(&child, SPIN, 200);
-	await_waiting(&child);
+	/* of others that are busy, too, the hog is not always the next */
+	for (int i = 0; i < 8 && !times_named("the-hog"); i++) {
+		ask(&child, SPIN, 200);
+		await_waiting(&child);
+		attach_drain(attach, remember, NULL);
+	}
 	closed(attach);
 	child_stop(hog, SIGKILL);
 	const struct ps_ev_poll_enter *slice = longest();
 	assert_int_equal(slice->on_cpu_ns + slice->runnable_ns + slice->blocked_ns, busy_of(slice));
 	assert_true(slice->runnable_ns > 30 * MS);
-	int named = 0;
-	for (uint32_t i = 0; i < seen.off_count; i++) {
-		const struct ps_ev_offcpu *off = &seen.offs[i];
-
-		if (off->state != PS_OFF_RUNNABLE)
-			continue;
-		assert_int_equal(off->wake_ns, off->off_ns);
-		named += !strcmp(seen.texts[off->other], "the-hog");
-	}
-	assert_true(named > 0);
+	assert_true(times_named("the-hog") > 0);
 	end_child(&child);
 }
 
@@ -524,7 +543,7 @@ TEST(a_spin_under_way_at_attach_is_told_from_the_attach_on)
 	struct child child = start_child();
 
 	ask(&child, POLLS, 1);
-	tell(&child, SPIN, 1500);
+	tell(&child, SPIN, UNDERWAY_MS);
 	struct timespec pause = { 0, 20 * MS };
 	nanosleep(&pause, NULL);
 	uint64_t before = stream_now();
@@ -548,7 +567,7 @@ TEST(a_sleep_under_way_at_attach_is_told_with_its_call)
 	struct child child = start_child();
 
 	ask(&child, POLLS, 1);
-	tell(&child, SLEEP, 1500);
+	tell(&child, SLEEP, UNDERWAY_MS);
 	struct timespec pause = { 0, 20 * MS };
 	nanosleep(&pause, NULL);
 	struct attach *attach = opened(&child, NULL);
