@@ -354,13 +354,11 @@ static json_t *utilization(const struct loop *loop)
 	return whole ? json_real((double)loop->busy_ns / (double)whole) : json_null();
 }
 
-json_t *summary_loop(struct summary_run *run, const struct loop *loop, size_t index)
+static void put_identity(struct summary_run *run, json_t *object, const struct loop *loop)
 {
-	char path[48];
-	snprintf(path, sizeof(path), "loops.%zu.", index);
 	const struct thread *thread = model_thread(run->model, loop->tid);
 	const char *name = thread && *thread->name ? thread->name : loop->process->comm;
-	json_t *object = json_object();
+
 	summary_put(object, "pid", json_integer(loop->pid));
 	summary_put(object, "tid", json_integer(loop->tid));
 	summary_put(object, "comm", summary_text(name));
@@ -368,6 +366,10 @@ json_t *summary_loop(struct summary_run *run, const struct loop *loop, size_t in
 	summary_put(object, "backend", json_string(backend_name(loop->backend)));
 	summary_put(object, "window", json_pack("{s:o, s:o}", "first_ns", summary_number(loop->first_ns), "last_ns",
 						summary_number(loop->last_ns)));
+}
+
+static void put_iterations(json_t *object, const struct loop *loop)
+{
 	summary_put(object, "iterations", summary_number(loop->iterations));
 	summary_put(object, "iterations_exact", json_boolean(loop->iterations_exact));
 	summary_put(object, "polls", summary_number(loop->polls));
@@ -375,6 +377,10 @@ json_t *summary_loop(struct summary_run *run, const struct loop *loop, size_t in
 	summary_put(object, "ready", summary_number(loop->ready));
 	summary_put(object, "busy_ns", summary_number(loop->busy_ns));
 	summary_put(object, "wait_ns", summary_number(loop->wait_ns));
+}
+
+static void put_times(struct summary_run *run, json_t *object, const char *path, const struct loop *loop)
+{
 	summary_told(run, object, path, "utilization", utilization(loop), PS_PROBE_POLL);
 	summary_told(run, object, path, "on_cpu_ns", summary_number(loop->on_cpu_ns), PS_PROBE_SCHED);
 	summary_told(run, object, path, "runnable_ns", summary_number(loop->runnable_ns), PS_PROBE_SCHED);
@@ -388,19 +394,41 @@ json_t *summary_loop(struct summary_run *run, const struct loop *loop, size_t in
 	summary_told(run, object, path, "lag_own_ns", summary_hist(&loop->lag_own), PS_PROBE_READY);
 	summary_put(object, "lag_from", !loop->lag.count ? json_null() :
 					 json_string(loop->lag_from_return ? "return" : "ready"));
-	summary_told(run, object, path, "callbacks", summary_number(callbacks(loop)), PS_PROBE_RUNTIME);
-	summary_put(object, "phases", phases(run, loop, path));
-	summary_put(object, "profile", summary_profile(run, loop, path));
-	summary_put(object, "stall_count", summary_number(loop->stalls));
+}
+
+static void put_stalls(struct summary_run *run, json_t *object, const char *path, const struct loop *loop)
+{
 	uint64_t open_ns = loop->open_stall ? loop->open_stall->duration_ns : 0;
+
+	summary_put(object, "stall_count", summary_number(loop->stalls));
 	summary_put(object, "stall_total_ns", summary_number(loop->stall_total_ns + open_ns));
 	summary_put(object, "stall_max_ns", summary_number(loop->stall_max_ns > open_ns ? loop->stall_max_ns : open_ns));
 	summary_put(object, "stalls", stalls(run, loop, path));
+}
+
+static void put_fds(struct summary_run *run, json_t *object, const char *path, const struct loop *loop)
+{
 	summary_put(object, "fds", fds(run, loop, path));
 	if (!loop->fd_count)
 		summary_missing(run, path, "fds", PS_PROBE_POLLER);
 	summary_told(run, object, path, "fds_open", summary_number(loop->fd_count ? fds_open(loop) : PS_UNKNOWN), PS_PROBE_POLLER);
 	summary_put(object, "poller", poller(run, loop, path));
+}
+
+json_t *summary_loop(struct summary_run *run, const struct loop *loop, size_t index)
+{
+	char path[48];
+	json_t *object = json_object();
+
+	snprintf(path, sizeof(path), "loops.%zu.", index);
+	put_identity(run, object, loop);
+	put_iterations(object, loop);
+	put_times(run, object, path, loop);
+	summary_told(run, object, path, "callbacks", summary_number(callbacks(loop)), PS_PROBE_RUNTIME);
+	summary_put(object, "phases", phases(run, loop, path));
+	summary_put(object, "profile", summary_profile(run, loop, path));
+	put_stalls(run, object, path, loop);
+	put_fds(run, object, path, loop);
 	summary_put(object, "timers", timers(run, loop, path));
 	put_drain(run, object, path, "ticks", loop, &loop->ticks, loop->tick_backlog);
 	put_drain(run, object, path, "immediates", loop, &loop->immediates, loop->immediate_backlog);

@@ -55,23 +55,9 @@ static void on_piped(struct ps_stream *from, struct ps_stream *to, int status, v
 
 static const struct ps_stream_events events = { .read = on_read };
 
-TEST(a_null_loop_is_refused_by_everything_that_takes_one)
+TEST(a_null_loop_is_refused_by_everything_that_runs_it)
 {
 	struct ps_loop_info info = { .size = sizeof(info) };
-	struct ps_timer *timer;
-	struct ps_check *hook;
-	struct ps_io *io;
-	struct ps_wake *wake;
-	struct ps_signal *signal;
-	struct ps_work *work;
-	struct ps_stream *stream, *other;
-	struct ps_listener *listener;
-	struct ps_http_server *server;
-	struct addrinfo *found;
-	struct stat st;
-	char *names, byte;
-	unsigned char hash[32];
-	int n = 0;
 
 	refused(ps_loop_run(NULL, PS_RUN_ONCE));
 	refused(ps_loop_once(NULL));
@@ -84,6 +70,20 @@ TEST(a_null_loop_is_refused_by_everything_that_takes_one)
 	refused(ps_loop_fork(NULL));
 	refused(ps_loop_info(NULL, &info));
 	refused(ps_loop_walk(NULL, on_walk, NULL));
+}
+
+TEST(a_null_loop_is_refused_by_everything_that_opens_a_handle)
+{
+	struct ps_timer *timer;
+	struct ps_check *hook;
+	struct ps_io *io;
+	struct ps_wake *wake;
+	struct ps_signal *signal;
+	struct ps_stream *stream, *other;
+	struct ps_listener *listener;
+	struct ps_http_server *server;
+	int n = 0;
+
 	refused(ps_next_tick(NULL, count, &n));
 	refused(ps_immediate(NULL, count, &n));
 	refused(ps_timer_open(NULL, &timer, count, &n));
@@ -93,6 +93,24 @@ TEST(a_null_loop_is_refused_by_everything_that_takes_one)
 	refused(ps_io_open(NULL, &io, 0, on_io, NULL));
 	refused(ps_wake_open(NULL, &wake, count, &n));
 	refused(ps_signal_open(NULL, &signal, SIGUSR1, on_signal, NULL));
+	refused(ps_tcp_listen(NULL, &listener, "127.0.0.1", 0, 0, on_accept, NULL));
+	refused(ps_unix_listen(NULL, &listener, "/tmp/x", 0, on_accept, NULL));
+	refused(ps_tcp_connect(NULL, &stream, "127.0.0.1", 1, &events, NULL));
+	refused(ps_unix_connect(NULL, &stream, "/tmp/x", &events, NULL));
+	refused(ps_stream_open(NULL, &stream, 0, &events, NULL));
+	refused(ps_pipe_open(NULL, &stream, &other, &events, NULL));
+	refused(ps_fifo_open(NULL, &stream, "/tmp/x", O_RDONLY, &events, NULL));
+	refused(ps_http_listen(NULL, &server, "127.0.0.1", 0, NULL, on_request, NULL));
+}
+
+TEST(a_null_loop_is_refused_by_everything_that_submits_work)
+{
+	struct ps_work *work;
+	struct addrinfo *found;
+	struct stat st;
+	char *names, byte;
+	unsigned char hash[32];
+
 	refused(ps_work_submit(NULL, &work, no_work, on_done, NULL));
 	refused(ps_fs_open(NULL, "/", O_RDONLY, 0, on_done, NULL));
 	refused(ps_fs_read(NULL, 0, &byte, 1, 0, on_done, NULL));
@@ -108,41 +126,55 @@ TEST(a_null_loop_is_refused_by_everything_that_takes_one)
 	refused(ps_scrypt(NULL, "a", 1, "b", 1, 16, 1, 1, &byte, 1, on_done, NULL));
 	refused(ps_random(NULL, &byte, 1, on_done, NULL));
 	refused(ps_sha256(NULL, "a", 1, hash, on_done, NULL));
-	refused(ps_tcp_listen(NULL, &listener, "127.0.0.1", 0, 0, on_accept, NULL));
-	refused(ps_unix_listen(NULL, &listener, "/tmp/x", 0, on_accept, NULL));
-	refused(ps_tcp_connect(NULL, &stream, "127.0.0.1", 1, &events, NULL));
-	refused(ps_unix_connect(NULL, &stream, "/tmp/x", &events, NULL));
-	refused(ps_stream_open(NULL, &stream, 0, &events, NULL));
-	refused(ps_pipe_open(NULL, &stream, &other, &events, NULL));
-	refused(ps_fifo_open(NULL, &stream, "/tmp/x", O_RDONLY, &events, NULL));
-	refused(ps_http_listen(NULL, &server, "127.0.0.1", 0, NULL, on_request, NULL));
 }
 
-TEST(a_null_handle_is_refused_by_everything_that_takes_one)
+/* Everything that takes a handle, for one that is null or closed. */
+static void timer_is_refused(struct ps_timer *timer)
 {
-	struct ps_stream *stream = NULL;
+	refused(ps_timer_start(timer, 1, 0));
+	refused(ps_timer_stop(timer));
+	refused(ps_timer_again(timer));
+	assert_true(ps_timer_due(timer) == 0);
+	refused(ps_timer_ref(timer));
+	refused(ps_timer_unref(timer));
+	refused(ps_timer_close(timer));
+}
 
-	refused(ps_timer_start(NULL, 1, 0));
-	refused(ps_timer_stop(NULL));
-	refused(ps_timer_again(NULL));
-	assert_true(ps_timer_due(NULL) == 0);
-	refused(ps_timer_unref(NULL));
-	refused(ps_timer_ref(NULL));
-	refused(ps_timer_close(NULL));
-	refused(ps_check_unref(NULL));
-	refused(ps_check_close(NULL));
-	refused(ps_io_start(NULL, PS_READABLE));
-	refused(ps_io_fd(NULL));
-	refused(ps_io_unref(NULL));
-	refused(ps_io_close(NULL));
-	refused(ps_wake_send(NULL));
-	refused(ps_wake_unref(NULL));
-	refused(ps_wake_close(NULL));
-	refused(ps_signal_unref(NULL));
-	refused(ps_signal_close(NULL));
-	refused(ps_work_cancel(NULL));
-	assert_int_equal(ps_listener_port(NULL), 0);
-	refused(ps_listener_close(NULL));
+static void hook_is_refused(struct ps_check *hook)
+{
+	refused(ps_check_unref(hook));
+	refused(ps_check_close(hook));
+}
+
+static void io_is_refused(struct ps_io *io)
+{
+	refused(ps_io_start(io, PS_READABLE));
+	refused(ps_io_fd(io));
+	refused(ps_io_unref(io));
+	refused(ps_io_close(io));
+}
+
+static void wake_is_refused(struct ps_wake *wake)
+{
+	refused(ps_wake_send(wake));
+	refused(ps_wake_unref(wake));
+	refused(ps_wake_close(wake));
+}
+
+static void signal_is_refused(struct ps_signal *signal)
+{
+	refused(ps_signal_unref(signal));
+	refused(ps_signal_close(signal));
+}
+
+static void listener_is_refused(struct ps_listener *listener)
+{
+	assert_int_equal(ps_listener_port(listener), 0);
+	refused(ps_listener_close(listener));
+}
+
+static void stream_is_refused(struct ps_stream *stream)
+{
 	refused(ps_stream_set(stream, &events, NULL));
 	refused(ps_stream_start(stream));
 	refused(ps_stream_pause(stream));
@@ -151,16 +183,33 @@ TEST(a_null_handle_is_refused_by_everything_that_takes_one)
 	refused(ps_stream_high_water(stream, 1));
 	refused(ps_stream_shutdown(stream));
 	refused(ps_stream_fd(stream));
-	refused(ps_stream_close(stream));
 	refused(ps_stream_pipe(stream, stream, on_piped, NULL));
+	refused(ps_stream_close(stream));
+}
+
+static void server_is_refused(struct ps_http_server *server)
+{
+	assert_int_equal(ps_http_port(server), 0);
+	refused(ps_http_close(server));
+}
+
+TEST(a_null_handle_is_refused_by_everything_that_takes_one)
+{
+	timer_is_refused(NULL);
+	hook_is_refused(NULL);
+	io_is_refused(NULL);
+	wake_is_refused(NULL);
+	signal_is_refused(NULL);
+	listener_is_refused(NULL);
+	stream_is_refused(NULL);
+	server_is_refused(NULL);
+	refused(ps_work_cancel(NULL));
 	refused(ps_emitter_open(NULL));
 	ps_emitter_close(NULL);
 	refused(ps_emitter_on(NULL, "x", on_emit, NULL));
 	refused(ps_emitter_once(NULL, "x", on_emit, NULL));
 	refused(ps_emitter_off(NULL, "x", on_emit, NULL));
 	refused(ps_emitter_emit(NULL, "x", NULL));
-	assert_int_equal(ps_http_port(NULL), 0);
-	refused(ps_http_close(NULL));
 	assert_null(ps_http_method(NULL));
 	assert_null(ps_http_path(NULL));
 	assert_null(ps_http_header(NULL, "x"));
@@ -176,7 +225,6 @@ TEST(a_closed_handle_is_refused_by_everything_that_takes_one)
 	struct ps_io *io;
 	struct ps_wake *wake;
 	struct ps_signal *signal;
-	struct ps_stream *stream, *open;
 	struct ps_listener *listener;
 	struct ps_http_server *server;
 	int n = 0, fd = eventfd(0, 0);
@@ -185,59 +233,44 @@ TEST(a_closed_handle_is_refused_by_everything_that_takes_one)
 	ok(ps_timer_open(loop, &timer, count, &n));
 	ok(ps_timer_start(timer, 1, 1));
 	ok(ps_timer_close(timer));
-	refused(ps_timer_start(timer, 1, 0));
-	refused(ps_timer_stop(timer));
-	refused(ps_timer_again(timer));
-	assert_true(ps_timer_due(timer) == 0);
-	refused(ps_timer_ref(timer));
-	refused(ps_timer_unref(timer));
-	refused(ps_timer_close(timer));
+	timer_is_refused(timer);
 	ok(ps_check_open(loop, &hook, count, &n));
 	ok(ps_check_close(hook));
-	refused(ps_check_unref(hook));
-	refused(ps_check_close(hook));
+	hook_is_refused(hook);
 	ok(ps_io_open(loop, &io, fd, on_io, NULL));
 	ok(ps_io_start(io, PS_READABLE));
 	ok(ps_io_close(io));
-	refused(ps_io_start(io, PS_READABLE));
-	refused(ps_io_fd(io));
-	refused(ps_io_unref(io));
-	refused(ps_io_close(io));
+	io_is_refused(io);
 	ok(ps_wake_open(loop, &wake, count, &n));
 	ok(ps_wake_close(wake));
-	refused(ps_wake_send(wake));
-	refused(ps_wake_unref(wake));
-	refused(ps_wake_close(wake));
+	wake_is_refused(wake);
 	ok(ps_signal_open(loop, &signal, SIGUSR1, on_signal, NULL));
 	ok(ps_signal_close(signal));
-	refused(ps_signal_unref(signal));
-	refused(ps_signal_close(signal));
-	ok(ps_pipe_open(loop, &stream, &open, &events, NULL));
-	ok(ps_stream_close(stream));
-	refused(ps_stream_set(stream, &events, NULL));
-	refused(ps_stream_start(stream));
-	refused(ps_stream_pause(stream));
-	refused(ps_stream_write(stream, "x", 1));
-	assert_int_equal(ps_stream_buffered(stream), 0);
-	refused(ps_stream_high_water(stream, 1));
-	refused(ps_stream_shutdown(stream));
-	refused(ps_stream_fd(stream));
-	refused(ps_stream_close(stream));
-	refused(ps_stream_pipe(stream, open, on_piped, NULL));
-	refused(ps_stream_pipe(open, stream, on_piped, NULL));
-	refused(ps_stream_pipe(open, open, on_piped, NULL));
-	ok(ps_stream_close(open));
+	signal_is_refused(signal);
 	ok(ps_tcp_listen(loop, &listener, "127.0.0.1", 0, 0, on_accept, NULL));
 	ok(ps_listener_close(listener));
-	assert_int_equal(ps_listener_port(listener), 0);
-	refused(ps_listener_close(listener));
+	listener_is_refused(listener);
 	ok(ps_http_listen(loop, &server, "127.0.0.1", 0, NULL, on_request, NULL));
 	ok(ps_http_close(server));
-	assert_int_equal(ps_http_port(server), 0);
-	refused(ps_http_close(server));
+	server_is_refused(server);
 	loop_end(loop);
 	close(fd);
 	assert_int_equal(n, 0);
+}
+
+TEST(a_closed_stream_is_refused_also_as_one_end_of_a_pipe)
+{
+	struct ps_stream *closed, *open;
+
+	loop = loop_new(NULL);
+	ok(ps_pipe_open(loop, &closed, &open, &events, NULL));
+	ok(ps_stream_close(closed));
+	stream_is_refused(closed);
+	refused(ps_stream_pipe(closed, open, on_piped, NULL));
+	refused(ps_stream_pipe(open, closed, on_piped, NULL));
+	refused(ps_stream_pipe(open, open, on_piped, NULL));
+	ok(ps_stream_close(open));
+	loop_end(loop);
 }
 
 TEST(sizes_and_values_that_cannot_be_are_refused)
