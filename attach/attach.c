@@ -19,6 +19,7 @@
 
 #include "family.h"
 #include "proc.h"
+#include "relief.h"
 #include "source.h"
 
 #define REST_GAP_NS 1000000000ull
@@ -28,6 +29,7 @@ static const struct source *const sources[] = { &source_bpf,	   &source_poller, 
 						&source_runtime, &source_due,	 &source_proc };
 #define SOURCES (sizeof(sources) / sizeof(*sources))
 
+#define BEHIND_NS    50000000 /* a drain that took longer than this left rings to run over */
 #define FOLLOW_NS    50000000 /* between two looks for children … */
 #define FOLLOW_FACTOR 20      /* … or 20 times what a look takes */
 #define YOUNG_NS     20000000 /* a fork that has not become its own program yet would be taken for its parent */
@@ -44,6 +46,7 @@ struct attach {
 	struct loop_found *loops;
 	size_t loop_count;
 	void *states[SOURCES];  /* NULL: did not open */
+	struct relief *relief;  /* runs while we are behind */
 	pid_t *roots;           /* whose families are followed */
 	size_t root_count;
 	uint64_t next_follow_ns;
@@ -226,15 +229,29 @@ static void declare_loops(struct attach *attach, size_t from)
 		stream_loop(attach->stream, &attach->options, &attach->loops[i]);
 }
 
+static int open_source(struct attach *attach, size_t i, const struct source_context *context)
+{
+	const struct timespec pause = { attach->options.pause_ns / 1000000000, attach->options.pause_ns % 1000000000 };
+	int err = sources[i]->open(&attach->states[i], context);
+
+	relief_add(attach->relief, sources[i], attach->states[i]);
+	if (attach->options.pause_ns)
+		nanosleep(&pause, NULL);
+	return err;
+}
+
 static int open_sources(struct attach *attach, char *message, size_t room)
 {
 	const struct source_context context = context_of(attach);
 	int opened = 0;
 
+	relief_start(attach->relief);
 	for (size_t i = 0; i < SOURCES; i++)
 		if (context.process_count || sources[i]->adopt)
-			opened += !sources[i]->open(&attach->states[i], &context);
+			opened += !open_source(attach, i, &context);
 	declare_loops(attach, 0);
+	if (!context.process_count) /* who is launched may take its time */
+		relief_stop(attach->relief);
 	if (opened)
 		return 0;
 	say(message, room, "nothing can be seen of process %d here: run as root, and see 'pollscope doctor'",
@@ -282,15 +299,18 @@ static void tell_sources(struct attach *attach, size_t first_loop)
 {
 	const struct source_context context = context_of(attach);
 
+	relief_start(attach->relief);
 	for (size_t i = 0; i < SOURCES; i++) {
+		relief_remove(attach->relief, sources[i]);
 		if (attach->states[i] && sources[i]->adopt) {
 			sources[i]->adopt(attach->states[i], &context);
+			relief_add(attach->relief, sources[i], attach->states[i]);
 			continue;
 		}
 		if (attach->states[i])
 			sources[i]->close(attach->states[i]);
 		attach->states[i] = NULL;
-		sources[i]->open(&attach->states[i], &context);
+		open_source(attach, i, &context);
 	}
 	declare_loops(attach, first_loop);
 }
@@ -322,6 +342,8 @@ int attach_open(struct attach **out, const struct attach_options *options, char 
 	int err = attach ? stream_open(&attach->stream) : -ENOMEM;
 
 	*out = NULL;
+	if (!err)
+		attach->relief = relief_open();
 	/* symbol tables of big files come and go: each a mapping of its own, however big it is, none a hole in the heap */
 	mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
 	if (err)
@@ -385,9 +407,13 @@ static void introduce(struct attach *attach, const struct ps_ev_loop *loop)
 		.has_ring = !!(loop->flags & PS_LOOP_RING),
 	};
 
-	for (size_t i = 0; i < SOURCES && !(loop->flags & PS_LOOP_GONE); i++)
-		if (attach->states[i] && sources[i]->meet)
-			sources[i]->meet(attach->states[i], &found);
+	for (size_t i = 0; i < SOURCES && !(loop->flags & PS_LOOP_GONE); i++) {
+		if (!attach->states[i] || !sources[i]->meet)
+			continue;
+		relief_remove(attach->relief, sources[i]);
+		sources[i]->meet(attach->states[i], &found);
+		relief_add(attach->relief, sources[i], attach->states[i]);
+	}
 }
 
 static int listen_in(const struct ps_record *record, void *arg)
@@ -414,17 +440,33 @@ static void rest(struct attach *attach)
 	attach->rested_ns = now;
 }
 
+/* A drain is slow when there is much to take, as after attaching: what comes meanwhile must not be lost. */
+static void keep_up(struct attach *attach, uint64_t begun_ns)
+{
+	if (stream_now() - begun_ns > BEHIND_NS)
+		relief_start(attach->relief);
+	else
+		relief_stop(attach->relief);
+}
+
 int attach_drain(struct attach *attach, attach_sink_fn *sink, void *arg)
 {
 	struct listener listener = { attach, sink, arg };
+	uint64_t begun_ns = stream_now();
 
 	follow(attach);
-	for (size_t i = 0; i < SOURCES; i++)
-		if (attach->states[i])
-			sources[i]->drain(attach->states[i]);
+	for (size_t i = 0; i < SOURCES; i++) {
+		if (!attach->states[i])
+			continue;
+		relief_remove(attach->relief, sources[i]);
+		sources[i]->drain(attach->states[i]);
+		relief_add(attach->relief, sources[i], attach->states[i]);
+	}
 	rest(attach);
 	put_clock(attach->stream);
-	return stream_flush(attach->stream, listen_in, &listener);
+	int got = stream_flush(attach->stream, listen_in, &listener);
+	keep_up(attach, begun_ns);
+	return got;
 }
 
 size_t attach_look(struct attach *attach)
@@ -450,6 +492,7 @@ void attach_close(struct attach *attach, attach_sink_fn *sink, void *arg)
 {
 	if (!attach)
 		return;
+	relief_close(attach->relief);
 	/* the window ends here, before the probes are taken down, which is slow: that source is closed last */
 	if (attach->stream)
 		put_clock(attach->stream);

@@ -35,6 +35,7 @@ struct attach_options {
 	int no_history;           /* what flight recorders held before the attach is left out */
 	int follow;               /* children too, also those that are born later */
 	int expect;               /* the processes run no loop yet: they are watched from their first one on */
+	uint64_t pause_ns;        /* between two sources that are opened: for tests, which need a slow attach */
 	uint32_t ring_bytes;      /* of the BPF ring, a power of two; 0 = 16 MiB */
 };
 

@@ -193,9 +193,9 @@ static int begin(struct bpf_source *source)
 	int err = bpf_map_update_elem(source->maps.settings, &zero, &source->settings, BPF_ANY);
 	if (err)
 		return err;
-	source->ring = ring_buffer__new(source->maps.ring, take_record, source, NULL);
-	if (!source->ring)
-		return -errno;
+	err = tap_open(&source->tap, source->maps.ring, take_record, source);
+	if (err)
+		return err;
 	walk_v8(source, 0);
 	err = watch_processes(source, 0);
 	if (!err)
@@ -228,7 +228,7 @@ static void take_the_rest(struct bpf_source *source, struct ps_probe_counts *cou
 
 	do {
 		source->drained = 0;
-		if (ring_buffer__consume(source->ring) < 0 && source->drained < DRAIN_MAX)
+		if (tap_consume(&source->tap) < 0 && source->drained < DRAIN_MAX)
 			break;
 		if (read_counts(source, counts))
 			break;
@@ -240,13 +240,13 @@ static void bpf_close(void *state)
 	struct bpf_source *source = state;
 	struct ps_probe_counts counts = { 0 };
 
-	if (source->ring) {
+	if (source->tap.ring) {
 		silence(source);
 		take_the_rest(source, &counts);
 		tell_lost(source, &counts);
 		tell_groups(source, &counts);
 	}
-	ring_buffer__free(source->ring);
+	tap_close(&source->tap);
 	for (size_t i = 0; i < BPF_THREADS; i++)
 		bpf_link__destroy(source->threads[i].timer);
 	bpf_phases_close(source);
@@ -278,8 +278,7 @@ static int bpf_open(void **state, const struct source_context *context)
 	source->swept_ns = stream_now();
 	tell_groups(source, &none);
 	if (err) {
-		ring_buffer__free(source->ring);
-		source->ring = NULL;
+		tap_close(&source->tap);
 		bpf_close(source);
 		return err;
 	}
@@ -317,7 +316,7 @@ static int bpf_drain(void *state)
 	uint64_t now = stream_now();
 
 	source->drained = 0;
-	ring_buffer__consume(source->ring);
+	tap_consume(&source->tap);
 	if (read_counts(source, &counts))
 		return -EIO;
 	tell_lost(source, &counts);
@@ -329,11 +328,19 @@ static int bpf_drain(void *state)
 	return 0;
 }
 
+static void bpf_relieve(void *state)
+{
+	struct bpf_source *source = state;
+
+	tap_relieve(&source->tap);
+}
+
 const struct source source_bpf = {
 	.name = "bpf",
 	.groups = 1u << PS_PROBE_POLL | 1u << PS_PROBE_SCHED | 1u << PS_PROBE_SAMPLING | 1u << PS_PROBE_UNWIND,
 	.open = bpf_open,
 	.adopt = bpf_adopt,
 	.drain = bpf_drain,
+	.relieve = bpf_relieve,
 	.close = bpf_close,
 };

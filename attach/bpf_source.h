@@ -8,6 +8,7 @@
 
 #include "ps_probe.h"
 #include "source.h"
+#include "tap.h"
 #include "v8.h"
 
 #define BPF_GROUPS   3   /* POLL, SCHED, SAMPLING: the first of enum ps_probe_group */
@@ -52,7 +53,7 @@ struct bpf_source {
 	struct source_context context;
 	struct bpf_group groups[BPF_GROUPS];
 	struct bpf_maps maps;
-	struct ring_buffer *ring;
+	struct tap tap;
 	struct bpf_phases *phases; /* NULL: not asked for */
 	struct v8 **v8;         /* one per process; NULL: it runs none */
 	int with_unwind;        /* stacks are copied */

@@ -368,6 +368,14 @@ static void meet_poller(void *state, const struct loop_found *loop)
 	add_watch(state, loop);
 }
 
+static void relieve_poller(void *state)
+{
+	struct poller_source *source = state;
+
+	if (source->ready)
+		ready_relieve(source->ready);
+}
+
 const struct source source_poller = {
 	.name = "poller",
 	.groups = 1u << PS_PROBE_POLLER | 1u << PS_PROBE_READY,
@@ -375,5 +383,6 @@ const struct source source_poller = {
 	.adopt = adopt_poller,
 	.meet = meet_poller,
 	.drain = drain_poller,
+	.relieve = relieve_poller,
 	.close = close_poller,
 };

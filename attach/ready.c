@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "ready.skel.h"
+#include "tap.h"
 #include "tracefs.h"
 
 #define FDS_LEAST 16384u
@@ -30,7 +31,7 @@ struct ready_probe {
 	struct ready *skeleton;
 	struct bpf_link *links[LINKS_MAX];
 	int link_count;
-	struct ring_buffer *ring;
+	struct tap tap;
 	int by_item; /* stamps are those of ep_poll_callback */
 	int by_socket; /* use is seen in socket I/O only */
 	int cpus;
@@ -211,8 +212,7 @@ int ready_open(struct ready_probe **out, uint64_t socket_f_op, size_t fds, enum 
 	}
 	if (!err) {
 		ready->cpus = libbpf_num_possible_cpus();
-		ready->ring = ring_buffer__new(bpf_map__fd(ready->skeleton->maps.turns), take_record, ready, NULL);
-		err = ready->ring ? 0 : -errno;
+		err = tap_open(&ready->tap, bpf_map__fd(ready->skeleton->maps.turns), take_record, ready);
 		ready_rest(ready, 0);
 	}
 	if (!err)
@@ -228,7 +228,7 @@ void ready_close(struct ready_probe *ready)
 {
 	if (!ready)
 		return;
-	ring_buffer__free(ready->ring);
+	tap_close(&ready->tap);
 	unload(ready);
 	free(ready);
 }
@@ -313,12 +313,17 @@ void ready_drain(struct ready_probe *ready, int flush, ready_fn *take, void *arg
 	ready->take = take;
 	ready->arg = arg;
 	ready->turns = 0;
-	ring_buffer__consume(ready->ring);
+	tap_consume(&ready->tap);
 	/* thousands of turns a second tell no more than hundreds */
 	if (ready->turns > TURNS_MANY && ready->skeleton->bss->turn_mask < TURNS_MASK_MAX)
 		ready->skeleton->bss->turn_mask = ready->skeleton->bss->turn_mask * 2 + 1;
 	else if (ready->turns < TURNS_FEW)
 		ready->skeleton->bss->turn_mask /= 2;
+}
+
+void ready_relieve(struct ready_probe *ready)
+{
+	tap_relieve(&ready->tap);
 }
 
 void ready_rest(struct ready_probe *ready, int rest)

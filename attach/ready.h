@@ -30,6 +30,8 @@ typedef void ready_fn(void *arg, const struct ps_ready_turn *turn, const struct 
 /* `flush`: make descriptors tell their counts. */
 void ready_drain(struct ready_probe *ready, int flush, ready_fn *take, void *arg);
 
+void ready_relieve(struct ready_probe *ready); /* see source.h */
+
 /* Rests, at next to no cost, or goes on; a probe begins active. */
 void ready_rest(struct ready_probe *ready, int rest);
 

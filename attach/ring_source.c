@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backlog.h"
 #include "proc.h"
 #include "ring_find.h"
 #include "ring_names.h"
@@ -31,6 +32,7 @@
 
 struct watched {
 	struct ring ring;
+	struct backlog backlog; /* of its slots, copied and checked */
 	size_t process;
 	int is_told;            /* its LOOP and THREAD records are out */
 	unsigned retells_left;
@@ -70,25 +72,6 @@ static int was_found(const struct source_context *context, pid_t tid)
 }
 
 /* ---- rings come and go ---- */
-
-static int add_ring(const struct ring *ring, void *arg)
-{
-	struct ring_source *source = arg;
-	if (source->count == source->room) {
-		size_t room = source->room ? source->room * 2 : 8;
-		struct watched *rings = realloc(source->rings, room * sizeof(*rings));
-		if (!rings)
-			return -ENOMEM;
-		source->rings = rings;
-		source->room = room;
-	}
-	struct watched *watched = &source->rings[source->count++];
-	*watched = (struct watched){ .ring = *ring, .process = source->process };
-	watched->is_unfound = is_loop(watched) && !was_found(&source->context, (pid_t)ring->tid);
-	if (source->context.options->no_history)
-		ring_skip_history(&watched->ring);
-	return 0;
-}
 
 static void put_loop(struct ring_source *source, const struct watched *watched, uint64_t ts, uint32_t more_flags)
 {
@@ -158,10 +141,15 @@ static int put_record(struct ps_record *record, void *arg)
 	else if (record->event == PS_EV_POLL_ENTER)
 		watched->busy_since_ns = 0;
 	ring_names_note(source->names[watched->process], record);
-	return stream_put(source->context.stream, record);
+	int err = stream_put(source->context.stream, record);
+	if (err == -ENOMEM) { /* a record that found no room will not come again */
+		watched->ring.records--;
+		watched->ring.lost++;
+	}
+	return err;
 }
 
-/* Without its history a loop that computes now would not be known to be busy. */
+/* Without its history a loop that computes now would not be known to be busy. Before its first record is read. */
 static void tell_underway(struct ring_source *source, struct watched *watched)
 {
 	uint64_t now = stream_now();
@@ -179,16 +167,45 @@ static void tell_underway(struct ring_source *source, struct watched *watched)
 	stream_put(source->context.stream, &record.h);
 }
 
+static int add_ring(const struct ring *ring, void *arg)
+{
+	struct ring_source *source = arg;
+	if (source->count == source->room) {
+		size_t room = source->room ? source->room * 2 : 8;
+		struct watched *rings = realloc(source->rings, room * sizeof(*rings));
+		if (!rings)
+			return -ENOMEM;
+		source->rings = rings;
+		source->room = room;
+	}
+	struct watched *watched = &source->rings[source->count++];
+	*watched = (struct watched){ .ring = *ring, .process = source->process };
+	watched->is_unfound = is_loop(watched) && !was_found(&source->context, (pid_t)ring->tid);
+	if (!source->context.options->no_history)
+		return 0;
+	ring_skip_history(&watched->ring);
+	if (watched->ring.since)
+		tell_underway(source, watched);
+	return 0;
+}
+
+static int put_set_aside(void *arg, void *data, size_t bytes)
+{
+	return put_record(data, arg);
+}
+
+static int set_aside(struct ps_record *record, void *arg)
+{
+	struct watched *watched = arg;
+	backlog_put(&watched->backlog, record, PS_RING_SLOT);
+	return backlog_has_room(&watched->backlog) ? 0 : -ENOSPC;
+}
+
 static void read_ring(struct ring_source *source, struct watched *watched)
 {
 	source->reading = watched;
-	if (!watched->is_told && source->context.options->no_history && watched->ring.since)
-		tell_underway(source, watched);
-	int err = ring_read(&watched->ring, source->batch, stream_now(), put_record, source);
-	if (err == -ENOMEM) { /* the record that found no room will not come again */
-		watched->ring.records--;
-		watched->ring.lost++;
-	}
+	backlog_take(&watched->backlog, put_set_aside, source);
+	ring_read(&watched->ring, source->batch, stream_now(), put_record, source);
 	if (!watched->is_told)
 		tell(source, watched, stream_now());
 	stream_lost(source->context.stream, PS_LOST_RING, watched->ring.lost - watched->lost_told);
@@ -206,6 +223,7 @@ static void drop_closed(struct ring_source *source)
 			continue;
 		}
 		read_ring(source, watched);
+		backlog_free(&watched->backlog);
 		if (is_loop(watched))
 			put_loop(source, watched, stream_now(), PS_LOOP_GONE);
 		source->records += watched->ring.records + watched->ring.history;
@@ -338,8 +356,10 @@ static void close_rings(void *state)
 			read_ring(source, &source->rings[i]);
 		put_probe(source);
 	}
-	for (size_t i = 0; i < source->count; i++)
+	for (size_t i = 0; i < source->count; i++) {
+		backlog_free(&source->rings[i].backlog);
 		ring_close(&source->rings[i].ring);
+	}
 	for (size_t i = 0; source->names && i < source->context.process_count; i++)
 		ring_names_close(source->names[i]);
 	free(source->names);
@@ -422,11 +442,22 @@ static int drain_rings(void *state)
 	return 0;
 }
 
+static void relieve_rings(void *state)
+{
+	struct ring_source *source = state;
+	for (size_t i = 0; i < source->count; i++) {
+		struct watched *watched = &source->rings[i];
+		if (backlog_has_room(&watched->backlog))
+			ring_read(&watched->ring, source->batch, stream_now(), set_aside, watched);
+	}
+}
+
 const struct source source_ring = {
 	.name = "ring",
 	.groups = 1u << PS_PROBE_RING,
 	.open = open_rings,
 	.adopt = adopt_rings,
 	.drain = drain_rings,
+	.relieve = relieve_rings,
 	.close = close_rings,
 };

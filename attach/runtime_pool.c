@@ -13,6 +13,7 @@
 #include "runtime_source.h"
 
 #include "governor.h"
+#include "tap.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -54,7 +55,7 @@ struct runtime_jobs {
 	struct runtime_process *processes;
 	size_t process_count;
 	struct pool *skeleton;
-	struct ring_buffer *ring;
+	struct tap tap;
 	struct bpf_link *links[LINKS_MAX];
 	size_t link_count;
 	pthread_t closers[LINKS_MAX]; /* threads that close the links; by is_closing */
@@ -325,9 +326,9 @@ static int load(struct runtime_jobs *jobs)
 	int err = pool__load(skeleton);
 	if (err)
 		return err;
-	jobs->ring = ring_buffer__new(bpf_map__fd(skeleton->maps.ring), take_raw, jobs, NULL);
-	if (!jobs->ring)
-		return -errno;
+	err = tap_open(&jobs->tap, bpf_map__fd(skeleton->maps.ring), take_raw, jobs);
+	if (err)
+		return err;
 	governor_open(&jobs->governor, skeleton->obj, BUDGET_NS, GOVERNOR_UPROBE_NS);
 	return 0;
 }
@@ -457,11 +458,16 @@ static void keep_budget(struct runtime_jobs *jobs)
 
 void runtime_jobs_drain(struct runtime_jobs *jobs)
 {
-	if (!jobs->ring)
+	if (!jobs->tap.ring)
 		return;
 	jobs->drained = 0;
-	ring_buffer__consume(jobs->ring);
+	tap_consume(&jobs->tap);
 	keep_budget(jobs);
+}
+
+void runtime_jobs_relieve(struct runtime_jobs *jobs)
+{
+	tap_relieve(&jobs->tap);
 }
 
 /*
@@ -512,9 +518,8 @@ static void open_probes(struct runtime_jobs *jobs, size_t from)
 	}
 	if (!jobs->link_count && jobs->skeleton && jobs->state != PS_PROBE_STATE_DETACHED) {
 		governor_close(&jobs->governor);
-		ring_buffer__free(jobs->ring);
+		tap_close(&jobs->tap);
 		pool__destroy(jobs->skeleton);
-		jobs->ring = NULL;
 		jobs->skeleton = NULL;
 	}
 }
@@ -574,7 +579,7 @@ void runtime_jobs_close(struct runtime_jobs *jobs)
 	wait_detached(jobs);
 	if (jobs->skeleton)
 		governor_close(&jobs->governor);
-	ring_buffer__free(jobs->ring);
+	tap_close(&jobs->tap);
 	pool__destroy(jobs->skeleton);
 	forget_all(jobs);
 	free(jobs);

@@ -298,11 +298,19 @@ static int drain(void *arg)
 	return 0;
 }
 
+static void relieve(void *arg)
+{
+	struct runtime_source *source = arg;
+	if (source->jobs)
+		runtime_jobs_relieve(source->jobs);
+}
+
 const struct source source_runtime = {
 	.name = "runtime",
 	.groups = 1u << PS_PROBE_RUNTIME | 1u << PS_PROBE_SNAPSHOT,
 	.open = open_source,
 	.adopt = adopt,
 	.drain = drain,
+	.relieve = relieve,
 	.close = close_source,
 };

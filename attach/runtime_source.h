@@ -38,6 +38,7 @@ int runtime_jobs_open(struct runtime_jobs **jobs, const struct source_context *c
 /* More processes at the end of the list. */
 int runtime_jobs_adopt(struct runtime_jobs *jobs, const struct source_context *context, size_t count);
 void runtime_jobs_drain(struct runtime_jobs *jobs);
+void runtime_jobs_relieve(struct runtime_jobs *jobs); /* see source.h */
 /* Counts hits, gives the probes up when they cost too much, and tells the group. */
 void runtime_jobs_tell(struct runtime_jobs *jobs, uint64_t now_ns);
 void runtime_jobs_close(struct runtime_jobs *jobs);

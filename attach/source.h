@@ -113,6 +113,12 @@ struct source {
 	/* Optional: a loop was told of, maybe one that is known. Called while records are handed over: nothing may be put. */
 	void (*meet)(void *state, const struct loop_found *loop);
 	int (*drain)(void *state);
+	/*
+	 * Optional, for a source whose ring may run over: takes what is in it into memory (backlog.h), for the next drain().
+	 * Called from another thread (relief.h), never while another function of the source is under way: it may touch the
+	 * ring and the backlog, and neither the stream nor symbols.
+	 */
+	void (*relieve)(void *state);
 	void (*close)(void *state);    /* last drain included */
 };
 

@@ -36,8 +36,11 @@ static int connect_to(void)
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(ps_http_port(scrape.server)),
 				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	const struct linger reset = { 1, 0 }; /* no connection is left in TIME_WAIT: there will be very many */
+	/* and where the server closes first, one address would not have ports enough */
+	static uint32_t turns;
+	const struct sockaddr_in from = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK + turns++ % 4096) };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)) || fcntl(fd, F_SETFL, O_NONBLOCK))
+	if (fd < 0 || bind(fd, (const struct sockaddr *)&from, sizeof(from)) || connect(fd, (struct sockaddr *)&to, sizeof(to)) || fcntl(fd, F_SETFL, O_NONBLOCK))
 		abort();
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	return fd;
