@@ -47,7 +47,7 @@ static void add(struct line *line, const char *word)
 	line->argv[line->count] = NULL;
 }
 
-static void make_line(struct line *line, const char *path, const struct options *options)
+static void make_line(struct line *line, const char *path, const char *command, const struct options *options)
 {
 	snprintf(line->stall, sizeof(line->stall), "%lluns", (unsigned long long)(options->stall_ns ? options->stall_ns : 50000000));
 	const char *const first[] = { "pollscope", "record", "-q", "-o", path, "--stall", line->stall };
@@ -60,7 +60,7 @@ static void make_line(struct line *line, const char *path, const struct options 
 			add(line, "--without");
 			add(line, probe_group_name(group));
 		}
-	const char *const last[] = { "--", "/bin/sh", "-c", options->ab };
+	const char *const last[] = { "--", "/bin/sh", "-c", command };
 	for (size_t i = 0; i < sizeof(last) / sizeof(last[0]); i++)
 		add(line, last[i]);
 }
@@ -85,31 +85,34 @@ static int record_once(char **argv)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : CLI_NO_TARGET;
 }
 
-static int run_one(struct inputs *inputs, const char *folder, size_t number, const struct options *options)
+static int run_one(struct inputs *inputs, const char *folder, size_t number, const char *command, const struct options *options)
 {
 	char path[512];
 	struct line line = { .count = 0 };
 	snprintf(path, sizeof(path), "%.400s/%05zu.psr", folder, number);
-	make_line(&line, path, options);
+	make_line(&line, path, command, options);
 	int code = record_once(line.argv);
 	if (code < 0)
 		code = fault(CLI_OUTPUT, "cannot run record: %s", strerror(-code));
 	else if (code)
-		fault(code, "record of run %zu ended with exit code %d; try: pollscope record -o F.psr -- %.200s", number + 1, code, options->ab);
+		fault(code, "record of run %zu ended with exit code %d; try: pollscope record -o F.psr -- %.200s", number + 1, code, command);
 	if (!code)
 		code = inputs_add(inputs, path, options->stall_ns);
 	unlink(path);
 	return code;
 }
 
-static int run_all(struct inputs *inputs, const char *folder, const struct options *options)
+/* One with the fault between two without. */
+static int run_all(struct inputs *inputs, struct inputs *worse, const char *folder, const struct options *options)
 {
 	size_t runs = options->count ? (size_t)options->count : RUNS;
 	int code = 0;
 	for (size_t i = 0; i < runs && !code && !interrupted; i++) {
 		if (isatty(STDERR_FILENO))
 			say("run %zu of %zu", i + 1, runs);
-		code = run_one(inputs, folder, i, options);
+		code = run_one(inputs, folder, i, options->ab, options);
+		if (!code && options->worse && i % 2 == 0 && !interrupted)
+			code = run_one(worse, folder, i, options->worse, options);
 	}
 	if (!code && interrupted)
 		code = fault(CLI_INCONCLUSIVE, "stopped after %zu runs of %zu", inputs->count, runs);
@@ -140,18 +143,18 @@ static int open_budget(struct budget_file **budgets, const char *folder, const s
 	return err ? fault(CLI_USAGE, "%s", *message ? message : strerror(-err)) : 0;
 }
 
-static int tell(const struct budget_file *budgets, const struct inputs *inputs, const struct options *options)
+static int tell(const struct budget_file *budgets, const struct inputs *inputs, const struct inputs *worse, const struct options *options)
 {
-	const struct check_runs runs = inputs_runs(inputs);
+	const struct check_runs runs = inputs_runs(inputs), changed = inputs_runs(worse);
 	const struct check_options how = { .lossy_ok = options->lossy, .units = options->units };
-	json_t *selftest = check_selftest(budgets, &runs, VERDICTS, &how);
+	json_t *selftest = check_selftest(budgets, &runs, options->worse ? &changed : NULL, VERDICTS, &how);
 	if (!selftest)
 		return fault(CLI_OUTPUT, "not enough memory");
 	if (options->json) {
 		json_tell("selftest", selftest);
 		return CLI_OK;
 	}
-	check_selftest_print(selftest, options->ab, stdout);
+	check_selftest_print(selftest, options->ab, options->worse, stdout);
 	json_decref(selftest);
 	return CLI_OK;
 }
@@ -159,13 +162,14 @@ static int tell(const struct budget_file *budgets, const struct inputs *inputs, 
 static int test_in(const char *folder, const struct options *options)
 {
 	struct budget_file *budgets = NULL;
-	struct inputs inputs = { 0 };
+	struct inputs inputs = { 0 }, worse = { 0 };
 	int code = open_budget(&budgets, folder, options);
 	if (!code)
-		code = run_all(&inputs, folder, options);
+		code = run_all(&inputs, &worse, folder, options);
 	if (!code)
-		code = tell(budgets, &inputs, options);
+		code = tell(budgets, &inputs, &worse, options);
 	inputs_free(&inputs);
+	inputs_free(&worse);
 	budget_close(budgets);
 	return code;
 }
@@ -194,7 +198,9 @@ const struct command cmd_selftest = {
 	.more = "Runs COMMAND (by /bin/sh) 40 times, or -n times, under record, parts the runs at random in two sides 200 times and "
 		"judges each: every failure is a false alarm, for nothing changed. For CPU time and latency it also tells the "
 		"smallest change that 95 of 100 verdicts would find on this machine.\n"
+		"--worse runs a second command between each two, one with a known fault, judges it against the first as often, and "
+		"tells how often it was found and what was named, with file and line.\n"
 		"Without --budget: what is new, and CPU time of an iteration.",
-	.options = OPT(AB) | OPT(COUNT) | OPT(BUDGET) | OPT(UNITS) | OPT(LOSSY) | OPT(JSON) | OPT(STALL) | OPT(NO_BPF) | OPT(WITHOUT),
+	.options = OPT(AB) | OPT(WORSE) | OPT(COUNT) | OPT(BUDGET) | OPT(UNITS) | OPT(LOSSY) | OPT(JSON) | OPT(STALL) | OPT(NO_BPF) | OPT(WITHOUT),
 	.run = run,
 };

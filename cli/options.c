@@ -50,6 +50,7 @@ TEXT(junit)
 TEXT(markdown)
 TEXT(benchmark)
 TEXT(ab)
+TEXT(worse)
 TEXT(listen)
 TEXT(textfile)
 TEXT(filter)
@@ -253,6 +254,7 @@ const struct option_row option_rows[OPTION_COUNT_OF] = {
 	ROW(BENCHMARK), 0, "benchmark", "FILE", "write the figures for github-action-benchmark too (customSmallerIsBetter)",
 		"a file name", take_benchmark },
 	ROW(AB), 0, "ab", "COMMAND", "the command that is run again and again, by /bin/sh", "a command", take_ab },
+	ROW(WORSE), 0, "worse", "COMMAND", "the same with a fault: how often it is found, and what is named", "a command", take_worse },
 	ROW(LISTEN), 0, "listen", "ADDRESS", "where to answer scrapers (default 127.0.0.1:9464; port 0 = any)",
 		"an address and a port", take_listen },
 	ROW(TEXTFILE), 0, "textfile", "FILE", "write the metrics to FILE instead, every 5 seconds", "a file name", take_textfile },

@@ -15,7 +15,7 @@ enum option_id {
 	OPTION_RING, OPTION_ON_STALL, OPTION_ROTATE, OPTION_KEEP, OPTION_NO_BPF, OPTION_EXACT_PHASES, OPTION_WITHOUT, OPTION_COLOR, OPTION_ASCII,
 	OPTION_FILTER, OPTION_READY_FD, OPTION_PORT, OPTION_QUIET,
 	OPTION_BASELINE, OPTION_UNITS, OPTION_INIT, OPTION_GITHUB, OPTION_MARKDOWN, OPTION_BENCHMARK,
-	OPTION_AB, OPTION_LISTEN, OPTION_TEXTFILE,
+	OPTION_AB, OPTION_WORSE, OPTION_LISTEN, OPTION_TEXTFILE,
 	OPTION_HELP, OPTION_VERSION, OPTION_COUNT_OF
 };
 #define OPT(id) (1ull << OPTION_##id)
@@ -41,7 +41,7 @@ struct options {
 	enum inconclusive inconclusive;
 	const char *filter;         /* NULL = not given */
 	const char *output, *to, *budget, *junit; /* NULL = not given */
-	const char *markdown, *benchmark, *ab, *listen, *textfile;
+	const char *markdown, *benchmark, *ab, *worse, *listen, *textfile;
 	int init, github;
 	double units;               /* of work per run; 0 = not given */
 	const char *baseline[OPTION_BASELINES]; /* files and folders */

@@ -73,11 +73,12 @@ int check_diff_print(const json_t *diff, FILE *out);
 
 /*
  * Judges runs of one program against each other `verdicts` times. NULL: out of memory, or fewer than two runs. The text is
- * printed from the document.
+ * printed from the document. `worse` (NULL = none): runs of a program with a fault, one for each two of the others and
+ * made between them; each verdict then is followed by one on as many of these.
  */
-json_t *check_selftest(const struct budget_file *file, const struct check_runs *runs, size_t verdicts,
-		       const struct check_options *options);
-int check_selftest_print(const json_t *selftest, const char *command, FILE *out);
+json_t *check_selftest(const struct budget_file *file, const struct check_runs *runs, const struct check_runs *worse,
+		       size_t verdicts, const struct check_options *options);
+int check_selftest_print(const json_t *selftest, const char *command, const char *worse, FILE *out);
 
 /* Writes a first budget from what one run did, with its reasons as comments. */
 int check_init(const json_t *document, const char *name, FILE *out);

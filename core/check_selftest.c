@@ -4,6 +4,9 @@
  * program, parted at random. Runs that followed each other are paired and one
  * of each pair goes to either side, as interleaved runs of two versions would.
  *
+ * With runs of a program that has a fault, each verdict is followed by one on
+ * these: how often the fault is found, and under which name.
+ *
  * The smallest change that would be found is not tried out but computed: the
  * values of one side are multiplied until 95 of 100 verdicts fail.
  */
@@ -19,8 +22,10 @@
 #define LEVEL 0.95
 #define SEED  42u
 #define FOUND 0.95
+#define NAMES_SHOWN 3
 
-struct split { json_t **a, **b; size_t count; };
+/* `worse` stays empty when there are no such runs */
+struct split { json_t **a, **b, **worse; size_t count; };
 
 /* a small generator, for the parting only */
 static uint32_t draw(uint64_t *state, uint32_t below)
@@ -30,7 +35,8 @@ static uint32_t draw(uint64_t *state, uint32_t below)
 }
 
 /* `count` pairs of neighbours, each in random order. `order` has room for all pairs. */
-static void part(struct split *split, const struct check_runs *runs, uint32_t *order, uint64_t *state)
+static void part(struct split *split, const struct check_runs *runs, const struct check_runs *worse, uint32_t *order,
+		 uint64_t *state)
 {
 	uint32_t pairs = (uint32_t)(runs->count / 2);
 	for (uint32_t i = 0; i < pairs; i++)
@@ -42,19 +48,22 @@ static void part(struct split *split, const struct check_runs *runs, uint32_t *o
 		uint32_t first = draw(state, 2);
 		split->a[i] = runs->documents[2 * pair + first];
 		split->b[i] = runs->documents[2 * pair + 1 - first];
+		if (worse)
+			split->worse[i] = worse->documents[pair];
 	}
 }
 
 static int split_open(struct split *split, size_t count)
 {
-	*split = (struct split){ calloc(count, sizeof(json_t *)), calloc(count, sizeof(json_t *)), count };
-	return split->a && split->b ? 0 : -ENOMEM;
+	*split = (struct split){ calloc(count, sizeof(json_t *)), calloc(count, sizeof(json_t *)), calloc(count, sizeof(json_t *)), count };
+	return split->a && split->b && split->worse ? 0 : -ENOMEM;
 }
 
 static void split_close(struct split *split)
 {
 	free(split->a);
 	free(split->b);
+	free(split->worse);
 }
 
 /* ---- the smallest change ---- */
@@ -119,7 +128,7 @@ static double smallest_change(const struct budget *budget, const struct check_ru
 	int err = trials ? 0 : -ENOMEM;
 	size_t count = 0;
 	while (!err && count < verdicts) {
-		part(split, runs, order, &state);
+		part(split, runs, NULL, order, &state);
 		err = read_trial(&trials[count++], split, budget, units);
 	}
 	if (!err && rate_found(trials, count, high, budget->margin) >= FOUND) {
@@ -139,76 +148,146 @@ static double smallest_change(const struct budget *budget, const struct check_ru
 
 /* ---- all ---- */
 
-struct tally { size_t failed, open; };
+struct tally { size_t failed, open; json_t *named; };
 
-static json_t *tally_json(const struct tally *tally, size_t verdicts)
+static json_t *tally_json(const struct tally *tally, size_t verdicts, const char *failed)
 {
 	double low, high;
 	stats_rate(tally->failed, verdicts, &low, &high);
-	return json_pack("{s:I, s:I, s:f, s:f, s:f}", "false_alarms", (json_int_t)tally->failed, "inconclusive", (json_int_t)tally->open,
+	return json_pack("{s:I, s:I, s:f, s:f, s:f}", failed, (json_int_t)tally->failed, "inconclusive", (json_int_t)tally->open,
 			 "rate", (double)tally->failed / (double)verdicts, "rate_low", low, "rate_high", high);
 }
 
-static int judge_all(struct tally *tallies, struct tally *whole, const struct budget_file *file, const struct check_runs *runs,
-		     struct split *split, uint32_t *order, size_t verdicts, const struct check_options *options)
+/* What a failure named, and in how many verdicts. */
+static void note_name(struct tally *tally, const struct check_result *result)
 {
-	uint64_t state = SEED;
-	for (size_t i = 0; i < verdicts; i++) {
-		struct check_report report;
-		part(split, runs, order, &state);
-		const struct check_runs a = { split->a, NULL, split->count }, b = { split->b, NULL, split->count };
-		int err = check_run(&report, file, &b, &a, options);
-		if (err)
-			return err;
-		for (size_t k = 0; k < report.count && k < file->count; k++) {
-			tallies[k].failed += report.results[k].verdict == VERDICT_FAIL;
-			tallies[k].open += report.results[k].verdict == VERDICT_INCONCLUSIVE;
+	json_t *row;
+	size_t i;
+	if (!tally->named)
+		tally->named = json_array();
+	json_array_foreach(tally->named, i, row) {
+		json_t *count = json_object_get(row, "verdicts");
+		if (!strcmp(json_string_value(json_object_get(row, "name")), result->reason)) {
+			json_integer_set(count, json_integer_value(count) + 1);
+			return;
 		}
-		whole->failed += report.verdict == VERDICT_FAIL;
-		whole->open += report.verdict == VERDICT_INCONCLUSIVE;
-		check_report_free(&report);
 	}
+	json_array_append_new(tally->named, json_pack("{s:s, s:o, s:o, s:i}", "name", result->reason, "file",
+						      *result->file ? json_string(result->file) : json_null(), "line",
+						      result->line ? json_integer(result->line) : json_null(), "verdicts", 1));
+}
+
+/* The last tally is that of the verdict as a whole. */
+static int judge(struct tally *tallies, const struct budget_file *file, json_t *const *now, const struct split *split,
+		 const struct check_options *options)
+{
+	const struct check_runs a = { split->a, NULL, split->count }, b = { now, NULL, split->count };
+	struct check_report report;
+	int err = check_run(&report, file, &b, &a, options);
+	if (err)
+		return err;
+	for (size_t i = 0; i < report.count && i < file->count; i++) {
+		tallies[i].failed += report.results[i].verdict == VERDICT_FAIL;
+		tallies[i].open += report.results[i].verdict == VERDICT_INCONCLUSIVE;
+		if (report.results[i].verdict == VERDICT_FAIL)
+			note_name(&tallies[i], &report.results[i]);
+	}
+	tallies[file->count].failed += report.verdict == VERDICT_FAIL;
+	tallies[file->count].open += report.verdict == VERDICT_INCONCLUSIVE;
+	check_report_free(&report);
 	return 0;
 }
 
-static json_t *metric_json(const struct budget *budget, const struct tally *tally, size_t verdicts, double change)
+/* A selftest under way. */
+struct selftest {
+	const struct budget_file *file;
+	const struct check_runs *runs, *worse;
+	const struct check_options *options;
+	size_t verdicts;
+	struct split split;
+	uint32_t *order;
+	struct tally *same, *changed; /* [file->count + 1] */
+};
+
+static int judge_all(struct selftest *test)
 {
-	json_t *json = tally_json(tally, verdicts);
-	json_object_set_new(json, "metric", json_string(budget->metric));
-	json_object_set_new(json, "margin", json_real(budget->margin));
+	uint64_t state = SEED;
+	int err = 0;
+	for (size_t i = 0; i < test->verdicts && !err; i++) {
+		part(&test->split, test->runs, test->worse, test->order, &state);
+		err = judge(test->same, test->file, test->split.b, &test->split, test->options);
+		if (!err && test->worse)
+			err = judge(test->changed, test->file, test->split.worse, &test->split, test->options);
+	}
+	return err;
+}
+
+static json_t *metric_json(const struct selftest *test, size_t i)
+{
+	const char *name = test->file->budgets[i].metric;
+	struct budget budget = test->file->budgets[i];
+	struct split split = test->split;
+	json_t *json = tally_json(&test->same[i], test->verdicts, "false_alarms");
+	budget.row = budget.row->own ? metric_find(budget.row->own) : budget.row;
+	int is_tested = budget.is_regression && budget.row->class < CLASS_STRUCTURAL;
+	double change = is_tested ? smallest_change(&budget, test->runs, &split, test->order, test->verdicts, test->options->units) : NAN;
+	json_object_set_new(json, "metric", json_string(name));
+	json_object_set_new(json, "margin", json_real(test->file->budgets[i].margin));
 	json_object_set_new(json, "smallest_change", isfinite(change) ? json_real(change) : json_null());
 	return json;
 }
 
-json_t *check_selftest(const struct budget_file *file, const struct check_runs *runs, size_t verdicts,
-		       const struct check_options *options)
+static json_t *changed_json(const struct selftest *test)
 {
-	struct split split;
-	struct tally whole = { 0 }, *tallies = calloc(file->count + 1, sizeof(*tallies));
-	uint32_t *order = calloc(runs->count + 1, sizeof(*order));
-	size_t side = runs->count / 2 < file->runs ? runs->count / 2 : file->runs;
-	int err = split_open(&split, side ? side : 1);
-	json_t *result = NULL, *list = json_array();
-	if (!err && tallies && order && side)
-		err = judge_all(tallies, &whole, file, runs, &split, order, verdicts, options);
-	for (size_t i = 0; i < file->count && !err && tallies && order && side; i++) {
-		struct budget budget = file->budgets[i];
-		budget.row = budget.row->own ? metric_find(budget.row->own) : budget.row;
-		int is_tested = budget.is_regression && budget.row->class < CLASS_STRUCTURAL;
-		double change = is_tested ? smallest_change(&budget, runs, &split, order, verdicts, options->units) : NAN;
-		json_array_append_new(list, metric_json(&file->budgets[i], &tallies[i], verdicts, change));
+	json_t *json = tally_json(&test->changed[test->file->count], test->verdicts, "found"), *list = json_array();
+	for (size_t i = 0; i < test->file->count; i++) {
+		json_t *metric = tally_json(&test->changed[i], test->verdicts, "found");
+		json_object_set_new(metric, "metric", json_string(test->file->budgets[i].metric));
+		json_object_set_new(metric, "named", test->changed[i].named ? json_incref(test->changed[i].named) : json_array());
+		json_array_append_new(list, metric);
 	}
-	if (!err && tallies && order && side) {
-		result = tally_json(&whole, verdicts);
-		json_object_set_new(result, "runs", json_integer((json_int_t)runs->count));
-		json_object_set_new(result, "runs_per_side", json_integer((json_int_t)side));
-		json_object_set_new(result, "verdicts", json_integer((json_int_t)verdicts));
-		json_object_set(result, "metrics", list);
-	}
-	json_decref(list);
-	split_close(&split);
+	json_object_set_new(json, "runs", json_integer((json_int_t)test->worse->count));
+	json_object_set_new(json, "metrics", list);
+	return json;
+}
+
+static json_t *result_json(const struct selftest *test)
+{
+	json_t *result = tally_json(&test->same[test->file->count], test->verdicts, "false_alarms"), *list = json_array();
+	for (size_t i = 0; i < test->file->count; i++)
+		json_array_append_new(list, metric_json(test, i));
+	json_object_set_new(result, "runs", json_integer((json_int_t)test->runs->count));
+	json_object_set_new(result, "runs_per_side", json_integer((json_int_t)test->split.count));
+	json_object_set_new(result, "verdicts", json_integer((json_int_t)test->verdicts));
+	json_object_set_new(result, "metrics", list);
+	if (test->worse)
+		json_object_set_new(result, "worse", changed_json(test));
+	return result;
+}
+
+static void free_tallies(struct tally *tallies, size_t count)
+{
+	for (size_t i = 0; tallies && i < count; i++)
+		json_decref(tallies[i].named);
 	free(tallies);
-	free(order);
+}
+
+json_t *check_selftest(const struct budget_file *file, const struct check_runs *runs, const struct check_runs *worse,
+		       size_t verdicts, const struct check_options *options)
+{
+	size_t side = runs->count / 2 < file->runs ? runs->count / 2 : file->runs;
+	struct selftest test = { file, runs, worse && worse->count >= runs->count / 2 ? worse : NULL, options, verdicts };
+	json_t *result = NULL;
+	int err = split_open(&test.split, side ? side : 1);
+	test.order = calloc(runs->count + 1, sizeof(*test.order));
+	test.same = calloc(file->count + 1, sizeof(*test.same));
+	test.changed = calloc(file->count + 1, sizeof(*test.changed));
+	if (!err && side && test.order && test.same && test.changed && !judge_all(&test))
+		result = result_json(&test);
+	split_close(&test.split);
+	free(test.order);
+	free_tallies(test.same, file->count + 1);
+	free_tallies(test.changed, file->count + 1);
 	return result;
 }
 
@@ -231,7 +310,21 @@ static void put_rate(const json_t *tally, const char *name, FILE *out)
 	fputc('\n', out);
 }
 
-int check_selftest_print(const json_t *selftest, const char *command, FILE *out)
+static void put_changed(const json_t *worse, const char *command, FILE *out)
+{
+	const json_t *metric, *row;
+	size_t i, k;
+	fprintf(out, "\n%.0f runs of %s\n\n  %-24s %-22s %7s\n", number_of(worse, "runs"), command, "METRIC", "FOUND", "OPEN");
+	json_array_foreach(json_object_get(worse, "metrics"), i, metric) {
+		put_rate(metric, json_string_value(json_object_get(metric, "metric")), out);
+		json_array_foreach(json_object_get(metric, "named"), k, row)
+			if (k < NAMES_SHOWN)
+				fprintf(out, "    %4.0f x %s\n", number_of(row, "verdicts"), json_string_value(json_object_get(row, "name")));
+	}
+	put_rate(worse, "any of them", out);
+}
+
+int check_selftest_print(const json_t *selftest, const char *command, const char *worse, FILE *out)
 {
 	const json_t *metric;
 	size_t i;
@@ -241,5 +334,7 @@ int check_selftest_print(const json_t *selftest, const char *command, FILE *out)
 	json_array_foreach(json_object_get(selftest, "metrics"), i, metric)
 		put_rate(metric, json_string_value(json_object_get(metric, "metric")), out);
 	put_rate(selftest, "any of them", out);
+	if (json_object_get(selftest, "worse"))
+		put_changed(json_object_get(selftest, "worse"), worse, out);
 	return stream_state(out);
 }

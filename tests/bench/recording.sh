@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Recordings at work: 200,000 events a second of one thread recorded on one
-# core, the size of real node traffic, and a recording of an hour opened,
+# Recordings at work: 200,000 events a second of one thread, by probes and by its
+# own flight recorder, recorded on the other core, the size of real node traffic, and a recording of an hour opened,
 # reported and exported. JSON on stdout; the first two need root.
-#   tests/bench/recording.sh [ROUNDS]
+#   tests/bench/recording.sh [ROUNDS [live]]
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 B=${B:-build} ROUNDS=${1:-5}
@@ -26,15 +26,20 @@ rows() { sed '$!s/$/,/'; }
 
 echo '{'
 if [ "$(id -u)" = 0 ]; then
-	echo '"live_200k": ['
-	for _ in $(seq "$ROUNDS"); do
-		taskset -c 0 "$B/tests/programs/steady_poller" 100000 9 >/dev/null & poller=$!
-		sleep 0.5
-		taskset -c 1 "$PS" record "$poller" -q -d 5s -f -o "$T/live.psr" </dev/null
-		kill "$poller" 2>/dev/null; wait "$poller" 2>/dev/null
-		facts "$T/live.psr"
-	done | rows
-	echo '],'
+	live() { # NAME PROGRAM ARGS…
+		echo "\"$1\": ["
+		for _ in $(seq "$ROUNDS"); do
+			taskset -c 0 "$B/tests/programs/$2" "${@:3}" >/dev/null & target=$!
+			sleep 0.5
+			taskset -c 1 "$PS" record "$target" -q -d 5s -f -o "$T/live.psr" </dev/null
+			kill "$target" 2>/dev/null; wait "$target" 2>/dev/null
+			facts "$T/live.psr"
+		done | rows
+		echo '],'
+	}
+	live live_200k_probes steady_poller 100000 9
+	live live_200k_recorder event_storm 270000
+	[ "${2:-}" != live ] || { echo '"ended": "live only"}'; exit; }
 	if command -v node >/dev/null && command -v wrk >/dev/null; then
 		echo '"node_hello": ['
 		node -e 'require("http").createServer((q, r) => r.end("hello")).listen(0, "127.0.0.1", function () { console.log(this.address().port) })' >"$T/port" & node=$!
