@@ -74,7 +74,8 @@ void governor_hasten(struct governor *governor, uint64_t now_ns)
 {
 	governor->window_ns = DRAIN_NS;
 	governor->patience_ns = DRAIN_PATIENCE_NS;
-	governor->run_per_hit = RUN_NS;
+	if (!governor->run_per_hit)
+		governor->run_per_hit = RUN_NS;
 	/* what is attached costs at once, not from the first drain on */
 	governor->began_ns = now_ns;
 }
@@ -167,7 +168,8 @@ void governor_restart(struct governor *governor)
 {
 	governor_close(governor);
 	governor->began_ns = governor->burst_ns = 0;
-	governor->run_per_s = PS_UNKNOWN;
+	if (!governor->run_per_hit)
+		governor->run_per_s = PS_UNKNOWN;
 	governor->over_ns = 0;
 }
 

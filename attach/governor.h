@@ -46,7 +46,7 @@ void governor_close(struct governor *governor);
 void governor_hasten(struct governor *governor, uint64_t now_ns);
 /* `hits` of the group so far. 1: it costs too much: detach it, `why` says how much. */
 int governor_drain(struct governor *governor, uint64_t now_ns, uint64_t hits);
-/* Forgets how it was before; what it cost stays counted. */
+/* Forgets how it was before; what it cost stays counted, and what a hit costs known. */
 void governor_restart(struct governor *governor);
 /* The same from figures: the part without a kernel, for tests. */
 int governor_judge(struct governor *governor, uint64_t now_ns, uint64_t hits, uint64_t run_per_s);

@@ -21,9 +21,10 @@
 #include "ready.h"
 
 #define SECOND_NS 1000000000ull
-#define READY_BUDGET_NS 10000000ull /* per second: 1 % of a core */
+#define READY_BUDGET_NS 5000000ull /* per second: 0.5 % of a core */
 #define READY_HIT_NS 50u /* the way into a program */
-#define REST_MAX 30u /* seconds */
+#define REST_LEAST_NS (2 * SECOND_NS)
+#define REST_MOST_NS (30 * SECOND_NS)
 #define COST_FACTOR 200u /* between two looks passes this many times what one costs */
 
 struct poller_source {
@@ -43,6 +44,7 @@ struct poller_source {
 	char ready_reason[160];
 	uint64_t ready_hits, ready_lost;
 	uint64_t rests_until_ns; /* 0 = it follows */
+	uint64_t spent_before_ns; /* by the governor's account, when it began to follow */
 };
 
 static int is_watched(const struct poller_source *source, const struct loop_found *loop)
@@ -166,6 +168,7 @@ static void take_ready(void *arg, const struct ps_ready_turn *turn, const struct
 
 static void tell_ready(const struct poller_source *source)
 {
+	/* until a first burst was measured, it is assumed and not told */
 	uint64_t cost = source->governor.run_per_s == PS_UNKNOWN ? PS_UNKNOWN : source->governor.cost_ns;
 	int works = source->ready != NULL;
 
@@ -174,37 +177,60 @@ static void tell_ready(const struct poller_source *source)
 			      works ? source->governor.budget_ns : PS_UNKNOWN);
 }
 
-/* Following everything would cost too much: follow for a while, rest for as long as brings it down to the budget. */
+/* Following everything would cost too much: follow for a moment, rest for as long as brings it down to the budget. */
 static void rest(struct poller_source *source, uint64_t now)
 {
 	const struct governor *governor = &source->governor;
-	uint64_t times = governor->cost_per_s / governor->budget_ns + 1;
-	uint64_t seconds = times < REST_MAX ? times : REST_MAX;
+	double spent = (double)(governor->cost_ns - source->spent_before_ns);
+	double ns = spent / (double)governor->budget_ns * SECOND_NS;
+	uint64_t rests = ns > REST_MOST_NS ? REST_MOST_NS : ns < REST_LEAST_NS ? REST_LEAST_NS : (uint64_t)ns;
 
-	ready_rest(source->ready, 1);
-	source->rests_until_ns = now + seconds * SECOND_NS;
+	/* the kernel counts for nobody then */
+	governor_close(&source->governor);
+	ready_rest(source->ready);
+	source->rests_until_ns = now + rests;
 	source->ready_state = PS_PROBE_STATE_FALLBACK;
 	snprintf(source->ready_reason, sizeof(source->ready_reason),
-		 "rests %llu s after each that it follows: that costs %.1f %% of a core at %llu hits a second; counts "
-		 "are lower bounds",
-		 (unsigned long long)seconds, (double)governor->cost_per_s / 1e7,
-		 (unsigned long long)governor->hits_per_s);
+		 "rests %.1f s after each moment that it follows: that costs %.1f %% of a core at %llu hits a second; "
+		 "counts are lower bounds",
+		 (double)rests / 1e9, (double)governor->cost_per_s / 1e7, (unsigned long long)governor->hits_per_s);
 	tell_ready(source);
+}
+
+static void give_up(struct poller_source *source, int err)
+{
+	ready_drain(source->ready, 1, take_ready, source);
+	ready_close(source->ready);
+	source->ready = NULL;
+	source->ready_state = PS_PROBE_STATE_DETACHED;
+	snprintf(source->ready_reason, sizeof(source->ready_reason),
+		 "could not be attached again after a rest: %s; counts are those until then", strerror(-err));
+	tell_ready(source);
+}
+
+static void follow(struct poller_source *source, uint64_t now)
+{
+	/* a burst is short: what it costs is judged by the drain */
+	governor_restart(&source->governor);
+	governor_hasten(&source->governor, now);
+	source->spent_before_ns = source->governor.cost_ns;
 }
 
 static void govern(struct poller_source *source, uint64_t now)
 {
-	struct governor *governor = &source->governor;
-
 	if (source->rests_until_ns > now)
 		return;
-	if (source->rests_until_ns) {
-		source->rests_until_ns = 0;
-		governor_restart(governor);
-		ready_rest(source->ready, 0);
-	} else if (governor_drain(governor, now, source->ready_hits)) {
-		rest(source, now);
+	if (!source->rests_until_ns) {
+		if (governor_drain(&source->governor, now, source->ready_hits))
+			rest(source, now);
+		return;
 	}
+	source->rests_until_ns = 0;
+	int err = ready_go_on(source->ready);
+	if (err)
+		give_up(source, err);
+	else
+		follow(source, now);
 }
 
 static void drain_ready(struct poller_source *source, uint64_t now, int flush)
@@ -239,8 +265,8 @@ static void open_ready(struct poller_source *source)
 		snprintf(source->ready_reason, sizeof(source->ready_reason), "needs the poller probe by iterator");
 	} else if (!ready_open(&source->ready, poller_socket_f_op(source->reader), fds, &source->ready_state,
 			       source->ready_reason)) {
-		governor_open(&source->governor, ready_object(source->ready),
-			      READY_BUDGET_NS, READY_HIT_NS);
+		governor_open(&source->governor, ready_object(source->ready), READY_BUDGET_NS, READY_HIT_NS);
+		follow(source, stream_now());
 	}
 }
 

@@ -22,15 +22,23 @@
 #define FDS_LEAST 16384u
 #define REASON_ROOM 160
 
-#define LINKS_MAX 10
+#define HOOKS_MAX 10
 #define TURNS_MANY 200u /* at one drain, of which there are twenty a second */
 #define TURNS_FEW 50u
 #define TURNS_MASK_MAX 255u
 
+/* What is attached. To end a classic tracepoint the kernel waits for tens of milliseconds; the rest come and go at once. */
+struct hook {
+	struct bpf_program
+		*program; /* taken away while we rest; NULL = it stays: it is seldom hit, or keeps up our list */
+	struct bpf_link *link; /* NULL: we rest */
+};
+
 struct ready_probe {
 	struct ready *skeleton;
-	struct bpf_link *links[LINKS_MAX];
-	int link_count;
+	struct hook hooks[HOOKS_MAX];
+	int hook_count;
+	int rests;
 	struct tap tap;
 	int by_item; /* stamps are those of ep_poll_callback */
 	int by_socket; /* use is seen in socket I/O only */
@@ -83,26 +91,32 @@ static int take_record(void *arg, void *data, size_t bytes)
 	return 0;
 }
 
+static void unhook(struct hook *hook)
+{
+	bpf_link__destroy(hook->link);
+	hook->link = NULL;
+}
+
 static void unload(struct ready_probe *ready)
 {
-	for (int i = 0; i < ready->link_count; i++)
-		bpf_link__destroy(ready->links[i]);
-	ready->link_count = 0;
+	for (int i = 0; i < ready->hook_count; i++)
+		unhook(&ready->hooks[i]);
+	ready->hook_count = 0;
 	ready__destroy(ready->skeleton);
 	ready->skeleton = NULL;
 }
 
-static int keep(struct ready_probe *ready, struct bpf_link *link)
+static int keep(struct ready_probe *ready, struct bpf_program *program, struct bpf_link *link)
 {
 	if (!link)
 		return -errno;
-	ready->links[ready->link_count++] = link;
+	ready->hooks[ready->hook_count++] = (struct hook){ program, link };
 	return 0;
 }
 
 static int attach(struct ready_probe *ready, struct bpf_program *program)
 {
-	return keep(ready, bpf_program__attach(program));
+	return keep(ready, program, bpf_program__attach(program));
 }
 
 static struct bpf_program *exit_program(const struct ready_probe *ready, const struct exit_probe *exit)
@@ -124,7 +138,7 @@ static int attach_exits(struct ready_probe *ready)
 		struct bpf_link *link = tracefs_attach(tracefs, "syscalls", name, exit_program(ready, &exits[i]));
 		if (!link && errno == ENOENT && exits[i].may_lack)
 			continue;
-		err = keep(ready, link);
+		err = keep(ready, NULL, link);
 	}
 	if (tracefs >= 0)
 		close(tracefs);
@@ -135,8 +149,9 @@ static int attach_use(struct ready_probe *ready, const struct way *way)
 {
 	const struct ready *skeleton = ready->skeleton;
 
+	/* it stays: it sees what is closed and registered, too */
 	if (!way->by_socket)
-		return attach(ready, skeleton->progs.on_exit);
+		return keep(ready, NULL, bpf_program__attach(skeleton->progs.on_exit));
 	int err = attach_exits(ready);
 	if (!err)
 		err = attach(ready, skeleton->progs.on_receive);
@@ -213,7 +228,7 @@ int ready_open(struct ready_probe **out, uint64_t socket_f_op, size_t fds, enum 
 	if (!err) {
 		ready->cpus = libbpf_num_possible_cpus();
 		err = tap_open(&ready->tap, bpf_map__fd(ready->skeleton->maps.turns), take_record, ready);
-		ready_rest(ready, 0);
+		ready->skeleton->bss->active_since_ns = stream_now();
 	}
 	if (!err)
 		return 0;
@@ -315,6 +330,8 @@ void ready_drain(struct ready_probe *ready, int flush, ready_fn *take, void *arg
 	ready->turns = 0;
 	tap_consume(&ready->tap);
 	/* thousands of turns a second tell no more than hundreds */
+	if (ready->rests)
+		return;
 	if (ready->turns > TURNS_MANY && ready->skeleton->bss->turn_mask < TURNS_MASK_MAX)
 		ready->skeleton->bss->turn_mask = ready->skeleton->bss->turn_mask * 2 + 1;
 	else if (ready->turns < TURNS_FEW)
@@ -326,9 +343,28 @@ void ready_relieve(struct ready_probe *ready)
 	tap_relieve(&ready->tap);
 }
 
-void ready_rest(struct ready_probe *ready, int rest)
+void ready_rest(struct ready_probe *ready)
 {
-	ready->skeleton->bss->active_since_ns = rest ? 0 : stream_now();
+	ready->rests = 1;
+	ready->skeleton->bss->active_since_ns = 0;
+	for (int i = ready->hook_count - 1; i >= 0; i--)
+		if (ready->hooks[i].program)
+			unhook(&ready->hooks[i]);
+}
+
+int ready_go_on(struct ready_probe *ready)
+{
+	for (int i = 0; i < ready->hook_count; i++) {
+		struct hook *hook = &ready->hooks[i];
+
+		if (!hook->link)
+			hook->link = bpf_program__attach(hook->program);
+		if (!hook->link)
+			return -errno;
+	}
+	ready->rests = 0;
+	ready->skeleton->bss->active_since_ns = stream_now();
+	return 0;
 }
 
 void ready_figures(const struct ready_probe *ready, struct ready_figures *figures)

@@ -32,8 +32,9 @@ void ready_drain(struct ready_probe *ready, int flush, ready_fn *take, void *arg
 
 void ready_relieve(struct ready_probe *ready); /* see source.h */
 
-/* Rests, at next to no cost, or goes on; a probe begins active. */
-void ready_rest(struct ready_probe *ready, int rest);
+/* A probe begins following. While it rests, the programs that socket I/O meets are not attached. */
+void ready_rest(struct ready_probe *ready);
+int ready_go_on(struct ready_probe *ready); /* -errno: give it up */
 
 struct ready_figures {
 	uint64_t hits, sent, lost;

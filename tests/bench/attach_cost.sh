@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # What watching costs the target: requests/s, and the server's CPU time per
 # request, of a saturated node hello server with the tool and without it,
-# alternating in one run; beside it strace -c and a bpftrace script of equal
-# content. Prints JSON: ratios with/without (1 = free), median, least, most.
-# The CPU ratio is the steadier one on a shared machine.
+# alternating in one run; beside it a bpftrace script of equal content, perf
+# trace and strace -c. Prints JSON: ratios with/without (1 = free), median,
+# least, most. The CPU ratio is the steadier one on a shared machine.
 #   PAIRS=8 SECONDS_EACH=2 tests/bench/attach_cost.sh
+#   TOOLS="pollscope everything" tests/bench/attach_cost.sh
+#   ARGS="--without ready" TOOLS=pollscope tests/bench/attach_cost.sh
 . tests/lib.sh
 need_root
 node=$(program node) || skip "node is not installed"
@@ -19,17 +21,22 @@ until_ok 10 serves || fail "node does not serve"
 load() { "$wrk" -t1 -c64 -d"$1"s "http://127.0.0.1:$port/"; }
 load 1 >/dev/null
 
-ticks() { awk '{ print $14 + $15 }' "/proc/$target/stat"; }
-# prints: requests/s, CPU ticks per request
+# nanoseconds on a CPU, of all its threads; as the scheduler counts them, so a time slice is not rounded
+cpu() { awk '{ ns += $1 } END { printf "%.0f\n", ns }' /proc/"$target"/task/*/schedstat; }
+# prints: requests/s, CPU time per request
 measure() {
 	local before after
-	before=$(ticks)
+	before=$(cpu)
 	load "$each" >"$T/wrk.out"
-	after=$(ticks)
+	after=$(cpu)
 	awk -v t=$((after - before)) '/requests in/ { n = $1 } /Requests\/sec/ { r = $2 } END { print r, t / n }' "$T/wrk.out"
 }
 
-watch_pollscope() { exec "$PS" record --force -o /dev/null "$target"; }
+# shellcheck disable=SC2086
+watch_pollscope() { exec "$PS" record --force -o /dev/null ${ARGS-} "$target"; }
+watch_everything() { exec "$PS" record --force -o /dev/null --exact-phases "$target"; }
+# all its system calls, summed at the end
+watch_perf() { exec perf trace -s -p "$target" -o /dev/null; }
 watch_strace() { exec strace -c -f -o /dev/null -p "$target"; }
 watch_bpftrace() {
 	cat >"$T/equal.bt" <<BT
@@ -65,8 +72,13 @@ bench() {
 	done
 }
 
-tools=(pollscope)
-for tool in ${PEERS-bpftrace strace}; do program "$tool" >/dev/null && tools+=("$tool"); done
+tools=()
+for tool in ${TOOLS-pollscope everything bpftrace perf strace}; do
+	case $tool in
+	pollscope | everything) tools+=("$tool") ;;
+	*) program "$tool" >/dev/null && tools+=("$tool") ;;
+	esac
+done
 for tool in "${tools[@]}"; do bench "$tool"; done
 python3 - "$T" "${tools[@]}" <<'PY'
 import json, statistics, sys

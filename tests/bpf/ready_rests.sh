@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# A server under more load than may be followed: the programs that its requests
+# meet are attached for moments only, probes[] says so, and what was followed in
+# these moments is told.
+# limit: 60
+. tests/lib.sh
+need_root
+node=$(program node) || skip "node is not installed"
+wrk=$(program wrk) || skip "wrk is not installed"
+
+port=$(free_port)
+"$node" -e "require('http').createServer((q, s) => s.end('hello')).listen($port, '127.0.0.1')" & pids+=($!)
+pid=$!
+serves() { curl -s "http://127.0.0.1:$port/"; }
+until_ok 10 serves >/dev/null || fail "node does not serve"
+"$wrk" -t1 -c64 -d30s "http://127.0.0.1:$port/" >/dev/null & pids+=($!)
+
+$PS stat -d 8s --json "$pid" >"$T/stat.json" 2>"$T/err" & stat=$!; pids+=("$stat")
+# what it has attached, as often as it can be asked; one line each time
+while kill -0 "$stat" 2>/dev/null; do
+	cat /proc/"$stat"/fdinfo/* 2>/dev/null | awk '/^tp_name/ { printf "%s ", $2 } END { print "" }' >>"$T/links"
+	sleep 0.05
+done
+wait "$stat" || fail "stat: exit $?: $(cat "$T/err")"
+python3 - "$T/stat.json" "$T/links" <<'PY' || fail "not as it is"
+import json, sys
+d = json.load(open(sys.argv[1]))
+ready = next(p for p in d['probes'] if p['group'] == 'ready')
+print(ready)
+if ready['state'] == 'on':
+    sys.exit('the load was small enough to be followed all the time' if ready['hits'] > 8 * 20000 else 0)
+assert ready['state'] == 'fallback' and ready['reason'].startswith('rests '), ready
+lag = max((l['lag_ns'] for l in d['loops'] if l['lag_ns']), key=lambda lag: lag['count'])
+assert lag['count'] >= 20, lag
+lines = [line.split() for line in open(sys.argv[2])]
+attached = [line for line in lines if 'sched_switch' in line]
+with_them = sum('sock_recv_length' in line for line in attached)
+without = sum('sock_recv_length' not in line and 'sk_data_ready' not in line for line in attached)
+print('seen with', with_them, 'and without', without)
+assert without, lines
+# an upper bound: the last moments of a rest are not yet to come, and the first is followed until it is known what it costs
+assert ready['cost_ns'] is None or ready['cost_ns'] < 0.02 * 8e9, ready
+PY
