@@ -33,6 +33,7 @@ static const struct source *const sources[] = { &source_bpf,	   &source_poller, 
 #define FOLLOW_NS    50000000 /* between two looks for children … */
 #define FOLLOW_FACTOR 20      /* … or 20 times what a look takes */
 #define YOUNG_NS     20000000 /* a fork that has not become its own program yet would be taken for its parent */
+#define PREPARED_PROCESSES 4   /* of many, those that stall pay for their names */
 #define LOOKS       10
 #define LOOK_GAP_NS 37000000  /* no divisor of usual timer periods */
 
@@ -42,7 +43,8 @@ struct attach {
 	struct proc_id *processes;
 	struct symbols **symbols;
 	uint64_t rested_ns;
-	size_t process_count;
+	size_t process_count, prepared;
+	int drains;
 	struct loop_found *loops;
 	size_t loop_count;
 	void *states[SOURCES];  /* NULL: did not open */
@@ -449,6 +451,19 @@ static void keep_up(struct attach *attach, uint64_t begun_ns)
 		relief_stop(attach->relief);
 }
 
+/*
+ * Whose stacks will be sampled, and what names them: read while nothing hurries, a piece between two drains, so that
+ * the first stall need not wait for it.
+ */
+static void prepare(struct attach *attach)
+{
+	if (!attach->states[0] || attach->drains++ < 1 || attach->prepared == attach->process_count ||
+	    attach->prepared == PREPARED_PROCESSES)
+		return;
+	if (!symbols_kernel_prepare() && !symbols_prepare(attach->symbols[attach->prepared]))
+		attach->prepared++;
+}
+
 int attach_drain(struct attach *attach, attach_sink_fn *sink, void *arg)
 {
 	struct listener listener = { attach, sink, arg };
@@ -465,6 +480,7 @@ int attach_drain(struct attach *attach, attach_sink_fn *sink, void *arg)
 	rest(attach);
 	put_clock(attach->stream);
 	int got = stream_flush(attach->stream, listen_in, &listener);
+	prepare(attach);
 	keep_up(attach, begun_ns);
 	return got;
 }

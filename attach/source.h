@@ -52,6 +52,9 @@ int symbols_open(struct symbols **symbols, pid_t pid);
 void symbols_close(struct symbols *symbols);
 int symbols_rest(struct symbols *symbols,
 		 uint64_t now_ns); /* now and then: gives back what was not asked for of late; 1 if it did */
+/* Reads ahead what naming will need, one piece at a time, which may take tens of milliseconds: 1 while there is more. */
+int symbols_prepare(struct symbols *symbols);
+int symbols_kernel_prepare(void);
 /* Frame id of a user address: function (demangled), module, offset; never 0 unless out of memory. `is_return`: look up address - 1. */
 uint32_t symbols_frame(struct symbols *symbols, struct stream *stream, uint64_t address, int is_return);
 int symbols_is_code(struct symbols *symbols, uint64_t address); /* 1: lies in executable memory */

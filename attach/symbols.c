@@ -30,6 +30,8 @@
 #define VDSO_MAX     (64u << 10)
 #define NAME_BYTES   4096
 #define RULES_SIZE   4096  /* power of two */
+#define PREPARED_MAX 4
+#define PREPARED_BYTES (1u << 20)
 
 struct file {
 	uint64_t inode;
@@ -52,6 +54,8 @@ struct symbols {
 	pid_t pid;
 	struct maps maps;
 	uint64_t read_ns;      /* when the mappings were read last; 0 = never */
+	uint64_t prepared;     /* what is mapped below it is ready */
+	int prepared_files;
 	struct file files[FILES_MAX];
 	size_t file_count;
 	struct elf_file *vdso;
@@ -93,6 +97,35 @@ int symbols_rest(struct symbols *symbols, uint64_t now_ns)
 	for (size_t i = 0; i < symbols->file_count; i++)
 		gave |= symbols->files[i].elf && elf_file_rest(symbols->files[i].elf, now_ns);
 	return gave;
+}
+
+static struct elf_file *file_of(struct symbols *symbols, const struct map *map);
+
+/* Small files take no time when they are met. */
+int symbols_prepare(struct symbols *symbols)
+{
+	const char *file;
+	uint32_t line;
+
+	if (!symbols->read_ns) {
+		symbols->read_ns = stream_now();
+		maps_read(&symbols->maps, symbols->pid);
+		return 1;
+	}
+	for (size_t i = 0; i < symbols->maps.count && symbols->prepared_files < PREPARED_MAX; i++) {
+		const struct map *map = &symbols->maps.maps[i];
+
+		if (map->start < symbols->prepared || map->kind != REGION_FILE || map->end - map->start < PREPARED_BYTES)
+			continue;
+		struct elf_file *elf = file_of(symbols, map);
+		struct lines *lines = elf ? elf_file_lines(elf) : NULL;
+		if (lines) /* their index is made at the first look */
+			lines_find(lines, elf_file_to_address(elf, map->offset), &file, &line);
+		symbols->prepared = map->end;
+		symbols->prepared_files++;
+		return 1;
+	}
+	return 0;
 }
 
 static const struct map *find_map(struct symbols *symbols, uint64_t address)

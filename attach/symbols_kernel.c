@@ -28,7 +28,7 @@ static struct {
 
 static int add_function(uint64_t address, const char *name)
 {
-	size_t bytes = strlen(name) + 1;
+	size_t bytes = strnlen(name, NAME_MAX_BYTES - 1) + 1;
 
 	if (kernel.count == kernel.room) {
 		size_t room = kernel.room ? kernel.room * 2 : 1 << 16;
@@ -49,7 +49,8 @@ static int add_function(uint64_t address, const char *name)
 		kernel.names_room = room;
 	}
 	kernel.functions[kernel.count++] = (struct function){ address, kernel.filled };
-	memcpy(kernel.names + kernel.filled, name, bytes);
+	memcpy(kernel.names + kernel.filled, name, bytes - 1);
+	kernel.names[kernel.filled + bytes - 1] = '\0';
 	kernel.filled += bytes;
 	return 1;
 }
@@ -65,7 +66,7 @@ static int by_address(const void *a, const void *b)
 
 static void load(void)
 {
-	char line[512], name[NAME_MAX_BYTES], type;
+	char line[512], *name;
 	unsigned long long address;
 	FILE *file = fopen("/proc/kallsyms", "re");
 
@@ -73,8 +74,12 @@ static void load(void)
 	if (!file)
 		return;
 	while (fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "%llx %c %127s", &address, &type, name) != 3 || !strchr("tTwW", type))
+		/* "ffffffff81000000 T name [module]", a hundred thousand times */
+		address = strtoull(line, &name, 16);
+		if (name == line || name[0] != ' ' || !name[1] || !strchr("tTwW", name[1]) || name[2] != ' ')
 			continue;
+		name += 3;
+		name[strcspn(name, " \t\n")] = '\0';
 		/* all addresses are zero when they are hidden: the first one tells */
 		if (!address && !kernel.count)
 			break;
@@ -98,6 +103,14 @@ static const struct function *find_function(uint64_t address)
 			high = middle;
 	}
 	return low ? &kernel.functions[low - 1] : NULL;
+}
+
+int symbols_kernel_prepare(void)
+{
+	if (kernel.loaded)
+		return 0;
+	load();
+	return 1;
 }
 
 static const struct function *lookup(uint64_t address)

@@ -8,12 +8,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "config.h"
 #include "fault.h"
 
 #define HUNG_UP (-2)
+#define HURRY_FACTOR 20 /* pictures before their time take a twentieth of a core at most */
 
 int dashboard_wanted(const struct options *options)
 {
@@ -22,9 +24,17 @@ int dashboard_wanted(const struct options *options)
 	       term && *term && strcmp(term, "dumb");
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 void dashboard_draw(struct dashboard *dashboard)
 {
 	int columns, rows;
+	uint64_t began = now_ns();
 	if (dashboard->before_draw)
 		dashboard->before_draw(dashboard->arg);
 	terminal_size(&columns, &rows);
@@ -34,6 +44,16 @@ void dashboard_draw(struct dashboard *dashboard)
 	tui_draw(dashboard->tui, *dashboard->model, &dashboard->status, &dashboard->grid);
 	terminal_theme(tui_theme(dashboard->tui));
 	terminal_show(&dashboard->grid);
+	dashboard->drawn_ns = now_ns();
+	dashboard->drawing_ns = dashboard->drawn_ns - began;
+}
+
+int dashboard_hurry(struct dashboard *dashboard)
+{
+	if (!dashboard->tui || now_ns() - dashboard->drawn_ns < HURRY_FACTOR * dashboard->drawing_ns)
+		return 0;
+	dashboard_draw(dashboard);
+	return 1;
 }
 
 /* + and - change how often */

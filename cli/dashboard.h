@@ -23,6 +23,7 @@ struct dashboard {
 	struct ps_io *input;
 	struct ps_timer *timer;
 	uint64_t interval_ns;               /* of the timer */
+	uint64_t drawn_ns, drawing_ns;      /* when the last picture was ready, and how long it took */
 	char config[512];                   /* "" = no home to keep it in */
 };
 
@@ -31,6 +32,8 @@ int dashboard_wanted(const struct options *options);
 /* 0 or an exit code, after a sentence. */
 int dashboard_open(struct dashboard *dashboard, struct ps_loop *loop, const struct options *options);
 void dashboard_draw(struct dashboard *dashboard);
+/* Draws now, before it is time to, unless that were most of what we do: 1 if it did. */
+int dashboard_hurry(struct dashboard *dashboard);
 /* Restores the terminal; close it before the loop. Safe on one that was never opened. */
 void dashboard_close(struct dashboard *dashboard);
 

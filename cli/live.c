@@ -60,6 +60,21 @@ static void toggle_record(void *arg, char *said, size_t room)
 	side_record_toggle(&live->record, watch->options, watch->target.pids, watch->target.count, said, room);
 }
 
+/* Which stall is the newest, and who is blamed for it: changes when there is something to show at once. */
+static uint64_t newest(const struct model *model)
+{
+	const struct stall *stall = model->stall_count ? model->stalls[model->stall_count - 1] : NULL;
+	return stall ? stall->id * 31 + culprit_hash(stall->culprit) : 0;
+}
+
+static void show_news(struct watch *watch, void *arg)
+{
+	struct live *live = arg;
+	uint64_t news = newest(watch->model);
+	if (news != live->news && dashboard_hurry(&live->dashboard))
+		live->news = news;
+}
+
 static void quit(void *arg)
 {
 	struct live *live = arg;
@@ -77,6 +92,8 @@ static int run_dashboard(struct live *live, const struct options *options)
 	if (!dashboard->status.arg)
 		dashboard->status.arg = live;
 	dashboard->arg = live;
+	live->watch.after_drain = show_news;
+	live->watch.arg = live;
 	int code = dashboard_open(dashboard, live->watch.loop, options);
 	if (!code)
 		code = watch_run(&live->watch);

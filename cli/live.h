@@ -13,6 +13,7 @@ struct live {
 	const struct model *model;     /* the watch's, for the dashboard */
 	const char *mode;              /* NULL = the watch's own */
 	uint64_t blocks, last_stall;
+	uint64_t news;                 /* the newest stall that was shown without waiting for the next picture */
 	struct side_record record;     /* begun with a key */
 	void (*before_block)(struct live *live); /* plain text: said before each block; may be NULL */
 	void (*before_draw)(struct live *live);  /* may be NULL */

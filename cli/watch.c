@@ -171,6 +171,8 @@ static void drain(void *arg)
 	if (watch->tape)
 		tape_look(watch->tape, watch->model);
 	check_ends(watch);
+	if (watch->after_drain)
+		watch->after_drain(watch, watch->arg);
 }
 
 static void each_second(void *arg)

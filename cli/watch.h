@@ -46,6 +46,7 @@ struct watch {
 	char lost_target[256];         /* what attach said when it could not */
 	/* hooks of the command, may be NULL */
 	void (*each_second)(struct watch *watch, void *arg);
+	void (*after_drain)(struct watch *watch, void *arg);
 	void *arg;
 };
 
