@@ -158,6 +158,15 @@ static json_t *tally_json(const struct tally *tally, size_t verdicts, const char
 			 "rate", (double)tally->failed / (double)verdicts, "rate_low", low, "rate_high", high);
 }
 
+/* The same place in the source, or, where that is not known, the same words. */
+static int is_of(const json_t *row, const struct check_result *result)
+{
+	const char *file = json_string_value(json_object_get(row, "file"));
+	if (!*result->file)
+		return !file && !strcmp(json_string_value(json_object_get(row, "name")), result->reason);
+	return file && !strcmp(file, result->file) && json_integer_value(json_object_get(row, "line")) == result->line;
+}
+
 /* What a failure named, and in how many verdicts. */
 static void note_name(struct tally *tally, const struct check_result *result)
 {
@@ -167,7 +176,7 @@ static void note_name(struct tally *tally, const struct check_result *result)
 		tally->named = json_array();
 	json_array_foreach(tally->named, i, row) {
 		json_t *count = json_object_get(row, "verdicts");
-		if (!strcmp(json_string_value(json_object_get(row, "name")), result->reason)) {
+		if (is_of(row, result)) {
 			json_integer_set(count, json_integer_value(count) + 1);
 			return;
 		}
@@ -222,6 +231,11 @@ static int judge_all(struct selftest *test)
 	return err;
 }
 
+static json_t *names_json(const struct tally *tally)
+{
+	return tally->named ? json_incref(tally->named) : json_array();
+}
+
 static json_t *metric_json(const struct selftest *test, size_t i)
 {
 	const char *name = test->file->budgets[i].metric;
@@ -232,6 +246,7 @@ static json_t *metric_json(const struct selftest *test, size_t i)
 	int is_tested = budget.is_regression && budget.row->class < CLASS_STRUCTURAL;
 	double change = is_tested ? smallest_change(&budget, test->runs, &split, test->order, test->verdicts, test->options->units) : NAN;
 	json_object_set_new(json, "metric", json_string(name));
+	json_object_set_new(json, "named", names_json(&test->same[i]));
 	json_object_set_new(json, "margin", json_real(test->file->budgets[i].margin));
 	json_object_set_new(json, "smallest_change", isfinite(change) ? json_real(change) : json_null());
 	return json;
@@ -243,7 +258,7 @@ static json_t *changed_json(const struct selftest *test)
 	for (size_t i = 0; i < test->file->count; i++) {
 		json_t *metric = tally_json(&test->changed[i], test->verdicts, "found");
 		json_object_set_new(metric, "metric", json_string(test->file->budgets[i].metric));
-		json_object_set_new(metric, "named", test->changed[i].named ? json_incref(test->changed[i].named) : json_array());
+		json_object_set_new(metric, "named", names_json(&test->changed[i]));
 		json_array_append_new(list, metric);
 	}
 	json_object_set_new(json, "runs", json_integer((json_int_t)test->worse->count));
@@ -310,29 +325,31 @@ static void put_rate(const json_t *tally, const char *name, FILE *out)
 	fputc('\n', out);
 }
 
-static void put_changed(const json_t *worse, const char *command, FILE *out)
+static void put_metrics(const json_t *list, FILE *out)
 {
 	const json_t *metric, *row;
 	size_t i, k;
-	fprintf(out, "\n%.0f runs of %s\n\n  %-24s %-22s %7s\n", number_of(worse, "runs"), command, "METRIC", "FOUND", "OPEN");
-	json_array_foreach(json_object_get(worse, "metrics"), i, metric) {
+	json_array_foreach(list, i, metric) {
 		put_rate(metric, json_string_value(json_object_get(metric, "metric")), out);
 		json_array_foreach(json_object_get(metric, "named"), k, row)
 			if (k < NAMES_SHOWN)
 				fprintf(out, "    %4.0f x %s\n", number_of(row, "verdicts"), json_string_value(json_object_get(row, "name")));
 	}
+}
+
+static void put_changed(const json_t *worse, const char *command, FILE *out)
+{
+	fprintf(out, "\n%.0f runs of %s\n\n  %-24s %-22s %7s\n", number_of(worse, "runs"), command, "METRIC", "FOUND", "OPEN");
+	put_metrics(json_object_get(worse, "metrics"), out);
 	put_rate(worse, "any of them", out);
 }
 
 int check_selftest_print(const json_t *selftest, const char *command, const char *worse, FILE *out)
 {
-	const json_t *metric;
-	size_t i;
 	fprintf(out, "%.0f runs of %s, the same each time; %.0f verdicts of %.0f runs against %.0f\n\n", number_of(selftest, "runs"), command,
 		number_of(selftest, "verdicts"), number_of(selftest, "runs_per_side"), number_of(selftest, "runs_per_side"));
 	fprintf(out, "  %-24s %-22s %7s   %s\n", "METRIC", "FALSE ALARMS", "OPEN", "FOUND IN 95 OF 100");
-	json_array_foreach(json_object_get(selftest, "metrics"), i, metric)
-		put_rate(metric, json_string_value(json_object_get(metric, "metric")), out);
+	put_metrics(json_object_get(selftest, "metrics"), out);
 	put_rate(selftest, "any of them", out);
 	if (json_object_get(selftest, "worse"))
 		put_changed(json_object_get(selftest, "worse"), worse, out);

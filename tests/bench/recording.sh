@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Recordings at work: 200,000 events a second of one thread, by probes and by its
-# own flight recorder, recorded on the other core, the size of real node traffic, and a recording of an hour opened,
-# reported and exported. JSON on stdout; the first two need root.
+# Recordings at work: 200,000 events a second of one thread on one core, by probes
+# and by its own flight recorder, recorded on the other, the size of real node
+# traffic, and a recording of an hour opened, reported and exported. JSON on stdout; the first two need root.
 #   tests/bench/recording.sh [ROUNDS [live]]
 set -u
 cd "$(dirname "$0")/../.." || exit 2

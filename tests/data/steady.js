@@ -14,25 +14,20 @@ function readSettings() {
   return fs.readFileSync(file).length; // sin: readSettings
 }
 
-function spin(ms) {
-  for (const end = performance.now() + ms; performance.now() < end;)
-    compute(1);
-}
-
-// most runs have each of these, some longer, some shorter than a threshold of 20 ms
+// each with a loop of its own, for it is the innermost function that a stall is named after
 const noises = [
-  function parse() { spin(15 + Math.random() * 30); },
-  function render() { spin(10 + Math.random() * 40); },
-  function collect() { spin(10 + Math.random() * 60); },
+  function parse() { for (const end = Date.now() + 40 + Math.random() * 40; Date.now() < end; sum++); },
+  function render() { for (const end = Date.now() + 30 + Math.random() * 60; Date.now() < end; sum++); },
+  function collect() { for (const end = Date.now() + 60 + Math.random() * 30; Date.now() < end; sum++); },
 ];
 
 function oneMore() {
-  spin(60); // sin: oneMore
+  for (const end = Date.now() + 120; Date.now() < end; sum++); // sin: oneMore
 }
 
 function next() {
   compute(work);
-  if (process.env.NOISE && Math.random() < 0.05)
+  if (process.env.NOISE && Math.random() < 0.06)
     noises[turn % noises.length]();
   if (process.env.ONE && turn === turns >> 1)
     oneMore();
