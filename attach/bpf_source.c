@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,8 +33,10 @@ static int read_counts(const struct bpf_source *source, struct ps_probe_counts *
 		total->sent += counts[i].sent;
 		total->lost += counts[i].lost;
 		total->copies += counts[i].copies;
-		for (int group = 0; group < BPF_GROUPS; group++)
+		for (int group = 0; group < BPF_GROUPS; group++) {
 			total->hits[group] += counts[i].hits[group];
+			total->pace.spared[group] += counts[i].pace.spared[group];
+		}
 	}
 	return err;
 }
@@ -56,15 +59,26 @@ static void tell_unwind(const struct bpf_source *source, const struct ps_probe_c
 		     works ? counts->copies : PS_UNKNOWN, PS_UNKNOWN);
 }
 
+/* A group that could not afford all the stacks it wanted works, but not as it should. */
+static void tell_group(struct bpf_source *source, enum ps_probe_group which, const struct ps_probe_counts *counts)
+{
+	const struct bpf_group *group = &source->groups[which];
+	int works = group->state == PS_PROBE_STATE_ON || group->state == PS_PROBE_STATE_FALLBACK;
+	uint64_t spared = works ? counts->pace.spared[which] : 0;
+	char reason[BPF_REASON + 96];
+
+	if (spared)
+		snprintf(reason, sizeof(reason), "%s; %llu stacks left out, which would have taken more than a tenth of a CPU",
+			 group->reason, (unsigned long long)spared);
+	stream_probe(source->context.stream, which, spared ? PS_PROBE_STATE_FALLBACK : group->state,
+		     spared ? reason : group->reason, works ? counts->hits[which] : PS_UNKNOWN,
+		     works ? bpf_group_cost(group) : PS_UNKNOWN);
+}
+
 static void tell_groups(struct bpf_source *source, const struct ps_probe_counts *counts)
 {
-	for (int i = 0; i < BPF_GROUPS; i++) {
-		const struct bpf_group *group = &source->groups[i];
-		int works = group->state == PS_PROBE_STATE_ON || group->state == PS_PROBE_STATE_FALLBACK;
-
-		stream_probe(source->context.stream, i, group->state, group->reason,
-			     works ? counts->hits[i] : PS_UNKNOWN, works ? bpf_group_cost(group) : PS_UNKNOWN);
-	}
+	for (int i = 0; i < BPF_GROUPS; i++)
+		tell_group(source, i, counts);
 	tell_unwind(source, counts);
 }
 

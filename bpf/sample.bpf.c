@@ -4,7 +4,9 @@
  * loop thread counts its CPU time. A busy slice that is young gives one sample
  * in a hundredth of a second, which makes the profile; one that is older than
  * half of the stall threshold is looked at with every tick; one that goes on
- * and on more and more seldom, for it says the same again and again.
+ * and on more and more seldom, for it says the same again and again. What all of it
+ * may cost a CPU is bounded (struct ps_pace): a tick that would be above it is
+ * left out, and the next sample stands for it too.
  */
 #include "stack_copy.h"
 
@@ -46,11 +48,15 @@ int on_sample(void *ctx)
 	__u32 tid = id;
 	struct ps_watch *watch = bpf_map_lookup_elem(&threads, &tid);
 	struct ps_raw_stack *copy;
+	struct ps_pace *pace;
 
 	if (!watch || !set || !raw || !watch->busy_since_ns)
 		return 0;
 	busy_ns = now - watch->busy_since_ns;
 	if (++watch->ticks < ticks_per_sample(set, busy_ns))
+		return 0;
+	pace = find_pace(PS_PROBE_SAMPLING, now);
+	if (!pace)
 		return 0;
 	count_hit(PS_PROBE_SAMPLING);
 	fill(ctx, raw, id, now, watch->ticks * set->sample_ns);
@@ -62,5 +68,6 @@ int on_sample(void *ctx)
 	} else {
 		send_raw(raw, PS_RAW_SAMPLE);
 	}
+	ps_pace_spend(pace, now, bpf_ktime_get_ns());
 	return 0;
 }

@@ -44,15 +44,19 @@ static __always_inline bool may_take_stack(struct ps_watch *watch, __u64 now)
 	return watch->burst_stacks++ < PS_STACK_BURST;
 }
 
-static __always_inline void take_stacks_and_copy(void *ctx, struct ps_watch *watch, struct task_struct *task)
+static __always_inline void take_stacks_and_copy(void *ctx, struct ps_watch *watch, struct task_struct *task, __u64 now)
 {
 	struct ps_raw_stack *copy = find_copy(task->pid);
+	struct ps_pace *pace = find_pace(PS_PROBE_SCHED, now);
 
-	take_stacks(ctx, &watch->off);
-	if (!copy || !needs_copy(&watch->off))
+	if (!pace)
 		return;
-	copy_stack(copy, task, PS_STACK_BYTES);
-	watch->copied = 1;
+	take_stacks(ctx, &watch->off);
+	if (copy && needs_copy(&watch->off)) {
+		copy_stack(copy, task, PS_STACK_BYTES);
+		watch->copied = 1;
+	}
+	ps_pace_spend(pace, now, bpf_ktime_get_ns());
 }
 
 /* The record of the interval that ends; `watch` is of a thread that is not running yet. */
@@ -86,7 +90,7 @@ static __always_inline void switch_out(void *ctx, struct ps_watch *watch, struct
 	if (is_ready)
 		bpf_probe_read_kernel(off->other, sizeof(off->other), next->comm);
 	else if (may_take_stack(watch, now))
-		take_stacks_and_copy(ctx, watch, prev);
+		take_stacks_and_copy(ctx, watch, prev, now);
 }
 
 static __always_inline void switch_in(struct ps_watch *watch, struct task_struct *next, __u64 now)

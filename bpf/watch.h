@@ -110,6 +110,19 @@ static __always_inline void count_copy(void)
 		__sync_fetch_and_add(&count->copies, 1);
 }
 
+/* NULL: no stack now, this CPU has spent enough on them. Who takes one tells what it spent by ps_pace_spend(). */
+static __always_inline struct ps_pace *find_pace(enum ps_probe_group group, __u64 now)
+{
+	struct ps_probe_counts *count = bpf_map_lookup_elem(&counts, &zero_key);
+
+	if (!count)
+		return NULL;
+	if (ps_pace_allows(&count->pace, now))
+		return &count->pace;
+	__sync_fetch_and_add(&count->pace.spared[group], 1);
+	return NULL;
+}
+
 static __always_inline bool may_be_loop(__u32 tid)
 {
 	const struct ps_filter *bits = bpf_map_lookup_elem(&filter, &zero_key);

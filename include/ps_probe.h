@@ -116,12 +116,43 @@ struct ps_probe_settings {
 	uint32_t with_sched;    /* the sums are kept */
 };
 
+/*
+ * Taking stacks may have a tenth of a CPU, however slow the machine is: what was
+ * spent is paid back by ten times as much time, and who owes more than can be
+ * paid back in PS_PACE_DEBT_NS takes none until then. Where a stack costs what
+ * it should, microseconds, nobody ever waits.
+ */
+#define PS_PACE_TIMES    10u
+#define PS_PACE_DEBT_NS  100000000ull
+#define PS_PACE_MOST_NS  100000000ull /* of one run: one that the machine itself was stopped in is not paid back for long */
+
+struct ps_pace {
+	uint64_t paid_ns;       /* when all that was spent will be paid back */
+	uint64_t spared[3];     /* stacks that were not taken; by enum ps_probe_group */
+};
+
+static inline int ps_pace_allows(const struct ps_pace *pace, uint64_t now_ns)
+{
+	return pace->paid_ns <= now_ns + PS_PACE_DEBT_NS;
+}
+
+static inline void ps_pace_spend(struct ps_pace *pace, uint64_t began_ns, uint64_t now_ns)
+{
+	uint64_t spent = now_ns > began_ns ? now_ns - began_ns : 0;
+
+	if (spent > PS_PACE_MOST_NS)
+		spent = PS_PACE_MOST_NS;
+	began_ns = now_ns - spent;
+	pace->paid_ns = (pace->paid_ns > began_ns ? pace->paid_ns : began_ns) + PS_PACE_TIMES * spent;
+}
+
 /* per CPU; every record is counted in sent or in lost */
 struct ps_probe_counts {
 	uint64_t sent;
 	uint64_t lost;
 	uint64_t hits[3];       /* by enum ps_probe_group: POLL, SCHED, SAMPLING */
 	uint64_t copies;        /* of stacks */
+	struct ps_pace pace;
 };
 
 /* One bit per tid modulo 4096: says "certainly no loop thread" before any lookup. */
