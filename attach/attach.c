@@ -31,7 +31,7 @@ static const struct source *const sources[] = { &source_bpf,	   &source_poller, 
 
 #define BEHIND_NS    50000000 /* a drain that took longer than this left rings to run over */
 #define FOLLOW_NS    50000000 /* between two looks for children … */
-#define FOLLOW_FACTOR 20      /* … or 20 times what a look takes */
+#define FOLLOW_FACTOR 20      /* … or 20 times what a look takes of a CPU */
 #define YOUNG_NS     20000000 /* a fork that has not become its own program yet would be taken for its parent */
 #define PREPARED_PROCESSES 4   /* of many, those that stall pay for their names */
 #define LOOKS       10
@@ -62,6 +62,14 @@ static void say(char *message, size_t room, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(message, room, format, arguments);
 	va_end(arguments);
+}
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return now.tv_sec * 1000000000ull + now.tv_nsec;
 }
 
 static int is_kernel_thread(pid_t pid)
@@ -320,7 +328,7 @@ static void tell_sources(struct attach *attach, size_t first_loop)
 /* Looks for descendants that have begun to run a loop. */
 static void follow(struct attach *attach)
 {
-	uint64_t start = stream_now();
+	uint64_t start = stream_now(), used = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	size_t processes = attach->process_count, loops = attach->loop_count;
 	pid_t *family = NULL;
 
@@ -330,7 +338,8 @@ static void follow(struct attach *attach)
 	for (int i = 0; i < count; i++)
 		take_in(attach, family ? family[i] : attach->roots[i]);
 	free(family);
-	uint64_t took = stream_now() - start;
+	/* not the time that passed: on a machine that is short of CPU the next child would be met when it has gone */
+	uint64_t took = clock_ns(CLOCK_THREAD_CPUTIME_ID) - used;
 	attach->next_follow_ns = start + (took * FOLLOW_FACTOR > FOLLOW_NS ? took * FOLLOW_FACTOR : FOLLOW_NS);
 	if (attach->process_count == processes)
 		return;
@@ -369,14 +378,6 @@ int attach_open(struct attach **out, const struct attach_options *options, char 
 	attach->options.pid_count = 0;
 	*out = attach;
 	return 0;
-}
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return now.tv_sec * 1000000000ull + now.tv_nsec;
 }
 
 static void put_clock(struct stream *stream)

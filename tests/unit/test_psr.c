@@ -236,6 +236,58 @@ TEST(a_file_cut_at_every_byte_of_its_last_three_chunks_gives_the_chunks_before)
 	free(file.bytes);
 }
 
+/* What the first n events of a recording add up to, for every n. */
+static uint64_t *prefix_sums(int fd, size_t *events)
+{
+	struct psr_reader *reader;
+	const struct ps_record *record;
+	struct seen seen = { 0 };
+	size_t room_for = 1 << 16;
+	uint64_t *sums = calloc(room_for, sizeof(*sums));
+	lseek(fd, 0, SEEK_SET);
+	assert_int_equal(psr_reader_open(&reader, fd), 0);
+	while (psr_reader_next(reader, &record) > 0) {
+		mix(&seen, record);
+		assert_true(seen.events < room_for);
+		sums[seen.events] = seen.sum;
+	}
+	psr_reader_close(reader);
+	*events = seen.events;
+	return sums;
+}
+
+TEST(a_recording_of_node_cut_at_every_byte_of_its_last_three_chunks_gives_whole_chunks)
+{
+	int given = open("tests/data/recordings/node.psr", O_RDONLY | O_CLOEXEC);
+	assert_true(given >= 0);
+	struct file file = make_slurp(given);
+	int fd = make_fd(file.bytes, file.size);
+	size_t events, ends[4] = { 0 }, found = 0;
+	uint64_t *sums = prefix_sums(fd, &events);
+	/* from the end on, until the end of the chunk before the last three */
+	for (size_t cut = file.size - 1; found < 4 && cut; cut--) {
+		struct seen seen;
+		enum psr_state got;
+		char described[160];
+		assert_int_equal(ftruncate(fd, (off_t)cut), 0);
+		lseek(fd, 0, SEEK_SET);
+		assert_int_equal(read_all(fd, &seen, &got, described), 0);
+		assert_true(seen.events <= events && seen.sum == sums[seen.events]);
+		assert_true(got == PSR_OPEN_END || got == PSR_TORN);
+		assert_int_equal(seen.lost_records, got == PSR_TORN && seen.lost > 0);
+		assert_true(got != PSR_TORN || seen.events == events || seen.lost > 0);
+		if (got == PSR_OPEN_END && (!found || seen.events != ends[found - 1]))
+			ends[found++] = seen.events;
+		/* a cut chunk gives what the whole ones before it do: never less than the next end will tell */
+		assert_true(!found || seen.events <= ends[found - 1]);
+	}
+	assert_int_equal(found, 4);
+	assert_true(ends[0] == events && ends[0] > ends[1] && ends[1] > ends[2] && ends[2] > ends[3]);
+	free(sums);
+	free(file.bytes);
+	close(fd);
+}
+
 TEST(a_flipped_byte_anywhere_never_gives_wrong_data_and_every_event_is_accounted_for)
 {
 	enum { CHUNKS = 4 };
