@@ -2,6 +2,8 @@
 /* Keys: what each does, and that the table, the help and the documentation agree. */
 #define NCURSES_NOMACROS
 #include <curses.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -679,6 +681,22 @@ TEST(a_snapshot_that_cannot_be_written_says_why)
 	stage_key(&stage, CTRL('s'));
 	assert_seen(&stage, "cannot save pollscope-100-180631.txt: ");
 	stage_close(&stage);
+}
+
+/* As on a full disk, the file is made and nothing can be written into it. */
+TEST(a_snapshot_that_can_only_be_begun_is_taken_away)
+{
+	char folder[] = "/tmp/pollscope-test-XXXXXX";
+	const struct rlimit none = { 0, 0 };
+	assert_non_null(mkdtemp(folder));
+	assert_int_equal(chdir(folder), 0);
+	struct stage stage = a_stage();
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	stage_key(&stage, CTRL('s'));
+	assert_seen(&stage, "cannot save pollscope-100-180631.txt: File too large");
+	stage_close(&stage);
+	assert_int_equal(rmdir(folder), 0);
 }
 
 /* ---- keys of the host ---- */
