@@ -181,6 +181,10 @@ static int init(const struct options *options)
 	if (options->operand_count != 1)
 		return fault(CLI_USAGE, "--init makes a budget from one recording, not from %d", options->operand_count);
 	int code = inputs_add(&inputs, options->operands[0], options->stall_ns);
+	/* limits of what was not seen would be kept by anything */
+	if (!code && !json_array_size(json_object_get(inputs.documents[0], "loops")))
+		code = fault(CLI_INCONCLUSIVE, "no event loop was seen in %s: there is nothing to make a budget from",
+			     options->operands[0]);
 	if (!code)
 		code = put_first(inputs.documents[0], options);
 	inputs_free(&inputs);
