@@ -198,12 +198,13 @@ static uint32_t frame_at(struct v8 *v8, struct stream *stream, const struct v8_p
 
 	if (v8_function_read(&v8->reader, place->shared, &function))
 		return 0;
-	frame.name = put_text(stream, function.name[0] ? function.name : "(anonymous)");
+	const char *nameless = function.script && v8_script_is_evaluated(&v8->reader, function.script) ? "eval" : "(anonymous)";
+	frame.name = put_text(stream, function.name[0] ? function.name : nameless);
 	if (!function.script) {
 		frame.kind = PS_FRAME_BUILTIN;
 		return stream_frame(stream, &frame);
 	}
-	if (v8_script_name(&v8->reader, function.script, file, sizeof(file)))
+	if (v8_script_name(v8->scripts, &v8->reader, function.script, file, sizeof(file)))
 		frame.file = put_text(stream, file);
 	if (v8_line(v8->scripts, &v8->reader, function.script, place->position, &frame.line, &frame.column)) {
 		/* where it begins is not where it is: no column says so */

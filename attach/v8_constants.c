@@ -56,6 +56,10 @@ static const struct constant constants[] = {
 	ROW("class_Script__line_ends__Object", script_line_ends, MAY),
 	ROW("class_Script__eval_from_shared_or_wrapped_arguments__Object", script_eval_from, MAY),
 	ROW("class_Script__eval_from_shared_or_wrapped_arguments__Tagged_Object_", script_eval_from, MAY),
+	ROW("class_Script__eval_from_shared_or_wrapped_arguments_or_sfi_table__Object", script_eval_from, MAY),
+	ROW("class_Script__eval_from_position__SMI", script_eval_position, MAY),
+	/* behind it and the flags */
+	ROW("class_Script__compiled_lazy_function_positions__Object", script_source_url, MAY, 16),
 	ROW("class_String__length__int32_t", string_length, MUST),
 	ROW("class_JSFunction__context__Context", function_context, MAY),
 	ROW("class_JSObject__elements__Object", object_elements, MAY),
@@ -253,13 +257,15 @@ static void read_table(struct elf *elf, Elf_Scn *section, const GElf_Shdr *heade
 	}
 }
 
-/* V8 10: one field for what optimized and what baseline code needs, behind the relocations. */
+/* V8 10: one field for what optimized and what baseline code needs, behind the relocations; scripts are shorter. */
 static void place_inline_fields(struct v8_layout *layout)
 {
 	if (layout->code_inline == V8_NONE || layout->instruction_stream != V8_NONE || layout->code_positions != V8_NONE)
 		return;
 	layout->code_deoptimization = layout->code_bytecode = 16;
 	layout->code_positions = layout->code_offset_table = 24;
+	if (layout->script_source_url == V8_NONE && layout->script_eval_position != V8_NONE)
+		layout->script_source_url = layout->script_eval_position + 24;
 }
 
 static int check(struct v8_layout *layout)

@@ -24,7 +24,7 @@ struct v8_layout {
 	int32_t map_type, function_shared, function_context, object_elements, number_value, regexp_source;
 	int32_t shared_data, shared_lazy_data, shared_name, shared_script;
 	int32_t uncompiled_start, uncompiled_name;
-	int32_t script_source, script_name, script_line_ends, script_eval_from;
+	int32_t script_source, script_name, script_line_ends, script_source_url, script_eval_from, script_eval_position;
 	int32_t string_length, one_byte_chars, two_byte_chars, external_data;
 	int32_t cons_first, cons_second, sliced_parent, sliced_offset, thin_actual;
 	int32_t array_length, array_data, bytecode_data;
@@ -124,8 +124,12 @@ struct v8_scripts;
 
 int v8_scripts_open(struct v8_scripts **scripts);
 void v8_scripts_close(struct v8_scripts *scripts);
-/* Name of the script: a path, a URL, "node:fs"; of what was evaluated "eval in …". Returns bytes, 0 = it has none. */
-int v8_script_name(struct v8_reader *reader, uint64_t script, char *out, size_t room);
+/*
+ * Name of the script: a path, a URL, "node:fs"; of what was evaluated what it calls itself (sourceURL), or where that was
+ * done, as errors of JavaScript tell it: "eval at run (/srv/app.js:3:10)". Returns bytes, 0 = it has none.
+ */
+int v8_script_name(struct v8_scripts *scripts, struct v8_reader *reader, uint64_t script, char *out, size_t room);
+int v8_script_is_evaluated(struct v8_reader *reader, uint64_t script);
 /* Line and column, both from 1. -ENOENT when they cannot be told. */
 int v8_line(struct v8_scripts *scripts, struct v8_reader *reader, uint64_t script, int32_t position, uint32_t *line,
 	    uint32_t *column);

@@ -10,21 +10,23 @@
 #include "v8_parts.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define SCRIPTS_MAX 32
-#define EVALS_MAX   8  /* one evaluated in the other */
-#define LINES_MAX   (1u << 18)
-#define SOURCE_MAX  (16u << 20)
+#define EVALS_MAX 8 /* one evaluated in the other */
+#define PLACE_ROOM 64 /* of a name, for what comes behind it */
+#define LINES_MAX (1u << 18)
+#define SOURCE_MAX (16u << 20)
 
 struct lines {
 	uint64_t script, source;
-	uint64_t used;      /* when last, in uses */
-	uint32_t *ends;     /* position of each line's end, rising */
+	uint64_t used; /* when last, in uses */
+	uint32_t *ends; /* position of each line's end, rising */
 	uint32_t count, room;
-	uint32_t position;  /* while counting: of the next character */
-	int after_return;   /* while counting: the character before was a carriage return */
+	uint32_t position; /* while counting: of the next character */
+	int after_return; /* while counting: the character before was a carriage return */
 };
 
 struct v8_scripts {
@@ -47,28 +49,79 @@ void v8_scripts_close(struct v8_scripts *scripts)
 	free(scripts);
 }
 
-int v8_script_name(struct v8_reader *reader, uint64_t script, char *out, size_t room)
+/* The function that evaluated a script; 0 = it was not evaluated. */
+static uint64_t evaluated_by(struct v8_reader *reader, uint64_t script)
 {
-	static const char eval[] = "eval in ";
 	const struct v8_layout *at = &reader->layout;
+	uint64_t shared = v8_type(reader, script) == at->script ? v8_field(reader, script, at->script_eval_from) : 0;
+
+	return v8_type(reader, shared) == at->shared ? shared : 0;
+}
+
+int v8_script_is_evaluated(struct v8_reader *reader, uint64_t script)
+{
+	return evaluated_by(reader, script) != 0;
+}
+
+/* Where in that function; until somebody asks for it V8 keeps the place in its bytecode, below zero. */
+static int32_t evaluated_at(struct v8_reader *reader, uint64_t script, uint64_t shared)
+{
+	const struct v8_layout *at = &reader->layout;
+	int32_t position;
+
+	if (at->script_eval_position == V8_NONE || v8_smi(reader, script, at->script_eval_position, &position))
+		return -1;
+	if (position >= 0 || position < -(1 << 24))
+		return position >= 0 ? position : -1;
+	return v8_interpreted_position(reader, v8_function_bytecode(reader, shared), at->bytecode_data - 1 - position);
+}
+
+static int own_name(struct v8_reader *reader, uint64_t script, char *out, size_t room)
+{
+	const struct v8_layout *at = &reader->layout;
+	int bytes = v8_string(reader, v8_field(reader, script, at->script_name), out, room);
+
+	if (bytes <= 0 && at->script_source_url != V8_NONE)
+		bytes = v8_string(reader, v8_field(reader, script, at->script_source_url), out, room);
+	return bytes;
+}
+
+int v8_script_name(struct v8_scripts *scripts, struct v8_reader *reader, uint64_t script, char *out, size_t room)
+{
 	struct v8_function outer;
-	size_t before = 0;
+	uint64_t shared, last = 0;
+	uint32_t line, column;
+	int hops = 0, bytes = 0, at = 0;
 
-	for (int hop = 0; hop < EVALS_MAX && v8_type(reader, script) == at->script; hop++) {
-		int bytes = v8_string(reader, v8_field(reader, script, at->script_name), out + before, room - before);
-
-		if (bytes > 0)
-			return before + bytes;
-		if (v8_function_read(reader, v8_field(reader, script, at->script_eval_from), &outer))
-			break;
-		script = outer.script;
-		if (!before && room > 2 * sizeof(eval)) {
-			memcpy(out, eval, sizeof(eval));
-			before = sizeof(eval) - 1;
-		}
-	}
 	out[0] = '\0';
-	return 0;
+	if (v8_type(reader, script) != reader->layout.script)
+		return 0;
+	/* from the inside out: "eval at inner (eval at outer (file:line:column))" */
+	for (; (bytes = own_name(reader, script, out + at, room - at)) <= 0; script = outer.script) {
+		shared = hops < EVALS_MAX ? evaluated_by(reader, script) : 0;
+		if (!shared || v8_function_read(reader, shared, &outer))
+			break;
+		last = script;
+		at += snprintf(out + at, room - at, "eval at %s (", *outer.name ? outer.name : "<anonymous>");
+		hops++;
+		if (at + PLACE_ROOM > (int)room)
+			break;
+	}
+	if (!hops)
+		return bytes > 0 ? bytes : 0;
+	if (bytes <= 0) {
+		out[0] = '\0';
+		return 0;
+	}
+	at += bytes;
+	shared = evaluated_by(reader, last);
+	if (!v8_line(scripts, reader, script, evaluated_at(reader, last, shared), &line, &column))
+		at += snprintf(out + at, room - at, ":%u:%u", line, column);
+	while (hops-- && at + 1 < (int)room)
+		out[at++] = ')';
+	at = at < (int)room ? at : (int)room - 1;
+	out[at] = '\0';
+	return at;
 }
 
 static int add_end(struct lines *lines, uint32_t position)

@@ -69,12 +69,6 @@ static void say_name(struct line *line, const char *name)
 	}
 }
 
-static const char *last_part(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	return slash && slash[1] ? slash + 1 : path;
-}
-
 static void say_frame(struct line *line, const struct frame *frame)
 {
 	if (*frame->name && (frame->kind == PS_FRAME_JS || frame->kind == PS_FRAME_JIT))
@@ -84,7 +78,7 @@ static void say_frame(struct line *line, const struct frame *frame)
 	else if (frame->kind == PS_FRAME_JIT || frame->kind == PS_FRAME_JS)
 		say(line, "[jit]");
 	else if (*frame->module)
-		say(line, "[unresolved] %s+0x%x", last_part(frame->module), frame->offset);
+		say(line, "[unresolved] %s+0x%x", text_last_part(frame->module), frame->offset);
 	else
 		say(line, "[unresolved]");
 }
@@ -93,7 +87,7 @@ static void say_place(struct line *line, const struct frame *frame)
 {
 	if (!frame || !*frame->file)
 		return;
-	say(line, " %s", last_part(frame->file));
+	say(line, " %s", text_last_part(frame->file));
 	if (frame->line)
 		say(line, ":%u", frame->line);
 }

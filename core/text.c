@@ -88,6 +88,12 @@ static void utf8_open(void)
 	utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
 }
 
+const char *text_last_part(const char *path)
+{
+	const char *slash = strncmp(path, "eval at ", 8) ? strrchr(path, '/') : NULL;
+	return slash && slash[1] ? slash + 1 : path;
+}
+
 int text_width(const char *text)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;

@@ -19,6 +19,9 @@
  */
 size_t text_clean(char *out, size_t room, const char *in, size_t bytes);
 
+/* "app.js" of "/srv/app.js"; the place of evaluated code, "eval at f (/srv/app.js:3:1)", is no path and stays. */
+const char *text_last_part(const char *path);
+
 /* Columns that the UTF-8 text fills on a terminal. */
 int text_width(const char *text);
 

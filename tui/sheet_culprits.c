@@ -97,7 +97,7 @@ static void print_cause(const struct view *view, const void *row, char *out, siz
 static void print_culprit(const struct view *view, const void *row, char *out, size_t room)
 {
 	const struct culprit_stat *culprit = row;
-	const char *slash = strrchr(culprit->file, '/'), *file = slash ? slash + 1 : culprit->file;
+	const char *file = text_last_part(culprit->file);
 	const struct stall *worst = model_stall(view->model, culprit->worst_id);
 	if (*culprit->name && culprit->line)
 		snprintf(out, room, "%.100s %.60s:%u", culprit->name, file, culprit->line);

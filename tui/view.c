@@ -154,12 +154,6 @@ double stall_percent(const struct stall *stall, uint64_t ns)
 	return percent > 100 ? 100 : percent;
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	return slash && slash[1] ? slash + 1 : path;
-}
-
 void frame_text(const struct frame *frame, char *out, size_t room)
 {
 	if (!frame) {
@@ -168,15 +162,15 @@ void frame_text(const struct frame *frame, char *out, size_t room)
 	}
 	char place[CELL_TEXT] = "";
 	if (*frame->file && frame->line)
-		snprintf(place, sizeof(place), " %s:%u", base_name(frame->file), frame->line);
+		snprintf(place, sizeof(place), " %s:%u", text_last_part(frame->file), frame->line);
 	else if (*frame->file)
-		snprintf(place, sizeof(place), " %s", base_name(frame->file));
+		snprintf(place, sizeof(place), " %s", text_last_part(frame->file));
 	else if (*frame->name && *frame->module)
-		snprintf(place, sizeof(place), " (%s)", base_name(frame->module));
+		snprintf(place, sizeof(place), " (%s)", text_last_part(frame->module));
 	if (*frame->name)
 		snprintf(out, room, "%s%s", frame->name, place);
 	else if (*frame->module)
-		snprintf(out, room, "[unresolved] %s+0x%x", base_name(frame->module), frame->offset);
+		snprintf(out, room, "[unresolved] %s+0x%x", text_last_part(frame->module), frame->offset);
 	else
 		snprintf(out, room, "[unresolved]%s", place);
 }

@@ -2,7 +2,7 @@
 'use strict';
 Error.stackTraceLimit = 100;
 Error.prepareStackTrace = (error, calls) => calls.map((call) =>
-  [call.getFunctionName() || '(anonymous)', call.getFileName() || '', call.getLineNumber(), call.getColumnNumber()]);
+  [call.getFunctionName() || '(anonymous)', call.getFileName() || call.getScriptNameOrSourceURL() || call.getEvalOrigin() || '', call.getLineNumber(), call.getColumnNumber()]);
 
 function stop() {
   if (Date.now() < warm) return 0;
@@ -53,7 +53,12 @@ const bound = caught.bind(null);
 function applied(a) { return Reflect.apply(bound, null, [a]); }
 const proxy = new Proxy(applied, { apply(target, self, list) { return target(...list); } });
 function deep(a, n) { return n ? deep(a, n - 1) : proxy(a); }
-function round() { deep(object, 3); }
+function evaluated(a) {
+  return eval('(function inside() {\n return eval("deep(a, 3)"); })()');
+}
+const made = new Function('next', 'object', 'return next(object)');
+const named = eval('(function fromBundle(a) { return made(evaluated, a); })\n//# sourceURL=webpack:///./app.js');
+function round() { named(object); }
 
 // quiet while warming up: stop() returns at once, and what is hot gets compiled
 let warm = Infinity;

@@ -139,7 +139,7 @@ static void set_up(void)
 	reader.layout = (struct v8_layout){
 		.map_type = 12, .function_shared = 24, .shared_data = 8, .shared_lazy_data = 40, .shared_name = 16, .shared_script = 32,
 		.uncompiled_start = 16, .uncompiled_name = 8, .script_source = 8, .script_name = 16,
-		.script_line_ends = 56, .script_eval_from = 72, .string_length = 12, .one_byte_chars = 16,
+		.script_line_ends = 56, .script_eval_from = 72, .script_eval_position = 80, .script_source_url = 88, .string_length = 12, .one_byte_chars = 16,
 		.two_byte_chars = 16, .external_data = 24, .cons_first = 16, .cons_second = 24, .sliced_parent = 16,
 		.sliced_offset = 24, .thin_actual = 16, .array_length = 8, .array_data = 16, .bytecode_data = 54,
 		.code_deoptimization = 16, .code_bytecode = 16, .code_positions = 24, .code_offset_table = 24,
@@ -499,21 +499,52 @@ TEST(lines_are_counted_as_the_language_ends_them_or_taken_from_the_script)
 	v8_scripts_close(scripts);
 }
 
-TEST(evaluated_code_is_named_by_the_script_that_evaluated_it)
+TEST(evaluated_code_is_named_by_the_place_that_evaluated_it)
 {
-	char name[64];
+	char name[256];
+	static const uint8_t bytecodes[16] = { 9 };
+	const struct pair pairs[] = { { 0, place(0, -1) }, { 6, place(5, -1) } };
+	uint8_t table[16];
+	struct v8_scripts *scripts;
 
 	set_up();
-	uint64_t outer = script_of("/srv/app.js", one_byte("")), inner = script_of(NULL, one_byte(""));
-	put_word(inner + 72, shared_of(one_byte("f"), smi(0), outer));
-	assert_int_equal(v8_script_name(&reader, outer, name, sizeof(name)), 11);
-	v8_script_name(&reader, inner, name, sizeof(name));
-	assert_string_equal(name, "eval in /srv/app.js");
+	assert_int_equal(v8_scripts_open(&scripts), 0);
+	uint64_t outer = script_of("/srv/app.js", one_byte("ab\ncdefg")), inner = script_of(NULL, one_byte(""));
+	uint64_t array = bytes_object(BYTECODE_ARRAY, 54, bytecodes, sizeof(bytecodes));
+	put_word(array + 32, bytes_object(BYTE_ARRAY, 16, table, make_table(table, pairs, 2)));
+	put_word(inner + 72, shared_of(one_byte("f"), array, outer));
+	put_word(inner + 80, smi(4));
+	assert_int_equal(v8_script_is_evaluated(&reader, outer), 0);
+	assert_int_equal(v8_script_is_evaluated(&reader, inner), 1);
+	assert_int_equal(v8_script_name(scripts, &reader, outer, name, sizeof(name)), 11);
+	assert_int_equal(v8_script_name(scripts, &reader, inner, name, sizeof(name)), 27);
+	assert_string_equal(name, "eval at f (/srv/app.js:2:2)");
+	/* where it is kept as a place in the bytecode */
+	put_word(inner + 80, smi(-6));
+	v8_turn(&reader, 0);
+	v8_script_name(scripts, &reader, inner, name, sizeof(name));
+	assert_string_equal(name, "eval at f (/srv/app.js:2:3)");
+	uint64_t innermost = script_of(NULL, one_byte(""));
+	put_word(innermost + 72, shared_of(one_byte(""), smi(0), inner));
+	v8_turn(&reader, 0);
+	v8_script_name(scripts, &reader, innermost, name, sizeof(name));
+	assert_string_equal(name, "eval at <anonymous> (eval at f (/srv/app.js:2:3))");
+	/* no place: none is told */
+	put_word(inner + 80, smi(INT32_MIN));
+	v8_turn(&reader, 0);
+	v8_script_name(scripts, &reader, inner, name, sizeof(name));
+	assert_string_equal(name, "eval at f (/srv/app.js)");
+	/* the name that it gave itself */
+	put_word(inner + 88, one_byte("webpack:///app.js"));
+	v8_turn(&reader, 0);
+	v8_script_name(scripts, &reader, innermost, name, sizeof(name));
+	assert_string_equal(name, "eval at <anonymous> (webpack:///app.js:1:1)");
 	uint64_t knot = script_of(NULL, one_byte(""));
 	put_word(knot + 72, shared_of(one_byte("g"), smi(0), knot));
 	v8_turn(&reader, 0);
-	assert_int_equal(v8_script_name(&reader, knot, name, sizeof(name)), 0);
+	assert_int_equal(v8_script_name(scripts, &reader, knot, name, sizeof(name)), 0);
 	assert_string_equal(name, "");
+	v8_scripts_close(scripts);
 }
 
 /* ---- generated code ---- */
@@ -636,7 +667,7 @@ static void ask_all(struct v8_scripts *scripts, uint64_t word)
 
 	v8_turn(&reader, 0);
 	v8_string(&reader, word, text, sizeof(text));
-	v8_script_name(&reader, word, text, sizeof(text));
+	v8_script_name(scripts, &reader, word, text, sizeof(text));
 	v8_line(scripts, &reader, word, 20, &line, &column);
 	v8_interpreted_position(&reader, word, 60);
 	if (!v8_function_read(&reader, word, &function))
