@@ -53,23 +53,36 @@ static int read_process(void *arg, uint64_t address, void *out, size_t bytes)
 	return process_vm_readv(timers->pid, &here, 1, &there, 1, 0) == (ssize_t)bytes ? 0 : -EFAULT;
 }
 
+int node_timers_open_over(struct node_timers **out, const struct v8_layout *at, v8_read_fn *read, void *arg)
+{
+	struct node_timers *timers;
+
+	*out = NULL;
+	if (at->function_context == V8_NONE || at->object_elements == V8_NONE || at->js_array == V8_NONE ||
+	    at->js_object == V8_NONE || at->js_function == V8_NONE)
+		return -ENOTSUP;
+	timers = calloc(1, sizeof(*timers));
+	if (!timers)
+		return -ENOMEM;
+	timers->reader.layout = *at;
+	timers->reader.read = read;
+	timers->reader.arg = arg;
+	*out = timers;
+	return 0;
+}
+
 int node_timers_open(struct node_timers **out, pid_t pid)
 {
-	struct node_timers *timers = calloc(1, sizeof(*timers));
-	int err = timers ? v8_layout_find(&timers->reader.layout, pid) : -ENOMEM;
-	const struct v8_layout *at = timers ? &timers->reader.layout : NULL;
+	struct v8_layout layout;
+	int err = v8_layout_find(&layout, pid);
 
-	if (!err && (at->function_context == V8_NONE || at->object_elements == V8_NONE || at->js_array == V8_NONE ||
-		     at->js_object == V8_NONE || at->js_function == V8_NONE))
-		err = -ENOTSUP;
-	if (err) {
-		free(timers);
+	*out = NULL;
+	if (!err)
+		err = node_timers_open_over(out, &layout, read_process, NULL);
+	if (err)
 		return err;
-	}
-	timers->pid = pid;
-	timers->reader.read = read_process;
-	timers->reader.arg = timers;
-	*out = timers;
+	(*out)->pid = pid;
+	(*out)->reader.arg = *out;
 	return 0;
 }
 

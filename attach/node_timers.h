@@ -14,6 +14,10 @@ struct node_timers;
 
 /* -ENOENT, -ENOTSUP: no V8 that can be read. */
 int node_timers_open(struct node_timers **timers, pid_t pid);
+/* Over a memory that is read in another way. */
+struct v8_layout;
+int node_timers_open_over(struct node_timers **timers, const struct v8_layout *layout,
+			  int (*read)(void *arg, uint64_t address, void *out, size_t bytes), void *arg);
 void node_timers_close(struct node_timers *timers);
 /*
  * When they are due (CLOCK_MONOTONIC), of the thread whose timer of libuv lies at `handle` and is due at `due_ms`.
