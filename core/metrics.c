@@ -118,7 +118,7 @@ static struct group *find_group(struct group *groups, size_t *count, const char 
 	for (size_t i = 0; i < *count; i++)
 		if (!strcmp(groups[i].process, process) && !strcmp(groups[i].thread, thread))
 			return &groups[i];
-	if (*count + 1 >= METRICS_GROUPS && strcmp(process, "other"))
+	if (*count + 1 >= METRICS_GROUPS && (strcmp(process, "other") || strcmp(thread, "other")))
 		return find_group(groups, count, "other", "other");
 	groups[*count] = (struct group){ process, thread, NULL, 0 };
 	return &groups[(*count)++];
