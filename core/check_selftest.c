@@ -148,7 +148,7 @@ static double smallest_change(const struct budget *budget, const struct check_ru
 
 /* ---- all ---- */
 
-struct tally { size_t failed, open; json_t *named; };
+struct tally { size_t failed, open; json_t *named, *doubts; };
 
 static json_t *tally_json(const struct tally *tally, size_t verdicts, const char *failed)
 {
@@ -167,21 +167,21 @@ static int is_of(const json_t *row, const struct check_result *result)
 	return file && !strcmp(file, result->file) && json_integer_value(json_object_get(row, "line")) == result->line;
 }
 
-/* What a failure named, and in how many verdicts. */
-static void note_name(struct tally *tally, const struct check_result *result)
+/* What a failure named, or why a verdict is open, and in how many verdicts. */
+static void note_reason(json_t **list, const struct check_result *result)
 {
 	json_t *row;
 	size_t i;
-	if (!tally->named)
-		tally->named = json_array();
-	json_array_foreach(tally->named, i, row) {
+	if (!*list)
+		*list = json_array();
+	json_array_foreach(*list, i, row) {
 		json_t *count = json_object_get(row, "verdicts");
 		if (is_of(row, result)) {
 			json_integer_set(count, json_integer_value(count) + 1);
 			return;
 		}
 	}
-	json_array_append_new(tally->named, json_pack("{s:s, s:o, s:o, s:i}", "name", result->reason, "file",
+	json_array_append_new(*list, json_pack("{s:s, s:o, s:o, s:i}", "name", result->reason, "file",
 						      *result->file ? json_string(result->file) : json_null(), "line",
 						      result->line ? json_integer(result->line) : json_null(), "verdicts", 1));
 }
@@ -198,8 +198,9 @@ static int judge(struct tally *tallies, const struct budget_file *file, json_t *
 	for (size_t i = 0; i < report.count && i < file->count; i++) {
 		tallies[i].failed += report.results[i].verdict == VERDICT_FAIL;
 		tallies[i].open += report.results[i].verdict == VERDICT_INCONCLUSIVE;
-		if (report.results[i].verdict == VERDICT_FAIL)
-			note_name(&tallies[i], &report.results[i]);
+		if (report.results[i].verdict != VERDICT_PASS)
+			note_reason(report.results[i].verdict == VERDICT_FAIL ? &tallies[i].named : &tallies[i].doubts,
+				    &report.results[i]);
 	}
 	tallies[file->count].failed += report.verdict == VERDICT_FAIL;
 	tallies[file->count].open += report.verdict == VERDICT_INCONCLUSIVE;
@@ -231,9 +232,10 @@ static int judge_all(struct selftest *test)
 	return err;
 }
 
-static json_t *names_json(const struct tally *tally)
+static void put_reasons(json_t *json, const struct tally *tally)
 {
-	return tally->named ? json_incref(tally->named) : json_array();
+	json_object_set_new(json, "named", tally->named ? json_incref(tally->named) : json_array());
+	json_object_set_new(json, "doubts", tally->doubts ? json_incref(tally->doubts) : json_array());
 }
 
 static json_t *metric_json(const struct selftest *test, size_t i)
@@ -246,7 +248,7 @@ static json_t *metric_json(const struct selftest *test, size_t i)
 	int is_tested = budget.is_regression && budget.row->class < CLASS_STRUCTURAL;
 	double change = is_tested ? smallest_change(&budget, test->runs, &split, test->order, test->verdicts, test->options->units) : NAN;
 	json_object_set_new(json, "metric", json_string(name));
-	json_object_set_new(json, "named", names_json(&test->same[i]));
+	put_reasons(json, &test->same[i]);
 	json_object_set_new(json, "margin", json_real(test->file->budgets[i].margin));
 	json_object_set_new(json, "smallest_change", isfinite(change) ? json_real(change) : json_null());
 	return json;
@@ -258,7 +260,7 @@ static json_t *changed_json(const struct selftest *test)
 	for (size_t i = 0; i < test->file->count; i++) {
 		json_t *metric = tally_json(&test->changed[i], test->verdicts, "found");
 		json_object_set_new(metric, "metric", json_string(test->file->budgets[i].metric));
-		json_object_set_new(metric, "named", names_json(&test->changed[i]));
+		put_reasons(metric, &test->changed[i]);
 		json_array_append_new(list, metric);
 	}
 	json_object_set_new(json, "runs", json_integer((json_int_t)test->worse->count));
@@ -282,8 +284,10 @@ static json_t *result_json(const struct selftest *test)
 
 static void free_tallies(struct tally *tallies, size_t count)
 {
-	for (size_t i = 0; tallies && i < count; i++)
+	for (size_t i = 0; tallies && i < count; i++) {
 		json_decref(tallies[i].named);
+		json_decref(tallies[i].doubts);
+	}
 	free(tallies);
 }
 
@@ -325,15 +329,24 @@ static void put_rate(const json_t *tally, const char *name, FILE *out)
 	fputc('\n', out);
 }
 
+static void put_names(const json_t *names, const char *what, FILE *out)
+{
+	const json_t *row;
+	size_t i;
+	json_array_foreach(names, i, row) {
+		if (i < NAMES_SHOWN)
+			fprintf(out, "    %4.0f x %s%s\n", number_of(row, "verdicts"), what, json_string_value(json_object_get(row, "name")));
+	}
+}
+
 static void put_metrics(const json_t *list, FILE *out)
 {
-	const json_t *metric, *row;
-	size_t i, k;
+	const json_t *metric;
+	size_t i;
 	json_array_foreach(list, i, metric) {
 		put_rate(metric, json_string_value(json_object_get(metric, "metric")), out);
-		json_array_foreach(json_object_get(metric, "named"), k, row)
-			if (k < NAMES_SHOWN)
-				fprintf(out, "    %4.0f x %s\n", number_of(row, "verdicts"), json_string_value(json_object_get(row, "name")));
+		put_names(json_object_get(metric, "named"), "", out);
+		put_names(json_object_get(metric, "doubts"), "open: ", out);
 	}
 }
 

@@ -21,7 +21,8 @@ both() {
 		test = json.load(open(sys.argv[1]))["selftest"]
 		for m, w in zip(test["metrics"], test["worse"]["metrics"]):
 		    print(f'{sys.argv[2]}: {m["metric"]}: {m["false_alarms"]} false alarms of {test["verdicts"]}, found in {w["found"]};',
-		          [(n["name"], n["line"], n["verdicts"]) for n in w["named"]], [(n["name"], n["verdicts"]) for n in m["named"]])
+		          [(n["name"], n["line"], n["verdicts"]) for n in w["named"]], [(n["name"], n["verdicts"]) for n in m["named"]],
+		          "open:", [(n["name"], n["verdicts"]) for n in m["doubts"] + w["doubts"]])
 	PY
 }
 both stall "$T/stalls.yml" "TURNS=150 WORK=20 NOISE=1" ONE=1
