@@ -1,13 +1,21 @@
 #!/usr/bin/env bash
 # Exports judged by the programs that read them: Perfetto's trace processor
-# answers SQL with the report's numbers, pprof, babeltrace2 and promtool accept
-# their formats, and totals are equal in all of them.
+# answers SQL with the report's numbers, protoc decodes with the public schema,
+# pprof, babeltrace2 and promtool accept their formats, and totals are equal in
+# all of them.
 # limit: 120
 . tests/lib.sh
 PATH=$PATH:$PWD/$B/validators:$PWD/build/validators
 engine=$B/validators/trace-processor
 [ -d "$engine" ] || engine=build/validators/trace-processor
 left=()
+schema=
+if [ -s "$engine/trace_processor.wasm" ] && command -v protoc >/dev/null; then
+	python3 tests/perfetto_schema.py "$engine/trace_processor.wasm" "$T/schema" >"$T/out" 2>&1 || fail "no schema in the trace processor: $(cat "$T/out")"
+	printf '%s\n' 'syntax = "proto2";' 'import "protos/perfetto/trace/trace_packet.proto";' \
+		'message AllPackets { repeated perfetto.protos.TracePacket packet = 1; }' >"$T/packets.proto"
+	schema=$T/schema
+fi
 
 $PS demo -q pool-congestion -d 3s -o "$T/pool.psr" >/dev/null || fail "demo pool-congestion: exit $?"
 $PS demo -q computation -d 3s -o "$T/stall.psr" >/dev/null || fail "demo computation: exit $?"
@@ -90,6 +98,22 @@ print(sum(1 for r in rows if r["event"] == "poll_enter" and 0 < r["busy_since_ns
 		PY
 	else
 		left+=("perfetto: no trace processor, or no node to run it")
+	fi
+
+	# by protoc with the public schema, which the trace processor carries: every field is known to it, and the counts agree
+	if [ -n "$schema" ]; then
+		protoc --descriptor_set_in="$schema" -I"$T" --decode=AllPackets packets.proto <"$T/perfetto" >"$T/decoded" 2>"$T/err" ||
+			fail "protoc with the public schema: $(cat "$T/err")"
+		! grep -nE '^ *[0-9]+[:{ ]' "$T/decoded" || fail "fields that the public schema does not know"
+		begun=$(grep -c 'type: TYPE_SLICE_BEGIN' "$T/decoded") ended=$(grep -c 'type: TYPE_SLICE_END' "$T/decoded")
+		[ "$begun" = "$ended" ] && [ "$begun" -gt 10 ] || fail "$begun slices begin and $ended end"
+		[ "$(grep -c 'name: "recording end, 0 lost"' "$T/decoded")" = 1 ] || fail "no end mark for protoc"
+		got=$(grep -c 'primary_trace_clock: BUILTIN_CLOCK_MONOTONIC' "$T/decoded")
+		[ "$got" -ge 1 ] || fail "the clock is not MONOTONIC by the public schema"
+	elif command -v protoc >/dev/null; then
+		left+=("perfetto: no public schema for protoc, for there is no trace processor")
+	else
+		left+=("perfetto: no protoc")
 	fi
 done
 
