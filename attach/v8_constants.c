@@ -109,6 +109,8 @@ static const struct constant constants[] = {
 	ROW("type_InterpreterData__INTERPRETER_DATA_TYPE", interpreter_data, MAY),
 	ROW("type_DebugInfo__DEBUG_INFO_TYPE", debug_info, MAY),
 	ROW("type_SharedFunctionInfoWrapper__SHARED_FUNCTION_INFO_WRAPPER_TYPE", shared_wrapper, MAY),
+	/* only to know V8 14, which writes position tables in another way (v8_position.c) */
+	ROW("type_ContextCell__CONTEXT_CELL_TYPE", context_cell, MAY),
 	ROW("FirstNonstringType", first_non_string, MUST),
 	ROW("type_UncompiledDataWithPreparseData__UNCOMPILED_DATA_WITH_PREPARSE_DATA_TYPE", first_uncompiled, MAY),
 	ROW("type_UncompiledDataWithoutPreparseDataWithJob__UNCOMPILED_DATA_WITHOUT_PREPARSE_DATA_WITH_JOB_TYPE",

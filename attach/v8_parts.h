@@ -31,7 +31,7 @@ struct v8_layout {
 	int32_t code_deoptimization, code_bytecode, code_positions, code_offset_table;
 	/* instance types */
 	int32_t map_of_maps, bytecode_array, byte_array, trusted_byte_array, fixed_array, scope_info, script, shared, code;
-	int32_t instruction_stream, interpreter_data, js_array, js_object, js_function, js_regexp, heap_number, debug_info, shared_wrapper, first_non_string, first_uncompiled, last_uncompiled;
+	int32_t instruction_stream, interpreter_data, js_array, js_object, js_function, js_regexp, heap_number, debug_info, shared_wrapper, context_cell, first_non_string, first_uncompiled, last_uncompiled;
 	/* strings, tags and kinds */
 	int32_t representation_mask, encoding_mask, one_byte, cons, external, sliced, thin;
 	int32_t kind_mask, kind_baseline, tagged_bytes, smi_shift_bits;
@@ -158,10 +158,10 @@ struct v8_place {
 	int32_t position;
 };
 
-/* The last entry of a source position table that is not behind `offset`. -ENOENT. */
-int v8_position_lookup(const uint8_t *table, size_t bytes, int32_t offset, uint64_t *position);
+/* The last entry of a source position table that is not behind `offset`; is_flagged: as since V8 14. -ENOENT. */
+int v8_position_lookup(const uint8_t *table, size_t bytes, int is_flagged, int32_t offset, uint64_t *position);
 /* 1 when the bytes can be the position table of bytecodes: it rises, ends where it ends, and inlines nothing. */
-int v8_position_table(const uint8_t *table, size_t bytes);
+int v8_position_table(const uint8_t *table, size_t bytes, int is_flagged);
 /* The bytecode that the machine code at `pc_offset` was made of. -ENOENT. */
 int v8_baseline_lookup(const struct v8_layout *layout, const uint8_t *table, size_t table_bytes,
 		       const uint8_t *bytecodes, size_t bytecode_bytes, uint32_t pc_offset, int32_t *offset);

@@ -4,8 +4,10 @@
  *
  * A source position table is a run of pairs, each a difference to the pair
  * before: offset in the code, position. Numbers have 7 bits a byte, the lowest
- * first, the sign in the lowest bit; a negative offset -(d+1) marks an
- * expression. The first offset counts from -1.
+ * first, the sign in the lowest bit. A negative offset -(d+1) marks an
+ * expression; since V8 14 the offset has no sign, and two bits below it say
+ * whether it is a statement and whether a debugger may stop there. The first
+ * offset counts from -1.
  *
  * Optimised code contains functions that were inlined; a position names the one
  * it is in, and that one's entry in the list of inlined calls names the place
@@ -17,6 +19,7 @@
 #include <stdlib.h>
 
 #define TABLE_MAX (4u << 20)
+#define STEP_FLAGS 2
 #define WIDE_MAX  3   /* bytecodes 0..3 are prefixes: operands of two bytes, of four, and both again for the debugger */
 
 static int next_number(const uint8_t *table, size_t bytes, size_t *at, uint64_t *number)
@@ -42,16 +45,33 @@ static int next_signed(const uint8_t *table, size_t bytes, size_t *at, int64_t *
 	return 0;
 }
 
-int v8_position_lookup(const uint8_t *table, size_t bytes, int32_t offset, uint64_t *position)
+/* How far the next pair is behind the one before, and how far its position moved. */
+static int next_pair(const uint8_t *table, size_t bytes, int is_flagged, size_t *at, uint64_t *step, int64_t *move)
 {
-	uint64_t code = (uint64_t)-1, place = 0;
-	int64_t step, move;
+	int64_t either;
+
+	if (is_flagged) {
+		if (next_number(table, bytes, at, step))
+			return -ENOENT;
+		*step >>= STEP_FLAGS;
+	} else {
+		if (next_signed(table, bytes, at, &either))
+			return -ENOENT;
+		*step = either < 0 ? -((uint64_t)either + 1) : (uint64_t)either;
+	}
+	return next_signed(table, bytes, at, move);
+}
+
+int v8_position_lookup(const uint8_t *table, size_t bytes, int is_flagged, int32_t offset, uint64_t *position)
+{
+	uint64_t code = (uint64_t)-1, place = 0, step;
+	int64_t move;
 	size_t at = 0;
 	int err = -ENOENT;
 
-	while (at < bytes && !next_signed(table, bytes, &at, &step) && !next_signed(table, bytes, &at, &move)) {
+	while (at < bytes && !next_pair(table, bytes, is_flagged, &at, &step, &move)) {
 		/* unsigned: a hostile table may run over, which is no harm */
-		code += step < 0 ? -((uint64_t)step + 1) : (uint64_t)step;
+		code += step;
 		place += (uint64_t)move;
 		if ((int64_t)code > offset)
 			break;
@@ -127,11 +147,17 @@ static uint8_t *copy_bytecodes(struct v8_reader *reader, uint64_t array, size_t 
 	return copy_bytes(reader, array, reader->layout.bytecode_data, length, bytes);
 }
 
+/* Tables of bytecode and of machine code are written alike. */
+static int has_flags(const struct v8_reader *reader)
+{
+	return reader->layout.context_cell != V8_NONE;
+}
+
 static int lookup_in(struct v8_reader *reader, uint64_t array, int32_t offset, uint64_t *position)
 {
 	size_t bytes;
 	uint8_t *table = copy_table(reader, array, &bytes);
-	int err = table ? v8_position_lookup(table, bytes, offset, position) : -ENOENT;
+	int err = table ? v8_position_lookup(table, bytes, has_flags(reader), offset, position) : -ENOENT;
 
 	free(table);
 	return err;
@@ -148,17 +174,16 @@ static int32_t inlined_call(uint64_t position)
 	return (int32_t)(position >> 31 & 0xffff) - 1;
 }
 
-int v8_position_table(const uint8_t *table, size_t bytes)
+int v8_position_table(const uint8_t *table, size_t bytes, int is_flagged)
 {
-	uint64_t place = 0;
-	int64_t step, move;
+	uint64_t place = 0, more;
+	int64_t move;
 	size_t at = 0;
 	int first = 1;
 
 	while (at < bytes) {
-		if (next_signed(table, bytes, &at, &step) || next_signed(table, bytes, &at, &move))
+		if (next_pair(table, bytes, is_flagged, &at, &more, &move))
 			return 0;
-		uint64_t more = step < 0 ? -((uint64_t)step + 1) : (uint64_t)step;
 		place += (uint64_t)move;
 		/* the first may be that of the function's entry, which is at -1 */
 		if ((!more && !first) || more > TABLE_MAX || script_position(place) < 0 || place >> 31)
@@ -178,8 +203,8 @@ static int32_t bytecode_position(struct v8_reader *reader, uint64_t bytecode_arr
 		size_t bytes;
 		uint8_t *table = copy_table(reader, v8_field(reader, bytecode_array, at), &bytes);
 
-		if (table && v8_position_table(table, bytes) &&
-		    !v8_position_lookup(table, bytes, offset < 0 ? 0 : offset, &position))
+		if (table && v8_position_table(table, bytes, has_flags(reader)) &&
+		    !v8_position_lookup(table, bytes, has_flags(reader), offset < 0 ? 0 : offset, &position))
 			found = script_position(position);
 		free(table);
 	}

@@ -164,12 +164,13 @@ unsigned stack_rule(const struct stack *stack)
 {
 	/* what called the user's function did not make it slow */
 	uint32_t end = stack_user(stack);
+	unsigned found = RULE_UNKNOWN;
 	for (uint32_t i = 0; i < end; i++) {
 		unsigned rule = ((const struct frame_own *)stack->frames[i])->rule;
-		if (rule)
-			return rule;
+		if (!found || (rule == RULE_MODULE_LOAD && found == RULE_SYNC_CALL))
+			found = rule; /* what loads modules reads files */
 	}
-	return RULE_UNKNOWN;
+	return !found && stack_is_body(stack) ? RULE_MODULE_LOAD : found;
 }
 
 /* ---- how the time was spent ---- */

@@ -392,8 +392,8 @@ void profile_add(struct model_own *model, struct loop_own *loop, const struct st
 
 /* Index of the innermost frame of the user's own script; count = there is none. */
 uint32_t stack_user(const struct stack *stack);
-/* What that frame called, as its author knows it; 0 = nothing that has such a name. */
-int stack_called(const struct stack *stack, char *out, size_t room);
+/* Is that the body of a module that other code of the user's has loaded? */
+int stack_is_body(const struct stack *stack);
 
 typedef int script_row_fn(const struct stall *stall, const struct stall_stack *row); /* does it count? */
 struct script_blame {

@@ -70,6 +70,31 @@ uint32_t stack_user(const struct stack *stack)
 	return at;
 }
 
+/* The next frame of a script further out than `at`; count = there is none. */
+static uint32_t outer_script(const struct stack *stack, uint32_t at)
+{
+	while (++at < stack->count && !own(stack->frames[at])->script)
+		;
+	return at < stack->count ? at : stack->count;
+}
+
+/* The user's frame further out that had the module loaded whose body the frame at `at` is; count = it is no such body. */
+static uint32_t importer(const struct stack *stack, uint32_t at)
+{
+	uint32_t outer = outer_script(stack, at);
+	if (outer == stack->count || own(stack->frames[outer])->rule != RULE_MODULE_LOAD)
+		return stack->count;
+	while (outer < stack->count && own(stack->frames[outer])->script != SCRIPT_USER)
+		outer = outer_script(stack, outer);
+	return outer;
+}
+
+int stack_is_body(const struct stack *stack)
+{
+	uint32_t user = stack_user(stack);
+	return user < stack->count && importer(stack, user) < stack->count;
+}
+
 /* "JSON.parse" of v8::internal::Builtin_JsonParse, "RegExp.test" of Builtins_RegExpPrototypeTest; 0 = no name of the language. */
 static int language_name(const char *symbol, char *out, size_t room)
 {
@@ -105,12 +130,10 @@ static int is_wrapper(const char *name)
 	return !*name || *name == '(' || ends_with(name, "Wrapper");
 }
 
-int stack_called(const struct stack *stack, char *out, size_t room)
+/* What the user's frame at `user` called, as its author knows it; 0 = nothing that has such a name. */
+static int called_by(const struct stack *stack, uint32_t user, char *out, size_t room)
 {
-	uint32_t user = stack_user(stack);
 	int found = 0;
-	if (user == stack->count)
-		return 0;
 	/* outermost first */
 	for (uint32_t at = user; at-- && !found;) {
 		const struct frame *frame = stack->frames[at];
@@ -129,15 +152,29 @@ static int same_function(const struct frame *a, const struct frame *b)
 	return !strcmp(a->name, b->name) && !strcmp(a->file, b->file);
 }
 
-/* The user's frame of a row that counts; NULL = there is none. Of a next tick it is the tick itself, not what it calls. */
+/*
+ * Which frame of a row that counts is the user's; count = there is none. Of a
+ * next tick it is the tick itself, not what it calls; where modules are loaded
+ * it is who wants them, not their bodies.
+ */
+static uint32_t user_at(const struct stall *stall, const struct stall_stack *row, script_row_fn *counts)
+{
+	const struct stack *stack = row->stack;
+	uint32_t user = counts(stall, row) ? stack_user(stack) : stack->count, outer = user;
+	if (stall->rule == RULE_TICK_STARVATION)
+		for (uint32_t at = user; at < stack->count; at++)
+			user = own(stack->frames[at])->script == SCRIPT_USER ? at : user;
+	while (stall->rule == RULE_MODULE_LOAD && outer < stack->count) {
+		user = outer;
+		outer = importer(stack, outer);
+	}
+	return user;
+}
+
 static const struct frame *user_of(const struct stall *stall, const struct stall_stack *row, script_row_fn *counts)
 {
-	uint32_t at = counts(stall, row) ? stack_user(row->stack) : row->stack->count;
-	const struct frame *user = at < row->stack->count ? row->stack->frames[at] : NULL;
-	for (; at < row->stack->count && stall->rule == RULE_TICK_STARVATION; at++)
-		if (own(row->stack->frames[at])->script == SCRIPT_USER)
-			user = row->stack->frames[at];
-	return user;
+	uint32_t at = user_at(stall, row, counts);
+	return at < row->stack->count ? row->stack->frames[at] : NULL;
 }
 
 /* What a row stands for: time where it was measured, else how often it was seen. */
@@ -156,21 +193,25 @@ static uint64_t weight_of(const struct stall *stall, const struct frame *user, s
 	return sum;
 }
 
+/* What the blamed function called in this row. */
+static int row_called(const struct stall *stall, const struct stall_stack *row, const struct frame *blamed, script_row_fn *counts,
+		      char *out, size_t room)
+{
+	const struct frame *user = user_of(stall, row, counts);
+	return user && same_function(user, blamed) && called_by(row->stack, user_at(stall, row, counts), out, room);
+}
+
 /* What the function called in more than half of its samples. */
 static void find_called(const struct stall *stall, struct script_blame *blame, script_row_fn *counts)
 {
 	char called[sizeof(blame->called)], other[sizeof(blame->called)];
 	for (uint32_t i = 0; i < stall->stack_count; i++) {
-		const struct frame *user = user_of(stall, &stall->stacks[i], counts);
 		uint64_t sum = 0;
-		if (!user || !same_function(user, blame->user) ||
-		    !stack_called(stall->stacks[i].stack, called, sizeof(called)))
+		if (!row_called(stall, &stall->stacks[i], blame->user, counts, called, sizeof(called)))
 			continue;
 		for (uint32_t k = i; k < stall->stack_count; k++) {
 			const struct stall_stack *row = &stall->stacks[k];
-			user = user_of(stall, row, counts);
-			if (user && same_function(user, blame->user) && stack_called(row->stack, other, sizeof(other)) &&
-			    !strcmp(called, other))
+			if (row_called(stall, row, blame->user, counts, other, sizeof(other)) && !strcmp(called, other))
 				sum += weight(row);
 		}
 		if (sum * 2 > blame->weight) {

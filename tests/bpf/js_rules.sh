@@ -1,12 +1,11 @@
 #!/usr/bin/env bash
-# Fourteen ways to block a node loop, in the main thread and in a worker, and in
-# Debian's own node: each is told with its cause, its rule and the user's own
-# function, file and line (Debian's: or the line where the function begins).
+# Fourteen ways to block a node loop, in the main thread and in a worker, in
+# Debian's own node and in one with V8 14: each is told with its cause, its rule and
+# the user's own function, file and line (Debian's: or the line where the function begins).
 # limit: 120
 . tests/lib.sh
 need_root
 node=$(program node) || skip "node is not installed"
-"$node" -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)' || skip "this node is older than 20"
 # before everything else on this machine: a stall that waits for a CPU has another cause
 first=(); chrt -f 1 true 2>/dev/null && first=(chrt -f 1)
 
@@ -56,26 +55,29 @@ if bad:
 sys.exit(bad > 0)
 EOF
 
-for where in main worker; do
-	"${first[@]}" "$node" tests/data/sins.js "$T" $where >"$T/ready" 2>"$T/node.err" & pids+=($!)
+# commit_sins NODE WHERE [by-function]
+commit_sins() {
+	local program=$1 where=$2 pid; shift 2
+	"${first[@]}" "$program" tests/data/sins.js "$T" "$where" >"$T/ready" 2>"$T/node.err" & pids+=($!)
 	pid=$!
-	until_ok 10 test -s "$T/ready" || fail "node did not start: $(head -c 2000 "$T/node.err")"
-	$PS stat -d 9s --json "$pid" >"$T/$where.json" 2>"$T/err" || fail "stat: exit $?: $(cat "$T/err")"
+	until_ok 10 grep -q ready "$T/ready" || fail "$program did not start: $(head -c 2000 "$T/node.err")"
+	$PS stat -d 9s --json "$pid" >"$T/sins.json" 2>"$T/err" || fail "stat: exit $?: $(cat "$T/err")"
 	kill -0 "$pid" || fail "the target died: $(head -c 2000 "$T/node.err")"
 	kill "$pid"
 	: >"$T/ready"
-	python3 "$T/judge.py" "$T/$where.json" "$T/expected" || fail "$where thread"
-done
+	python3 "$T/judge.py" "$T/sins.json" "$T/expected" "$@" || fail "$program, $where thread"
+}
+is_old() { "$1" -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 0 : 1)'; }
 
-if [ -x "$B/peers/usr/bin/node-debian" ]; then
-	"${first[@]}" "$B/peers/usr/bin/node-debian" tests/data/sins.js "$T" main >"$T/ready" 2>"$T/node.err" & pids+=($!)
-	pid=$!
-	until_ok 10 grep -q ready "$T/ready" || fail "Debian's node did not start: $(head -c 2000 "$T/node.err")"
-	$PS stat -d 9s --json "$pid" >"$T/debian.json" 2>"$T/err" || fail "stat: exit $?: $(cat "$T/err")"
-	kill "$pid"
-	: >"$T/ready"
-	python3 "$T/judge.py" "$T/debian.json" "$T/expected" by-function || fail "Debian's node"
+debian=$B/peers/usr/bin/node-debian
+if is_old "$node"; then
+	debian=$node
+else
+	commit_sins "$node" main
+	commit_sins "$node" worker
 fi
+[ ! -x "$debian" ] || commit_sins "$debian" main by-function
+[ ! -x "$B/peers/usr/bin/node-new" ] || commit_sins "$B/peers/usr/bin/node-new" main
 
 # a call that blocks in the kernel has the path that was given to it, though its memory is long used for something else
 mkfifo "$T/slow file"

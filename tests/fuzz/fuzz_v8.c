@@ -54,8 +54,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(words, data, size < sizeof(words) ? size : sizeof(words));
 	for (int i = 0; i < 8; i++)
 		ask(&reader, scripts, words[i]);
-	v8_position_lookup(data, size, 100, &position);
-	v8_position_table(data, size);
+	for (int is_flagged = 0; is_flagged < 2; is_flagged++) {
+		v8_position_lookup(data, size, is_flagged, 100, &position);
+		v8_position_table(data, size, is_flagged);
+	}
 	v8_baseline_lookup(&layout, data, size / 2, data + size / 2, size - size / 2, 500, &offset);
 	v8_find_c_entry_fp(data, size);
 	v8_scripts_close(scripts);

@@ -92,6 +92,46 @@ TEST(the_names_of_the_user_and_of_who_called_him_tell_of_no_rule)
 	judge(model, 1, RULE_COMPUTATION, "inflate balloon.js:9");
 }
 
+/* LEAF reads, API and OUTER_API are the loader, INNER is the body of what it loads. */
+static struct model *loading_model(void)
+{
+	struct model *model = busy_model();
+	js(model, LEAF, "readFileSync", "node:fs");
+	js(model, API, "Module._compile", "node:internal/modules/cjs/loader");
+	js(model, OUTER_API, "require", "node:internal/modules/helpers");
+	js(model, INNER, "(anonymous)", "/srv/big.js");
+	return model;
+}
+
+TEST(a_file_that_is_read_to_load_a_module_is_module_loading)
+{
+	struct model *model = loading_model();
+	stack(model, 1, LEAF, API, OUTER_API, USER, CALLER);
+	judge(model, 1, RULE_MODULE_LOAD, "require <- hashPw auth.js:41");
+}
+
+TEST(the_body_of_a_module_is_told_by_who_had_it_loaded)
+{
+	struct model *model = loading_model();
+	stack(model, 1, INNER, API, OUTER_API, USER, CALLER);
+	stack(model, 2, LEAF, API, OUTER_API, USER, CALLER);
+	judge(model, 2, RULE_MODULE_LOAD, "require <- hashPw auth.js:41");
+}
+
+TEST(a_file_that_the_body_of_a_module_reads_is_its_own)
+{
+	struct model *model = loading_model();
+	stack(model, 1, LEAF, INNER, API, OUTER_API, USER);
+	judge(model, 1, RULE_SYNC_CALL, "readFileSync <- (anonymous) big.js:9");
+}
+
+TEST(the_body_of_the_main_module_that_computes_is_a_computation)
+{
+	struct model *model = loading_model();
+	stack(model, 1, INNER, API, OUTER_API, TIMERS);
+	judge(model, 1, RULE_COMPUTATION, "(anonymous) big.js:9");
+}
+
 TEST(a_call_seen_in_few_samples_is_not_what_the_function_did)
 {
 	struct model *model = busy_model();

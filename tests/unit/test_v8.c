@@ -10,12 +10,28 @@
 
 #include "v8_parts.h"
 
-#define BASE       0x200000ull
+#define BASE 0x200000ull
 #define HEAP_BYTES (1u << 20)
 
-enum { MAP_TYPE = 255, STRING = 32, ONE_BYTE = 40, CONS = 33, SLICED = 35, THIN = 37, EXTERNAL = 42, SHARED = 262,
-       SCRIPT = 167, SCOPE_INFO = 261, BYTECODE_ARRAY = 191, BYTE_ARRAY = 190, FIXED_ARRAY = 175, CODE = 245,
-       STREAM = 252, UNCOMPILED = 220, TYPES = 300 };
+enum {
+	MAP_TYPE = 255,
+	STRING = 32,
+	ONE_BYTE = 40,
+	CONS = 33,
+	SLICED = 35,
+	THIN = 37,
+	EXTERNAL = 42,
+	SHARED = 262,
+	SCRIPT = 167,
+	SCOPE_INFO = 261,
+	BYTECODE_ARRAY = 191,
+	BYTE_ARRAY = 190,
+	FIXED_ARRAY = 175,
+	CODE = 245,
+	STREAM = 252,
+	UNCOMPILED = 220,
+	TYPES = 300
+};
 
 static uint8_t heap[HEAP_BYTES];
 static uint64_t top, maps[TYPES];
@@ -150,7 +166,7 @@ static void set_up(void)
 		.one_byte = 8, .cons = 1, .external = 2, .sliced = 3, .thin = 5, .kind_mask = 15, .kind_baseline = 11,
 		.tagged_bytes = 8, .smi_shift_bits = 32, .deoptimization_literals = 2,
 		.deoptimization_shared = 6, .deoptimization_positions = 7, .scope_locals = 2, .scope_first = 3,
-		.code_entry = V8_NONE, .code_flags = V8_NONE, .code_bytes = V8_NONE, .stream_header = 16,
+		.code_entry = V8_NONE, .code_flags = V8_NONE, .code_bytes = V8_NONE, .stream_header = 16, .context_cell = V8_NONE,
 		.trusted_byte_array = 196, .shared_wrapper = 195,
 	};
 	for (int i = 0; i < V8_BYTECODES; i++) {
@@ -171,15 +187,19 @@ static const char *text_of(uint64_t string)
 
 /* ---- tables ---- */
 
-static size_t put_number(uint8_t *to, int64_t number)
+static size_t put_bits(uint8_t *to, uint64_t bits)
 {
-	uint64_t bits = (uint64_t)number << 1 ^ (uint64_t)(number >> 63);
 	size_t count = 0;
 
 	for (; bits > 127; bits >>= 7)
 		to[count++] = 128 | (bits & 127);
 	to[count++] = bits;
 	return count;
+}
+
+static size_t put_number(uint8_t *to, int64_t number)
+{
+	return put_bits(to, (uint64_t)number << 1 ^ (uint64_t)(number >> 63));
 }
 
 /* Positions as V8 has them: statement bit, position + 1, inlined call + 1. */
@@ -193,7 +213,8 @@ struct pair {
 	uint64_t position;
 };
 
-static size_t make_table(uint8_t *to, const struct pair *pairs, size_t count)
+/* Flagged: as V8 14 writes it, every second a statement. Else every second an expression. */
+static size_t make_table_as(uint8_t *to, const struct pair *pairs, size_t count, int is_flagged)
 {
 	struct pair before = { -1, 0 };
 	size_t bytes = 0;
@@ -201,28 +222,37 @@ static size_t make_table(uint8_t *to, const struct pair *pairs, size_t count)
 	for (size_t i = 0; i < count; before = pairs[i++]) {
 		int64_t step = pairs[i].offset - before.offset;
 
-		bytes += put_number(to + bytes, i % 2 ? -step - 1 : step);
+		bytes += is_flagged ? put_bits(to + bytes, (uint64_t)step << 2 | 2 | i % 2)
+				    : put_number(to + bytes, i % 2 ? -step - 1 : step);
 		bytes += put_number(to + bytes, (int64_t)(pairs[i].position - before.position));
 	}
 	return bytes;
+}
+
+static size_t make_table(uint8_t *to, const struct pair *pairs, size_t count)
+{
+	return make_table_as(to, pairs, count, 0);
 }
 
 static const struct pair four[] = { { 0, 10 }, { 5, 400 }, { 9, 300 }, { 300, 1ull << 40 } };
 
 TEST(a_position_is_that_of_the_last_entry_not_behind_the_offset)
 {
+	static const struct pair asked[] = { { 0, 10 },	 { 4, 10 },    { 5, 400 },	    { 8, 400 },
+					     { 9, 300 }, { 299, 300 }, { 300, 1ull << 40 }, { INT32_MAX, 1ull << 40 } };
 	uint8_t table[64];
-	size_t bytes = make_table(table, four, 4);
-	static const struct pair asked[] = { { 0, 10 }, { 4, 10 }, { 5, 400 }, { 8, 400 }, { 9, 300 }, { 299, 300 },
-					     { 300, 1ull << 40 }, { INT32_MAX, 1ull << 40 } };
 	uint64_t position;
 
-	for (size_t i = 0; i < sizeof(asked) / sizeof(*asked); i++) {
-		assert_int_equal(v8_position_lookup(table, bytes, asked[i].offset, &position), 0);
-		assert_true(position == asked[i].position);
+	for (int is_flagged = 0; is_flagged < 2; is_flagged++) {
+		size_t bytes = make_table_as(table, four, 4, is_flagged);
+
+		for (size_t i = 0; i < sizeof(asked) / sizeof(*asked); i++) {
+			assert_int_equal(v8_position_lookup(table, bytes, is_flagged, asked[i].offset, &position), 0);
+			assert_true(position == asked[i].position);
+		}
+		assert_int_equal(v8_position_lookup(table, bytes, is_flagged, -1, &position), -ENOENT);
+		assert_int_equal(v8_position_lookup(table, 0, is_flagged, 5, &position), -ENOENT);
 	}
-	assert_int_equal(v8_position_lookup(table, bytes, -1, &position), -ENOENT);
-	assert_int_equal(v8_position_lookup(table, 0, 5, &position), -ENOENT);
 }
 
 TEST(a_table_of_exception_handlers_is_no_position_table)
@@ -230,16 +260,19 @@ TEST(a_table_of_exception_handlers_is_no_position_table)
 	static const struct pair rising[] = { { -1, 20 }, { 0, 40 }, { 7, 30 }, { 90, 800 } };
 	static const int32_t handlers[] = { 50, 198, 24 << 3, 9, 0, 3, 16, 1 };
 	uint8_t table[64];
-	size_t bytes = make_table(table, rising, 4);
 
-	assert_true(v8_position_table(table, bytes));
-	assert_false(v8_position_table(table, bytes - 1));
-	assert_false(v8_position_table(table, 0));
-	assert_false(v8_position_table((const uint8_t *)handlers, sizeof(handlers)));
-	assert_false(v8_position_table((const uint8_t *)(handlers + 4), 16));
-	/* an inlined call has no place in a table of bytecodes */
-	bytes = make_table(table, four, 4);
-	assert_false(v8_position_table(table, bytes));
+	for (int is_flagged = 0; is_flagged < 2; is_flagged++) {
+		size_t bytes = make_table_as(table, rising, 4, is_flagged);
+
+		assert_true(v8_position_table(table, bytes, is_flagged));
+		assert_false(v8_position_table(table, bytes - 1, is_flagged));
+		assert_false(v8_position_table(table, 0, is_flagged));
+		assert_false(v8_position_table((const uint8_t *)handlers, sizeof(handlers), is_flagged));
+		assert_false(v8_position_table((const uint8_t *)(handlers + 4), 16, is_flagged));
+		/* an inlined call has no place in a table of bytecodes */
+		bytes = make_table_as(table, four, 4, is_flagged);
+		assert_false(v8_position_table(table, bytes, is_flagged));
+	}
 }
 
 TEST(a_position_table_that_is_cut_keeps_its_whole_entries)
@@ -252,13 +285,13 @@ TEST(a_position_table_that_is_cut_keeps_its_whole_entries)
 		uint8_t *exact = malloc(cut + 1);
 
 		memcpy(exact, table, cut);
-		if (!v8_position_lookup(exact, cut, 1000, &position))
+		if (!v8_position_lookup(exact, cut, 0, 1000, &position))
 			assert_true(position == 10 || position == 400 || position == 300);
 		free(exact);
 	}
 	/* a number that never ends */
 	memset(table, 0xff, sizeof(table));
-	assert_int_equal(v8_position_lookup(table, sizeof(table), 0, &position), -ENOENT);
+	assert_int_equal(v8_position_lookup(table, sizeof(table), 0, 0, &position), -ENOENT);
 }
 
 TEST(machine_code_of_the_baseline_compiler_belongs_to_the_bytecode_it_was_made_of)
@@ -269,23 +302,28 @@ TEST(machine_code_of_the_baseline_compiler_belongs_to_the_bytecode_it_was_made_o
 	int32_t offset;
 
 	set_up();
-	const struct { uint32_t pc; int32_t offset; } asked[] = { { 1, -1 }, { 20, -1 }, { 21, 0 }, { 30, 0 }, { 31, 2 },
-		{ 330, 2 }, { 331, 6 }, { 335, 6 }, { 336, 8 }, { 342, 8 } };
+	const struct {
+		uint32_t pc;
+		int32_t offset;
+	} asked[] = { { 1, -1 },  { 20, -1 }, { 21, 0 },  { 30, 0 },  { 31, 2 },
+		      { 330, 2 }, { 331, 6 }, { 335, 6 }, { 336, 8 }, { 342, 8 } };
 	for (size_t i = 0; i < sizeof(asked) / sizeof(*asked); i++) {
 		assert_int_equal(v8_baseline_lookup(&reader.layout, table, sizeof(table), bytecodes, sizeof(bytecodes),
-						    asked[i].pc, &offset), 0);
+						    asked[i].pc, &offset),
+				 0);
 		assert_int_equal(offset, asked[i].offset);
 	}
-	assert_int_equal(v8_baseline_lookup(&reader.layout, table, sizeof(table), bytecodes, sizeof(bytecodes), 343, &offset),
-			 -ENOENT);
+	assert_int_equal(
+		v8_baseline_lookup(&reader.layout, table, sizeof(table), bytecodes, sizeof(bytecodes), 343, &offset),
+		-ENOENT);
 	assert_int_equal(v8_baseline_lookup(&reader.layout, table, sizeof(table), bytecodes, 1, 331, &offset), -ENOENT);
 	assert_int_equal(v8_baseline_lookup(&reader.layout, table, 0, bytecodes, 2, 1, &offset), -ENOENT);
 }
 
 TEST(the_saved_frame_pointer_is_found_in_the_instructions_that_save_it)
 {
-	uint8_t code[] = { 0x55, 0x48, 0x89, 0xe5, 0x49, 0x89, 0xad, 0x00, 0x01, 0x00, 0x00, 0x90,
-			   0x49, 0x8d, 0x55, 0x80, 0xff, 0xd3, 0x90, 0x90, 0x90 };
+	uint8_t code[] = { 0x55, 0x48, 0x89, 0xe5, 0x49, 0x89, 0xad, 0x00, 0x01, 0x00, 0x00,
+			   0x90, 0x49, 0x8d, 0x55, 0x80, 0xff, 0xd3, 0x90, 0x90, 0x90 };
 
 	assert_int_equal(v8_find_c_entry_fp(code, sizeof(code)), 0x180);
 	assert_int_equal(v8_find_c_entry_fp(code, 12), 0);
@@ -406,7 +444,7 @@ static int read_function(uint64_t shared, struct v8_function *out)
 
 TEST(a_function_has_the_name_and_start_that_its_scope_tells)
 {
-		set_up();
+	set_up();
 	uint64_t script = script_of("/srv/app.js", one_byte("a\nb\n"));
 	const uint64_t named[] = { 0, 0, 0, 0, one_byte("hashPw"), smi(0), smi(17), smi(99) };
 	assert_int_equal(read_function(shared_of(scope_of(2 | 1 << 12, 2, named, 8), smi(3), script), &function), 0);
@@ -600,7 +638,10 @@ TEST(inlined_functions_are_told_innermost_first_with_the_place_of_each_call)
 	for (int i = 0; i < 3; i++)
 		functions[i] = shared_of(one_byte("f"), smi(0), smi(0));
 	/* call 0: the second function, at 100 of the outermost; call 1: the third, at 200 of the second */
-	const struct { uint64_t position; int32_t function, zero; } calls[] = { { place(100, -1), 0, 0 }, { place(200, 0), 1, 0 } };
+	const struct {
+		uint64_t position;
+		int32_t function, zero;
+	} calls[] = { { place(100, -1), 0, 0 }, { place(200, 0), 1, 0 } };
 	const uint64_t literals[] = { functions[1] | 2, functions[2] };
 	const struct pair pairs[] = { { 0, place(1, -1) }, { 10, place(300, 1) }, { 20, place(150, 0) } };
 	uint64_t data[8] = { 0 };
@@ -691,7 +732,8 @@ TEST(a_heap_with_random_words_in_random_places_never_harms)
 	const uint64_t slots[] = { one_byte("name"), smi(0), one_byte("guess"), smi(2), smi(9) };
 	const uint64_t ends[] = { smi(3), smi(8) };
 	for (int i = 0; i < 16; i++) {
-		uint64_t script = script_of(i % 3 ? "x.js" : NULL, cons(one_byte("a\nb"), sliced(one_byte("c\n\nd"), 1, 3), 6));
+		uint64_t script =
+			script_of(i % 3 ? "x.js" : NULL, cons(one_byte("a\nb"), sliced(one_byte("c\n\nd"), 1, 3), 6));
 		put_word(script + 56, words_object(ends, 2));
 		uint64_t code = code_of(11 + i % 3, 200, &start);
 		put_word(code + 24, bytes_object(BYTE_ARRAY, 16, table, make_table(table, four, 4)));
@@ -712,8 +754,10 @@ TEST(a_heap_with_random_words_in_random_places_never_harms)
 			uint64_t word = BASE + next_random(&random) % used;
 
 			/* another object, a weak one, a big number, or noise */
-			put_word(at & ~7ull, i % 4 == 0 ? (word & ~7ull) | 1 : i % 4 == 1 ? (word & ~7ull) | 3 :
-					     i % 4 == 2 ? smi((int32_t)(next_random(&random) << 8)) : word * 0x9e3779b97f4a7c15ull);
+			put_word(at & ~7ull, i % 4 == 0	  ? (word & ~7ull) | 1
+					     : i % 4 == 1 ? (word & ~7ull) | 3
+					     : i % 4 == 2 ? smi((int32_t)(next_random(&random) << 8))
+							  : word * 0x9e3779b97f4a7c15ull);
 		}
 		reader.stream_map = 0;
 		reader.layout.code_flags = reader.layout.code_entry = V8_NONE;
