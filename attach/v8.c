@@ -379,17 +379,17 @@ static void put_frame(struct v8 *v8, struct out *out, const struct frame *frame)
 	case PC_GENERATED:
 		put_generated(v8, out, frame);
 		break;
+	case PC_REGEXP:
+		put(out, symbols_frame(v8->symbols, out->stream, frame->pc, frame->is_return));
+		if (!out->has_regexp)
+			put(out, regexp_frame(v8, out));
+		break;
 	case PC_INTERPRETER:
 		if (is_function(v8, frame)) {
 			put_interpreted(v8, out, frame, frame->live_offset >= 0 ? frame->live_offset : frame->bytecode_offset);
 			break;
 		}
 		/* fall through */
-	case PC_REGEXP:
-		put(out, symbols_frame(v8->symbols, out->stream, frame->pc, frame->is_return));
-		if (!out->has_regexp)
-			put(out, regexp_frame(v8, out));
-		break;
 	case PC_UNNAMED:
 		if (runs_bytecode(v8, frame)) {
 			put_interpreted(v8, out, frame, frame->bytecode_offset);

@@ -363,7 +363,9 @@ static enum stall_cause decide_cause(const struct gather *gather, const struct s
 		return CAUSE_GC;
 	if (largest == runnable)
 		return known(stall->throttled_ns) * 2 >= runnable ? CAUSE_THROTTLED : CAUSE_RUN_QUEUE;
-	return blocked_cause(gather);
+	/* or the thread sleeps until they are done */
+	enum stall_cause cause = blocked_cause(gather);
+	return cause == CAUSE_LOCK && mostly_collects(gather) ? CAUSE_GC : cause;
 }
 
 /* ---- rule ---- */
@@ -371,10 +373,12 @@ static enum stall_cause decide_cause(const struct gather *gather, const struct s
 /* The rule that at least half of the samples tell of that show how the time was spent. */
 static enum stall_rule rule_of_frames(const struct gather *gather, struct stall *stall)
 {
-	const uint32_t *votes = stall->cause == CAUSE_CPU || stall->cause == CAUSE_GC ? gather->cpu_votes : gather->off_votes;
-	uint32_t all = 0;
-	for (unsigned rule = RULE_UNKNOWN; rule < RULE_COUNT; rule++)
+	uint32_t votes[RULE_COUNT], all = 0;
+	for (unsigned rule = RULE_UNKNOWN; rule < RULE_COUNT; rule++) {
+		votes[rule] = stall->cause == CAUSE_CPU || stall->cause == CAUSE_GC ? gather->cpu_votes[rule] : 0;
+		votes[rule] += stall->cause != CAUSE_CPU ? gather->off_votes[rule] : 0;
 		all += votes[rule];
+	}
 	stall->rule_samples = all;
 	for (unsigned rule = RULE_UNKNOWN; rule < RULE_COUNT; rule++)
 		stall->rule_percent[rule] = all ? (uint8_t)((votes[rule] * 100 + all / 2) / all) : 0;

@@ -161,8 +161,8 @@ struct blame {
 
 static int kind_counts(const struct stall *stall, unsigned kind)
 {
-	int on_cpu = stall->cause == CAUSE_CPU || stall->cause == CAUSE_GC;
-	return stall->cause == CAUSE_UNKNOWN || on_cpu == (kind == PS_SAMPLE_CPU);
+	/* who collects may work or wait for those that help him */
+	return stall->cause == CAUSE_UNKNOWN || stall->cause == CAUSE_GC || (stall->cause == CAUSE_CPU) == (kind == PS_SAMPLE_CPU);
 }
 
 static int row_counts(const struct stall *stall, const struct stall_stack *row)

@@ -160,6 +160,22 @@ TEST(time_off_the_cpu_weighs_more_than_how_often_it_was_seen)
 	model_close(model);
 }
 
+TEST(a_wait_for_the_threads_of_a_collector_is_collection)
+{
+	struct model *model = busy_model();
+	frame(model, LEAF, "futex_wait");
+	frame(model, INNER, "v8::platform::DefaultJobState::Join()");
+	frame(model, API, "v8::internal::ScavengerCollector::CollectGarbage()");
+	stack(model, 1, LEAF, INNER, API, USER, TIMERS);
+	APPLY(model, OFFCPU, ps_ev_offcpu, 1105, TID, .off_ns = 1015 * MS, .wake_ns = 1104 * MS, .state = PS_OFF_SLEEPING,
+	      .syscall = SYS_futex, .stack = 1);
+	enter_sums(model, 1110, 10, 0, 90);
+	assert_int_equal(last_stall(model)->cause, CAUSE_GC);
+	assert_int_equal(last_stall(model)->rule, RULE_GC);
+	assert_string_equal(last_stall(model)->culprit, "garbage collection <- hashPw auth.js:41");
+	model_close(model);
+}
+
 TEST(a_wait_on_another_poller_is_told_by_the_call_that_hides_it)
 {
 	struct model *model = busy_model();
