@@ -60,6 +60,7 @@ static const struct constant constants[] = {
 	ROW("class_Script__eval_from_position__SMI", script_eval_position, MAY),
 	/* behind it and the flags */
 	ROW("class_Script__compiled_lazy_function_positions__Object", script_source_url, MAY, 16),
+	ROW("class_Script__compiled_lazy_function_positions__Tagged_Object_", script_source_url, MAY, 16),
 	ROW("class_String__length__int32_t", string_length, MUST),
 	ROW("class_JSFunction__context__Context", function_context, MAY),
 	ROW("class_JSObject__elements__Object", object_elements, MAY),
