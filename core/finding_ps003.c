@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* PS003: the loop's thread was ready to run and got no CPU. */
+/* PS003: the loop's thread was ready to run and got no CPU, or waited for a thread of its pool that got none. */
 #include "findings.h"
 
 static void judge(const struct finding_rule *rule, const struct model *model, uint64_t since_ns, struct findings_list *list)

@@ -154,7 +154,9 @@ const char *finding_often(const struct model *model, uint64_t since_ns, uint64_t
 static int is_one_of(const struct stall *stall, uint32_t causes)
 {
 	int by_ticks = stall->rule == RULE_TICK_STARVATION;
-	return causes == FINDING_TICKS ? by_ticks : !by_ticks && causes >> stall->cause & 1;
+	/* it waited for a thread that waited for a CPU */
+	enum stall_cause cause = stall->rule == RULE_HOST && stall->cause == CAUSE_LOCK ? CAUSE_RUN_QUEUE : stall->cause;
+	return causes == FINDING_TICKS ? by_ticks : !by_ticks && causes >> cause & 1;
 }
 
 /* What helps against the habit that was broken; NULL = what the finding says of itself. */

@@ -144,7 +144,9 @@ void frame_classify(struct frame_own *frame)
 		"v8::", "node::", "Builtins_", "uv_", "uv__", "non-virtual thunk", "cfunction_", "method_vectorcall", "_PyEval_",
 		"PyEval_", "PyObject_", "_PyObject_", "PyGen_", "gen_send", "task_step", "context_run", "run_mod", "_PyRun_",
 		"Py_RunMain", "Py_BytesMain", "_PyFunction_", NULL };
+	static const char *const hands_over[] = { "uv__work_submit", "uv_queue_work", "uv_cancel", "uv_async_send", NULL };
 	const char *name = frame->pub.name;
+	frame->hands_over = (uint8_t)(frame->pub.kind == PS_FRAME_NATIVE && equals(name, hands_over));
 	frame->noise = (uint8_t)is_noise(&frame->pub);
 	frame->plumbing = (uint8_t)begins(name, plumbing);
 	frame->command = (uint8_t)is_command(&frame->pub);
@@ -393,6 +395,30 @@ static int is_cpu_row(const struct stall *stall, const struct stall_stack *row)
 	return row->kind == PS_SAMPLE_CPU;
 }
 
+static int is_handing_over(const struct stack *stack)
+{
+	for (uint32_t i = 0; i < stack->count; i++)
+		if (((const struct frame_own *)stack->frames[i])->hands_over)
+			return 1;
+	return 0;
+}
+
+/*
+ * Libuv's own lock is held for a moment only, and a thread of the pool that was woken leaves the condition at once: who
+ * waits there for long waits for a thread that has no CPU. What the loop wanted to have done did not block it.
+ */
+static int waits_for_pool(const struct stall *stall)
+{
+	uint64_t all = 0, handing = 0;
+	for (uint32_t i = 0; i < stall->stack_count && stall->cause == CAUSE_LOCK; i++) {
+		const struct stall_stack *row = &stall->stacks[i];
+		uint64_t weight = row->kind == PS_SAMPLE_CPU ? 0 : row->ns ? row->ns : row->count;
+		all += weight;
+		handing += is_handing_over(row->stack) ? weight : 0;
+	}
+	return handing && handing * 2 >= all;
+}
+
 static enum stall_rule decide_rule(const struct gather *gather, struct stall *stall)
 {
 	enum stall_rule told = rule_of_frames(gather, stall);
@@ -408,8 +434,9 @@ static enum stall_rule decide_rule(const struct gather *gather, struct stall *st
 		if (gather->tick_ns * 2 >= stall->duration_ns || script_starves(stall, is_cpu_row))
 			return RULE_TICK_STARVATION;
 		return RULE_COMPUTATION;
-	case CAUSE_SYNC_IO:
 	case CAUSE_LOCK:
+		return waits_for_pool(stall) ? RULE_HOST : RULE_SYNC_CALL;
+	case CAUSE_SYNC_IO:
 		return RULE_SYNC_CALL;
 	case CAUSE_RUN_QUEUE:
 	case CAUSE_THROTTLED:
@@ -443,6 +470,8 @@ void stall_judge_own(const struct model_own *model, struct loop_own *loop, struc
 	struct stall own = *stall;
 	own.cause = on_cpu >= blocked ? CAUSE_CPU : blocked_cause(&loop->gather);
 	own.rule = decide_rule(&loop->gather, &own);
+	if (own.rule == RULE_HOST)
+		return;
 	stall_blame(model, loop, &own);
 	stall->own_rule = own.rule;
 	memcpy(stall->own_culprit, own.culprit, sizeof(stall->own_culprit));

@@ -424,7 +424,10 @@ void stall_blame(const struct model_own *model, struct loop_own *loop, struct st
 	case CAUSE_SYNC_IO:
 	case CAUSE_LOCK:
 	case CAUSE_PAGE_FAULT:
-		say_blocked(&line, loop, stall);
+		if (stall->rule == RULE_HOST)
+			say(&line, "waiting for a thread of libuv's pool to get a CPU");
+		else
+			say_blocked(&line, loop, stall);
 		break;
 	case CAUSE_THROTTLED:
 		say_throttled(&line, stall);

@@ -353,6 +353,39 @@ TEST(futex_is_a_lock)
 	model_close(model);
 }
 
+TEST(who_waits_for_libuvs_lock_waits_for_a_cpu_and_nobody_is_blamed)
+{
+	struct model *model = busy_model();
+	struct finding findings[8];
+	frame(model, 1, "pthread_cond_signal");
+	frame(model, 2, "uv__work_submit");
+	frame(model, 3, "node::fs::Read");
+	frame_at(model, 4, "serve", "", "/srv/app.js", 7, PS_FRAME_JS);
+	stack(model, 1, 1, 2, 3, 4);
+	OFFCPU(model, 1105, 1011, 1105, PS_OFF_SLEEPING, SYS_futex, .stack = 1);
+	const struct stall *stall = closed(model, 1110);
+	assert_int_equal(stall->cause, CAUSE_LOCK);
+	assert_int_equal(stall->rule, RULE_HOST);
+	assert_string_equal(stall->culprit, "waiting for a thread of libuv's pool to get a CPU");
+	assert_null(stall->blamed);
+	assert_int_equal(model_findings(model, findings, 8), 1);
+	assert_string_equal(findings[0].id, "PS003");
+	model_close(model);
+	/* a lock of the program's own, seldom held up by the pool's */
+	model = busy_model();
+	frame(model, 1, "pthread_mutex_lock");
+	frame(model, 2, "uv__work_submit");
+	frame(model, 3, "take_turns");
+	stack(model, 1, 1, 2, 3);
+	stack(model, 2, 1, 3);
+	OFFCPU(model, 1030, 1011, 1030, PS_OFF_SLEEPING, SYS_futex, .stack = 1);
+	OFFCPU(model, 1105, 1031, 1105, PS_OFF_SLEEPING, SYS_futex, .stack = 2);
+	stall = closed(model, 1110);
+	assert_int_equal(stall->rule, RULE_SYNC_CALL);
+	assert_string_equal(stall->culprit, "futex <- pthread_mutex_lock <- take_turns");
+	model_close(model);
+}
+
 TEST(page_faults_are_told_apart)
 {
 	struct model *model = busy_model();
