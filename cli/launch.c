@@ -113,9 +113,16 @@ int launch_release(struct launch *launch)
 
 int launch_alive(struct launch *launch)
 {
-	if (launch->pid > 0 && waitpid(launch->pid, &launch->status, WNOHANG) == launch->pid)
-		launch->pid = 0;
-	return launch->pid > 0;
+	siginfo_t info = { 0 };
+	if (launch->pid <= 0)
+		return 0;
+	return waitid(P_PID, (id_t)launch->pid, &info, WEXITED | WNOHANG | WNOWAIT) || !info.si_pid;
+}
+
+static void reap(struct launch *launch)
+{
+	waitpid(launch->pid, &launch->status, 0);
+	launch->pid = 0;
 }
 
 void launch_signal(const struct launch *launch, int number)
@@ -128,14 +135,13 @@ void launch_stop(struct launch *launch)
 {
 	static const struct timespec step = { .tv_nsec = 20 * 1000 * 1000 };
 	close_pipes(launch);
-	if (!launch_alive(launch))
+	if (launch->pid <= 0)
 		return;
-	launch_signal(launch, SIGTERM);
+	if (launch_alive(launch))
+		launch_signal(launch, SIGTERM);
 	for (int i = 0; i < 100 && launch_alive(launch); i++)
 		nanosleep(&step, NULL);
-	if (!launch_alive(launch))
-		return;
-	launch_signal(launch, SIGKILL);
-	waitpid(launch->pid, &launch->status, 0);
-	launch->pid = 0;
+	if (launch_alive(launch))
+		launch_signal(launch, SIGKILL);
+	reap(launch);
 }

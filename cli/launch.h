@@ -18,10 +18,10 @@ struct launch {
 int launch_start(struct launch *launch, char **argv, int silent);
 /* 0 or -errno of what failed, exec included. */
 int launch_release(struct launch *launch);
-/* 1 while it runs; reaps it once. */
+/* 1 while it runs. Left to be waited for: how it ended is told by the sources, which may look after us. */
 int launch_alive(struct launch *launch);
 void launch_signal(const struct launch *launch, int number);
-/* Asks it to end, insists after 2 s, reaps. */
+/* Asks it to end, insists after 2 s, reaps. Nothing if it was never started. */
 void launch_stop(struct launch *launch);
 
 #endif

@@ -19,9 +19,14 @@
 
 #define MS 1000000ull
 #define PAUSE_NS (400 * MS)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) /* everything of ours is slower */
+#define POLLS_PER_S 10000
+#define TIMERS 100
+#else
 #define POLLS_PER_S 50000
-#define BPF_RING (4u << 20) /* some 0.6 s of that */
 #define TIMERS 500 /* each 100 times a second: the recorder's 65,536 slots are some 0.3 s */
+#endif
+#define BPF_RING (4u << 20) /* some 0.6 s of that */
 
 static struct seen {
 	uint64_t first_ns, last_ns, polls, events, lost;
