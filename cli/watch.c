@@ -18,7 +18,7 @@
 #include "fault.h"
 
 #define DRAIN_NS (50 * 1000 * 1000ull)
-#define RECORD_RING_BYTES (32u << 20) /* more than two seconds of 200,000 events a second: attaching may take as long */
+#define RECORD_RING_BYTES (32u << 20) /* more than two seconds of 200,000 events a second */
 #define SECOND_NS 1000000000ull
 
 static uint64_t now_ns(void)
