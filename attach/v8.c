@@ -334,9 +334,9 @@ static void put_generated(struct v8 *v8, struct out *out, const struct frame *fr
 	if (v8_code_find(&v8->reader, frame->pc, &code)) {
 		if (has_function)
 			put_places(v8, out, &(struct known_frame){ 0 }, &(struct v8_place){ frame->shared, -1 }, 1);
-	} else if (code.kind == V8_KIND_REGEXP) {
+	} else if (code.kind == v8_kind_regexp(&v8->reader.layout)) {
 		put(out, regexp_frame(v8, out));
-	} else if (code.kind == V8_KIND_BUILTIN && has_function) {
+	} else if (code.kind == v8_kind_regexp(&v8->reader.layout) - 1 && has_function) {
 		/* each function may have a copy of the interpreter's entry, for the sake of profilers */
 		put_interpreted(v8, out, frame, frame->bytecode_offset);
 	} else if (code.kind > v8->reader.layout.kind_baseline || (has_function && owns_frame(v8, &code, frame))) {

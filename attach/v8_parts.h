@@ -143,7 +143,8 @@ struct v8_code {
 	int kind;
 };
 
-enum { V8_KIND_BUILTIN = 2, V8_KIND_REGEXP = 3 };
+/* The kind of a regular expression's code, which is behind that of builtins. */
+int v8_kind_regexp(const struct v8_layout *layout);
 
 /* The code that covers an address. -ENOENT. */
 int v8_code_find(struct v8_reader *reader, uint64_t pc, struct v8_code *code);
