@@ -261,11 +261,10 @@ static void bpf_close(void *state)
 		tell_groups(source, &counts);
 	}
 	tap_close(&source->tap);
-	for (size_t i = 0; i < BPF_THREADS; i++)
-		bpf_link__destroy(source->threads[i].timer);
 	bpf_phases_close(source);
 	bpf_groups_unload(source);
 	close_v8(source);
+	free(source->timers);
 	free(source);
 }
 
@@ -279,9 +278,11 @@ static int bpf_open(void **state, const struct source_context *context)
 		return -ENOMEM;
 	source->context = *context;
 	source->cpus = libbpf_num_possible_cpus();
+	source->timers = calloc(source->cpus > 0 ? (size_t)source->cpus : 1, sizeof(*source->timers));
 	choose_settings(source);
-	err = open_v8(source);
+	err = source->timers ? open_v8(source) : -ENOMEM;
 	if (err) {
+		free(source->timers);
 		free(source);
 		return err;
 	}

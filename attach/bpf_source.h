@@ -41,7 +41,6 @@ struct bpf_thread {
 	int told;               /* its LOOP record is out */
 	int is_gone;            /* with its process */
 	int looks;              /* left: nobody saw yet from where it waits */
-	struct bpf_link *timer; /* of the sampling group; NULL = none */
 };
 
 #define BPF_THREADS 4096    /* slots, power of two, > 2 * PS_WATCH_MAX */
@@ -62,8 +61,9 @@ struct bpf_source {
 	int with_v8;            /* some process runs it, and the programs walk its stacks */
 	struct ps_probe_settings settings;
 	struct bpf_thread threads[BPF_THREADS];
-	uint32_t thread_count, timer_count;
+	uint32_t thread_count;
 	int cpus;
+	struct bpf_link **timers; /* of the sampling group, one per CPU; NULL = none: there is no such CPU now */
 	uint64_t received, lost_told;
 	uint64_t put_failed;    /* records that found no memory here */
 	uint64_t swept_ns;
@@ -76,8 +76,10 @@ void bpf_groups_load(struct bpf_source *source);
 void bpf_groups_unload(struct bpf_source *source);
 /* Cumulative run time of a group's programs; PS_UNKNOWN unless the kernel counts it (kernel.bpf_stats_enabled). */
 uint64_t bpf_group_cost(const struct bpf_group *group);
-/* Samples one thread. -errno. */
-int bpf_timer_open(struct bpf_source *source, struct bpf_thread *thread);
+/* Samples on the CPUs that came since; -errno when there is none. */
+int bpf_timers_open(struct bpf_source *source);
+/* Room for copies of a thread's stack: without it there are none. */
+void bpf_copy_room(const struct bpf_source *source, uint32_t tid);
 
 /* Gives an opened object the maps of the poll group. */
 int bpf_share_maps(const struct bpf_source *source, struct bpf_object *object);

@@ -24,8 +24,6 @@
 #include "sched.skel.h"
 #include "tracefs.h"
 
-#define SAMPLED_MAX 256u  /* threads; each costs a descriptor */
-
 /* The waits of a loop, and whether they are tried only when some loop uses them. */
 static const struct {
 	const char *name;
@@ -396,6 +394,46 @@ static void try_sched(struct bpf_source *source)
 		set_state(group, PS_PROBE_STATE_ON, "sched_switch and sched_wakeup");
 }
 
+/*
+ * One timer per CPU, not per thread: a thread's own is set and taken back at each of its switches, and where it is due
+ * before the tick of the scheduler that means to program the clock of the machine, microseconds on a virtual one.
+ */
+static int open_timer(const struct bpf_source *source, int cpu)
+{
+	struct bpf_program *program = ((struct sample *)source->groups[PS_PROBE_SAMPLING].skeleton)->progs.on_sample;
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_SW_CPU_CLOCK,
+		.sample_period = source->settings.sample_ns,
+		.exclude_idle = 1,
+	};
+	int fd = perf_event_open(&attr, -1, cpu);
+	if (fd < 0)
+		return fd;
+	source->timers[cpu] = bpf_program__attach_perf_event(program, fd);
+	if (source->timers[cpu])
+		return 0;
+	int err = -errno;
+	close(fd);
+	return err;
+}
+
+int bpf_timers_open(struct bpf_source *source)
+{
+	int count = 0, err = -ENODEV;
+
+	if (!source->groups[PS_PROBE_SAMPLING].object)
+		return 0;
+	for (int cpu = 0; cpu < source->cpus; cpu++) {
+		int failed = source->timers[cpu] ? 0 : open_timer(source, cpu);
+
+		count += !failed;
+		err = failed ? failed : err;
+	}
+	return count ? 0 : err;
+}
+
 static void try_sampling(struct bpf_source *source)
 {
 	struct bpf_group *group = &source->groups[PS_PROBE_SAMPLING];
@@ -403,6 +441,8 @@ static void try_sampling(struct bpf_source *source)
 	if (!is_wanted(source, PS_PROBE_SAMPLING))
 		return;
 	int err = load_with_or_without(source, PS_PROBE_SAMPLING, load_sampling);
+	if (!err)
+		err = bpf_timers_open(source);
 	if (err)
 		set_missing(group, err);
 	else
@@ -427,6 +467,8 @@ void bpf_groups_load(struct bpf_source *source)
 
 void bpf_groups_unload(struct bpf_source *source)
 {
+	for (int cpu = 0; cpu < source->cpus; cpu++)
+		bpf_link__destroy(source->timers[cpu]);
 	for (int i = BPF_GROUPS - 1; i >= 0; i--)
 		unload(&source->groups[i]);
 }
@@ -450,40 +492,10 @@ uint64_t bpf_group_cost(const struct bpf_group *group)
 	return runs ? total : PS_UNKNOWN;
 }
 
-/* Without room its stack is not copied. */
-static void make_copy_room(const struct bpf_source *source, uint32_t tid)
+void bpf_copy_room(const struct bpf_source *source, uint32_t tid)
 {
 	static const struct ps_raw_stack empty;
 
 	if (source->with_unwind && source->maps.stacks >= 0)
 		bpf_map_update_elem(source->maps.stacks, &tid, &empty, BPF_NOEXIST);
-}
-
-int bpf_timer_open(struct bpf_source *source, struct bpf_thread *thread)
-{
-	struct bpf_group *group = &source->groups[PS_PROBE_SAMPLING];
-
-	make_copy_room(source, thread->tid);
-	struct perf_event_attr attr = {
-		.type = PERF_TYPE_SOFTWARE,
-		.size = sizeof(attr),
-		.config = PERF_COUNT_SW_CPU_CLOCK,
-		.sample_period = source->settings.sample_ns,
-	};
-
-	if (!group->object || thread->timer)
-		return 0;
-	if (source->timer_count >= SAMPLED_MAX)
-		return -EMFILE;
-	int fd = perf_event_open(&attr, thread->tid, -1);
-	if (fd < 0)
-		return fd;
-	thread->timer = bpf_program__attach_perf_event(((struct sample *)group->skeleton)->progs.on_sample, fd);
-	if (!thread->timer) {
-		int err = -errno;
-		close(fd);
-		return err;
-	}
-	source->timer_count++;
-	return 0;
 }

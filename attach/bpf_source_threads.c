@@ -4,7 +4,7 @@
  * probe meets later.
  *
  * The BPF side keeps the state of a thread, this side whether it was announced
- * and its sampling timer. A thread is put under watch only after the probes are
+ * and the room for copies of its stack. A thread is put under watch only after the probes are
  * attached and only if they have not met it first (BPF_NOEXIST), so what is read
  * from /proc never overwrites what was measured.
  */
@@ -51,12 +51,8 @@ void bpf_thread_remove(struct bpf_source *source, struct bpf_thread *thread)
 	size_t hole = thread - source->threads, i;
 
 	bpf_map_delete_elem(source->maps.stacks, &thread->tid);
-	if (thread->timer) {
-		bpf_link__destroy(thread->timer);
-		source->timer_count--;
-	}
 	source->thread_count--;
-	source->threads[hole] = (struct bpf_thread){ 0 }; /* the timer too: whoever closes all of them looks at each slot */
+	source->threads[hole] = (struct bpf_thread){ 0 };
 	for (i = (hole + 1) & (BPF_THREADS - 1); source->threads[i].tid; i = (i + 1) & (BPF_THREADS - 1)) {
 		size_t home = slot_of(source->threads[i].tid);
 
@@ -188,7 +184,7 @@ static void seed(struct bpf_source *source, const struct loop_found *found)
 	thread->backend = found->backend;
 	thread->looks = found->is_guess ? KEVENT_LOOKS : 0;
 	thread->told = 1;
-	bpf_timer_open(source, thread);
+	bpf_copy_room(source, tid);
 	int seen = look_at(&watch, found);
 	watch.off.tgid = found->pid;
 	watch.off.h.tid = tid;
@@ -251,7 +247,7 @@ void bpf_thread_tell(struct bpf_source *source, uint32_t tid, int32_t poller_fd,
 	thread->looks = KEVENT_LOOKS;
 	thread->told = 1;
 	put_loop(source, thread, ts, 0);
-	bpf_timer_open(source, thread);
+	bpf_copy_room(source, tid);
 }
 
 static int is_gone(const struct bpf_thread *thread)
@@ -290,7 +286,7 @@ void bpf_threads_sweep(struct bpf_source *source)
 	uint64_t now = stream_now();
 
 	forget_processes(source);
-
+	bpf_timers_open(source);
 	for (size_t i = 0; i < BPF_THREADS; i++) {
 		struct bpf_thread *thread = &source->threads[i];
 

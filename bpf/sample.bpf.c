@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
 /*
- * The sampling group: where a loop thread is while it is busy. One timer per
- * loop thread counts its CPU time. A busy slice that is young gives one sample
+ * The sampling group: where a loop thread is while it is busy. A timer of
+ * each CPU looks who runs there; its ticks are the thread's CPU time. A busy slice that is young gives one sample
  * in a hundredth of a second, which makes the profile; one that is older than
  * half of the stall threshold is looked at with every tick; one that goes on
  * and on more and more seldom, for it says the same again and again. What all of it
@@ -42,16 +42,22 @@ static __always_inline void fill(void *ctx, struct ps_raw *raw, __u64 id, __u64 
 SEC("perf_event")
 int on_sample(void *ctx)
 {
-	const struct ps_probe_settings *set = bpf_map_lookup_elem(&settings, &zero_key);
-	struct ps_raw *raw = bpf_map_lookup_elem(&scratch, &zero_key);
-	__u64 id = bpf_get_current_pid_tgid(), now = bpf_ktime_get_ns(), busy_ns;
-	__u32 tid = id;
-	struct ps_watch *watch = bpf_map_lookup_elem(&threads, &tid);
+	__u64 id = bpf_get_current_pid_tgid(), now, busy_ns;
+	const struct ps_probe_settings *set;
 	struct ps_raw_stack *copy;
+	struct ps_watch *watch;
 	struct ps_pace *pace;
+	struct ps_raw *raw;
+	__u32 tid = id;
 
+	if (!may_be_loop(tid))
+		return 0;
+	watch = bpf_map_lookup_elem(&threads, &tid);
+	set = bpf_map_lookup_elem(&settings, &zero_key);
+	raw = bpf_map_lookup_elem(&scratch, &zero_key);
 	if (!watch || !set || !raw || !watch->busy_since_ns)
 		return 0;
+	now = bpf_ktime_get_ns();
 	busy_ns = now - watch->busy_since_ns;
 	if (++watch->ticks < ticks_per_sample(set, busy_ns))
 		return 0;
