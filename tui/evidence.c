@@ -143,8 +143,8 @@ static void add_victims(struct list *list, const struct stall *stall)
 		return;
 	}
 	cell_duration(longest, stall->held_longest_ns, "");
-	list_pair(list, "held up", "%s descriptors, %s timers%s%s", cell_count(fds, stall->held_fds),
-		  cell_count(timers, stall->held_timers), stall->held_longest_ns == PS_UNKNOWN ? "" : ", the longest for ",
+	list_pair(list, "held up", "%s fds, %s timers%s%s", cell_count(fds, stall->held_fds),
+		  cell_count(timers, stall->held_timers), stall->held_longest_ns == PS_UNKNOWN ? "" : ", longest ",
 		  stall->held_longest_ns == PS_UNKNOWN ? "" : longest);
 }
 
