@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -42,6 +43,7 @@ struct known_process {
 	size_t young_count;
 	char comm[64];
 	int is_gone;
+	int was_seen_gone;      /* and how it ended was not to be had yet */
 	struct quota quota;
 };
 
@@ -81,12 +83,32 @@ static void put_own_cost(struct proc_source *source)
 
 /* ---- processes ---- */
 
-/* The wait status of a child of ours, which is left for who waits for it; -1 = not our child. */
+/* struct pidfd_info of linux/pidfd.h, which the headers of older systems lack. */
+struct ending {
+	uint64_t mask, cgroup;
+	uint32_t ids[11];
+	int32_t exit_code;
+};
+#define ENDING_GET   _IOWR(0xff, 11, struct ending)
+#define ENDING_KNOWN (1ull << 3)
+
+/* The wait status of somebody else's child, once that has waited for it; -1 = not known. From Linux 6.15 on. */
+static int told_by_kernel(const struct proc_id *id)
+{
+	struct ending ending = { .mask = ENDING_KNOWN };
+	if (ioctl(id->pidfd, ENDING_GET, &ending) || !(ending.mask & ENDING_KNOWN) || ending.exit_code < 0)
+		return -1;
+	return ending.exit_code;
+}
+
+/* The wait status; a child of ours is left for who waits for it. -1 = not known. */
 static int exit_status(const struct proc_id *id)
 {
 	siginfo_t info = { 0 };
-	if (id->pidfd < 0 || waitid(P_PIDFD, (id_t)id->pidfd, &info, WEXITED | WNOHANG | WNOWAIT) || !info.si_pid)
+	if (id->pidfd < 0)
 		return -1;
+	if (waitid(P_PIDFD, (id_t)id->pidfd, &info, WEXITED | WNOHANG | WNOWAIT) || !info.si_pid)
+		return told_by_kernel(id);
 	if (info.si_code == CLD_EXITED)
 		return (info.si_status & 0xff) << 8;
 	return (info.si_status & 0x7f) | (info.si_code == CLD_DUMPED ? 0x80 : 0);
@@ -100,18 +122,21 @@ static int has_ended(const struct proc_id *id)
 	return poll(&ended, 1, 0) > 0;
 }
 
-static void check_end(struct proc_source *source, size_t i)
+static void check_end(struct proc_source *source, size_t i, int is_last)
 {
 	const struct proc_id *id = &source->context.processes[i];
 	if (source->processes[i].is_gone || !has_ended(id))
 		return;
+	int status = exit_status(id);
+	if (status < 0 && !is_last && !source->processes[i].was_seen_gone++)
+		return; /* whose child it is may not have waited for it yet */
 	source->processes[i].is_gone = 1;
 	for (size_t j = 0; j < source->loop_count; j++)
 		source->loops[j].is_gone |= source->loops[j].pid == id->pid;
 	const struct ps_ev_process_exit end = {
 		.h = { stream_now(), 0, PS_EV_PROCESS_EXIT, sizeof(end) },
 		.pid = (uint32_t)id->pid,
-		.status = exit_status(id),
+		.status = status,
 	};
 	stream_put(source->context.stream, &end.h);
 }
@@ -317,7 +342,7 @@ static void close_proc(void *state)
 	struct proc_source *source = state;
 	for (size_t i = 0; source->processes && i < source->context.process_count; i++) {
 		if (source->scratch)
-			check_end(source, i);
+			check_end(source, i, 1);
 		free(source->processes[i].tids);
 		free(source->processes[i].young);
 		quota_close(&source->processes[i].quota);
@@ -379,7 +404,7 @@ static int drain_proc(void *state)
 	struct proc_source *source = state;
 	int is_second = stream_now() >= source->next_second_ns;
 	for (size_t i = 0; i < source->context.process_count; i++) {
-		check_end(source, i);
+		check_end(source, i, 0);
 		if (source->processes[i].is_gone)
 			continue;
 		put_quota(source, i, is_second);
