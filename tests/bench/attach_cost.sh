@@ -56,7 +56,7 @@ with() {
 	sleep 1.5 # until it has attached
 	kill -0 "$tool" 2>/dev/null || fail "$1 ended: $(head -c 300 "$T/$1.out")"
 	measure >"$T/with"
-	kill -INT "$tool"
+	kill "$tool"
 	wait "$tool" 2>/dev/null
 }
 
