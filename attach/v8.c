@@ -31,7 +31,17 @@
 #define CACHE_FRAMES 6               /* deeper inlining is not kept */
 
 /* PC_REGEXP: native code that matches an expression. PC_UNNAMED: native code or a builtin, in a file whose symbols do not tell */
-enum pc_class { PC_UNSEEN, PC_NOWHERE, PC_NATIVE, PC_UNNAMED, PC_REGEXP, PC_BUILTIN, PC_INTERPRETER, PC_GENERATED };
+enum pc_class {
+	PC_UNSEEN,
+	PC_NOWHERE,
+	PC_NATIVE,
+	PC_UNNAMED,
+	PC_REGEXP,
+	PC_BUILTIN,
+	PC_WASM_ENTRY, /* a builtin by which JavaScript calls WebAssembly */
+	PC_INTERPRETER,
+	PC_GENERATED
+};
 
 struct known_pc {
 	uint64_t pc;
@@ -63,6 +73,7 @@ struct out {
 	size_t count, room;
 	uint64_t sp;             /* of the whole stack */
 	int has_regexp;          /* the expression was told */
+	size_t unnamed;          /* the last so many frames are of code that V8's heap does not tell of */
 };
 
 /* One frame of a raw stack. */
@@ -163,6 +174,8 @@ static enum pc_class class_of_name(const char *name)
 		return strstr(name, "IrregexpInterpreter") || strstr(name, "IrregexpExec") ? PC_REGEXP : PC_NATIVE;
 	if (!strncmp(name, "Builtins_Interpreter", 20))
 		return PC_INTERPRETER;
+	if (strstr(name, "JSToWasm"))
+		return PC_WASM_ENTRY;
 	/* one builtin per bytecode, and per bytecode with wide operands */
 	return length > 7 && !strcmp(name + length - 7, "Handler") ? PC_INTERPRETER : PC_BUILTIN;
 }
@@ -325,11 +338,32 @@ static int owns_frame(struct v8 *v8, const struct v8_code *code, const struct fr
 	return array && v8_function_bytecode(&v8->reader, frame->shared) == array;
 }
 
+/* Code that only the engine for WebAssembly knows is called from JavaScript in certain ways alone. */
+static void name_wasm(struct out *out)
+{
+	struct ps_ev_frame frame = { .kind = PS_FRAME_JIT, .name = put_text(out->stream, "[wasm]") };
+	uint32_t id = stream_frame(out->stream, &frame);
+
+	for (size_t i = out->count - out->unnamed; i < out->count && id; i++)
+		out->ids[i] = id;
+	out->unnamed = 0;
+}
+
+static void put_unnamed(struct v8 *v8, struct out *out, const struct frame *frame, const struct v8_code *code)
+{
+	size_t before = out->count;
+
+	put(out, symbols_frame(v8->symbols, out->stream, frame->pc, frame->is_return));
+	out->unnamed += out->count - before;
+	if (v8_code_is_wasm(&v8->reader, code))
+		name_wasm(out);
+}
+
 static void put_generated(struct v8 *v8, struct out *out, const struct frame *frame)
 {
 	size_t before = out->count;
 	int has_function = is_function(v8, frame);
-	struct v8_code code;
+	struct v8_code code = { .kind = 0 };
 
 	if (v8_code_find(&v8->reader, frame->pc, &code)) {
 		if (has_function)
@@ -346,7 +380,9 @@ static void put_generated(struct v8 *v8, struct out *out, const struct frame *fr
 			put_places(v8, out, &(struct known_frame){ 0 }, &(struct v8_place){ frame->shared, -1 }, 1);
 	}
 	if (out->count == before)
-		put(out, symbols_frame(v8->symbols, out->stream, frame->pc, frame->is_return));
+		put_unnamed(v8, out, frame, &code);
+	else
+		out->unnamed = 0;
 }
 
 /*
@@ -375,6 +411,10 @@ static void put_frame(struct v8 *v8, struct out *out, const struct frame *frame)
 	/* to go on in the interpreter, V8 puts the first address of a builtin where that behind a call was */
 	if (frame->is_return && class != PC_GENERATED && classify(v8, frame->pc) == PC_INTERPRETER)
 		class = PC_INTERPRETER;
+	if (class == PC_WASM_ENTRY)
+		name_wasm(out);
+	if (class != PC_GENERATED)
+		out->unnamed = 0;
 	switch (class) {
 	case PC_GENERATED:
 		put_generated(v8, out, frame);

@@ -161,3 +161,11 @@ int v8_code_find(struct v8_reader *reader, uint64_t pc, struct v8_code *code)
 	}
 	return -ENOENT;
 }
+
+/* Between regular expressions and bytecode come functions of WebAssembly and the wrappers around them. */
+int v8_code_is_wasm(const struct v8_reader *reader, const struct v8_code *code)
+{
+	const struct v8_layout *at = &reader->layout;
+
+	return code->object && at->code_flags != V8_NONE && code->kind > V8_KIND_REGEXP && code->kind < at->kind_baseline - 1;
+}

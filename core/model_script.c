@@ -221,6 +221,29 @@ static void find_called(const struct stall *stall, struct script_blame *blame, s
 	}
 }
 
+/* Of the places inside the function that were seen, the one where most of the time went: stacks of many shapes are one each. */
+static const struct frame *usual_place(const struct stall *stall, const struct frame *user, script_row_fn *counts)
+{
+	const struct frame *best = user;
+	uint64_t most_weight = 0;
+	for (uint32_t i = 0; i < stall->stack_count; i++) {
+		const struct frame *place = user_of(stall, &stall->stacks[i], counts);
+		uint64_t sum = 0;
+		if (!place || !same_function(place, user))
+			continue;
+		for (uint32_t k = i; k < stall->stack_count; k++) {
+			const struct frame *other = user_of(stall, &stall->stacks[k], counts);
+			if (other && same_function(other, user) && other->line == place->line)
+				sum += weight(&stall->stacks[k]);
+		}
+		if (sum <= most_weight)
+			continue;
+		best = place;
+		most_weight = sum;
+	}
+	return best;
+}
+
 static int has_script(const struct stack *stack)
 {
 	for (uint32_t k = 0; k < stack->count; k++)
@@ -246,6 +269,7 @@ int script_blame(const struct stall *stall, script_row_fn *counts, struct script
 	/* a function seen now and then did not do it */
 	if (!blame->user || blame->weight * 4 < all)
 		return 0;
+	blame->user = usual_place(stall, blame->user, counts);
 	if (stall->rule == RULE_TICK_STARVATION)
 		snprintf(blame->called, sizeof(blame->called), "next ticks");
 	else

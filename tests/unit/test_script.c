@@ -58,6 +58,18 @@ TEST(of_functions_of_the_runtime_the_one_that_was_called_is_named_unless_it_only
 	judge(model, 1, RULE_COMPRESSION, "zlibBufferSync <- hashPw auth.js:41");
 }
 
+TEST(the_place_is_the_one_that_most_samples_show_though_their_stacks_differ)
+{
+	struct model *model = busy_model();
+	frame_at(model, CALLER, "hashPw", "", "/srv/auth.js", 43, PS_FRAME_JS);
+	frame(model, LEAF, "first_leaf");
+	frame(model, INNER, "second_leaf");
+	stack(model, 1, LEAF, USER);
+	stack(model, 2, LEAF, CALLER);
+	stack(model, 3, INNER, CALLER);
+	judge(model, 3, RULE_COMPUTATION, "hashPw auth.js:43");
+}
+
 TEST(builtins_have_the_names_of_the_language)
 {
 	static const struct {
