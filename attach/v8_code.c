@@ -167,5 +167,5 @@ int v8_code_is_wasm(const struct v8_reader *reader, const struct v8_code *code)
 {
 	const struct v8_layout *at = &reader->layout;
 
-	return code->object && at->code_flags != V8_NONE && code->kind > V8_KIND_REGEXP && code->kind < at->kind_baseline - 1;
+	return code->object && at->code_flags != V8_NONE && code->kind > v8_kind_regexp(at) && code->kind < at->kind_baseline - 1;
 }

@@ -144,7 +144,9 @@ void frame_classify(struct frame_own *frame)
 		"v8::", "node::", "Builtins_", "uv_", "uv__", "non-virtual thunk", "cfunction_", "method_vectorcall", "_PyEval_",
 		"PyEval_", "PyObject_", "_PyObject_", "PyGen_", "gen_send", "task_step", "context_run", "run_mod", "_PyRun_",
 		"Py_RunMain", "Py_BytesMain", "_PyFunction_", NULL };
-	static const char *const hands_over[] = { "uv__work_submit", "uv_queue_work", "uv_cancel", "uv_async_send", NULL };
+	static const char *const hands_over[] = { "uv__work_submit", "uv_queue_work", "uv_cancel", "uv_async_send",
+						   "uv_cond_signal", "uv_cond_broadcast", "pthread_cond_signal",
+						   "pthread_cond_broadcast", NULL };
 	const char *name = frame->pub.name;
 	frame->hands_over = (uint8_t)(frame->pub.kind == PS_FRAME_NATIVE && equals(name, hands_over));
 	frame->noise = (uint8_t)is_noise(&frame->pub);
@@ -404,8 +406,8 @@ static int is_handing_over(const struct stack *stack)
 }
 
 /*
- * Libuv's own lock is held for a moment only, and a thread of the pool that was woken leaves the condition at once: who
- * waits there for long waits for a thread that has no CPU. What the loop wanted to have done did not block it.
+ * Libuv's own lock is held for a moment only, and a thread that was woken leaves the condition at once: who waits there
+ * for long waits for a thread that has no CPU. What the loop wanted to have done did not block it.
  */
 static int waits_for_pool(const struct stall *stall)
 {

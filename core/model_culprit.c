@@ -425,7 +425,7 @@ void stall_blame(const struct model_own *model, struct loop_own *loop, struct st
 	case CAUSE_LOCK:
 	case CAUSE_PAGE_FAULT:
 		if (stall->rule == RULE_HOST)
-			say(&line, "waiting for a thread of libuv's pool to get a CPU");
+			say(&line, "waiting for another of its threads to get a CPU");
 		else
 			say_blocked(&line, loop, stall);
 		break;

@@ -91,7 +91,7 @@ struct frame_own {
 	uint8_t plumbing;     /* of the runtime: never the outer half of a culprit */
 	uint8_t command;      /* what a server runs for one request: the outer half before all other native functions */
 	uint8_t script;       /* enum frame_script */
-	uint8_t hands_over;   /* gives a job to libuv's pool, or takes one back, under libuv's own lock */
+	uint8_t hands_over;   /* wakes another thread, or gives a job to libuv's pool, under a lock of its own */
 	int8_t phase;         /* enum ps_phase that the function runs, -1 = none */
 };
 

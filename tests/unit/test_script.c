@@ -64,9 +64,10 @@ TEST(the_place_is_the_one_that_most_samples_show_though_their_stacks_differ)
 	frame_at(model, CALLER, "hashPw", "", "/srv/auth.js", 43, PS_FRAME_JS);
 	frame(model, LEAF, "first_leaf");
 	frame(model, INNER, "second_leaf");
+	frame(model, OUTER_API, "third_leaf");
 	stack(model, 1, LEAF, USER);
-	stack(model, 2, LEAF, CALLER);
-	stack(model, 3, INNER, CALLER);
+	stack(model, 2, INNER, CALLER);
+	stack(model, 3, OUTER_API, CALLER);
 	judge(model, 3, RULE_COMPUTATION, "hashPw auth.js:43");
 }
 

@@ -366,7 +366,7 @@ TEST(who_waits_for_libuvs_lock_waits_for_a_cpu_and_nobody_is_blamed)
 	const struct stall *stall = closed(model, 1110);
 	assert_int_equal(stall->cause, CAUSE_LOCK);
 	assert_int_equal(stall->rule, RULE_HOST);
-	assert_string_equal(stall->culprit, "waiting for a thread of libuv's pool to get a CPU");
+	assert_string_equal(stall->culprit, "waiting for another of its threads to get a CPU");
 	assert_null(stall->blamed);
 	assert_int_equal(model_findings(model, findings, 8), 1);
 	assert_string_equal(findings[0].id, "PS003");
