@@ -12,9 +12,9 @@ runs=${SELFTEST_RUNS:-8}
 program=$PWD/tests/data/steady.js
 line=$(grep -n 'sin: oneMore' "$program" | cut -d: -f1)
 printf 'schema: 1\nregressions:\n  - metric: new.stalls\n' >"$T/stalls.yml"
-# both NAME BUDGET ENVIRONMENT FAULT: selftest of the program without and with the fault
+# both NAME BUDGET ENVIRONMENT FAULT [STALL]: selftest of the program without and with the fault
 both() {
-	$PS selftest -n "$runs" --budget "$2" --without runtime --without snapshot --without ready --without poller --json \
+	$PS selftest -n "$runs" --stall "${5:-50ms}" --budget "$2" --without runtime --without snapshot --without ready --without poller --json \
 		--ab "$3 node $program" --worse "$3 $4 node $program" >"$T/$1.json" 2>"$T/err" || fail "$1: exit $?: $(cat "$T/err")"
 	python3 - "$T/$1.json" "$1" <<-'PY'
 		import json, sys
@@ -36,6 +36,6 @@ head -c 48M /dev/zero >"$T/settings"
 printf 'schema: 1\nregressions:\n  - metric: new.sync_calls\n  - metric: new.rules\n  - metric: cpu.per_iteration\n' >"$T/all.yml"
 both cpu "$T/all.yml" "" WORK=110
 holds "$T/cpu.json" "d['selftest']['false_alarms'] <= 4 and d['selftest']['worse']['metrics'][2]['found'] >= 190"
-both sync "$T/all.yml" "" "SYNC=$T/settings"
+both sync "$T/all.yml" "" "SYNC=$T/settings" 10ms # a read of 48 MiB takes longer than that
 holds "$T/sync.json" "d['selftest']['false_alarms'] <= 4 and d['selftest']['worse']['metrics'][0]['found'] >= 190"
 holds "$T/sync.json" "any('readSettings' in n['name'] and n['line'] for n in d['selftest']['worse']['metrics'][0]['named'])"
