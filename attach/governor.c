@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Measures in bursts: the kernel's counting itself costs a little at every run
- * of every program, so it is on for one drain of each second. The descriptor
- * that keeps it on is ours: it ends with us.
+ * of every program, so it is on for one drain, each second at first, ever more
+ * seldom while the hits stay as many. The descriptor that keeps it on is ours:
+ * it ends with us.
+ *
+ * To switch the counting the kernel rewrites its own code. QEMU's emulation (not
+ * KVM) can go on running the instruction that was there only for that moment,
+ * and then the emulated machine stands still: there, nothing is counted, and
+ * cost is estimated from hits.
  */
 #include "governor.h"
 
@@ -12,11 +18,15 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 #include "ps_event.h"
 
 #define SECOND_NS 1000000000ull
 #define BURST_NS 40000000ull
+#define SELDOM_NS (16 * SECOND_NS) /* between two bursts, at most */
 #define PATIENCE_NS 2000000000ull
 #define DRAIN_NS 40000000ull /* shortest window of who is judged by the drain */
 #define DRAIN_PATIENCE_NS 180000000ull
@@ -54,10 +64,22 @@ static uint64_t clock_cost(void)
 	return least;
 }
 
+static int is_emulated(void)
+{
+#if defined(__x86_64__)
+	unsigned eax, name[3];
+
+	__cpuid(0x40000000, eax, name[0], name[1], name[2]);
+	return !memcmp(name, "TCGTCGTCGTCG", sizeof(name));
+#else
+	return 0;
+#endif
+}
+
 void governor_open(struct governor *governor, struct bpf_object *object, uint64_t budget_ns, uint64_t hit_ns)
 {
 	*governor = (struct governor){
-		.object = object,
+		.object = is_emulated() ? NULL : object,
 		.budget_ns = budget_ns,
 		.hit_ns = hit_ns,
 		.hits_per_s = PS_UNKNOWN,
@@ -65,6 +87,7 @@ void governor_open(struct governor *governor, struct bpf_object *object, uint64_
 		.run_per_s = PS_UNKNOWN,
 		.clock_ns = clock_cost(),
 		.window_ns = SECOND_NS,
+		.pause_ns = SECOND_NS,
 		.patience_ns = PATIENCE_NS,
 		.stats_fd = -1,
 	};
@@ -96,13 +119,29 @@ static uint64_t run_time(const struct bpf_object *object, uint64_t clock)
 	return total;
 }
 
+/* Hits a second since the last burst began. */
+static double rate(const struct governor *governor, uint64_t now_ns, uint64_t hits)
+{
+	return now_ns > governor->burst_ns ? (double)(hits - governor->burst_hits) * SECOND_NS / (double)(now_ns - governor->burst_ns) : 0;
+}
+
+/* Twice as many as when it was measured, for a second at least: that is another state of things. */
+static int is_hit_more(struct governor *governor, uint64_t now_ns, uint64_t hits)
+{
+	if (now_ns - governor->burst_ns < SECOND_NS || hits < governor->burst_hits ||
+	    rate(governor, now_ns, hits) < 2 * governor->burst_rate + 1)
+		return 0;
+	governor->pause_ns = SECOND_NS;
+	return 1;
+}
+
 /* Begins a burst at the start of a second, ends it at the next drain but not before it is long enough to mean something. */
 static void measure(struct governor *governor, uint64_t now_ns, uint64_t hits)
 {
 	if (!governor->object)
 		return;
 	if (governor->stats_fd < 0) {
-		if (governor->burst_ns && now_ns - governor->burst_ns < SECOND_NS)
+		if (governor->burst_ns && now_ns - governor->burst_ns < governor->pause_ns && !is_hit_more(governor, now_ns, hits))
 			return;
 		governor->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
 		governor->burst_ns = now_ns;
@@ -115,6 +154,8 @@ static void measure(struct governor *governor, uint64_t now_ns, uint64_t hits)
 		governor->run_per_s = (uint64_t)((double)run * SECOND_NS / (double)(now_ns - governor->burst_ns));
 		if (governor->run_per_hit && hits > governor->burst_hits)
 			governor->run_per_hit = run / (hits - governor->burst_hits) + 1;
+		governor->burst_rate = rate(governor, now_ns, hits);
+		governor->pause_ns = governor->pause_ns * 2 < SELDOM_NS ? governor->pause_ns * 2 : SELDOM_NS;
 		governor_close(governor);
 	}
 }
@@ -168,6 +209,7 @@ void governor_restart(struct governor *governor)
 {
 	governor_close(governor);
 	governor->began_ns = governor->burst_ns = 0;
+	governor->pause_ns = SECOND_NS;
 	if (!governor->run_per_hit)
 		governor->run_per_s = PS_UNKNOWN;
 	governor->over_ns = 0;

@@ -2,9 +2,9 @@
 /*
  * The governor of a probe group: what the group costs, and whether it may go on.
  *
- * Cost is measured, not assumed: for a twentieth of each second the kernel
- * counts the run time of the group's programs, wherever they run, and what it
- * counts stands for the rest of that second. To it comes, per hit, what the way
+ * Cost is measured, not assumed: for a twentieth of a second, each second at first
+ * and at most 16 s apart, the kernel counts the run time of the group's programs,
+ * wherever they run, and what it counts stands until the next. To it comes, per hit, what the way
  * into the program costs and the kernel does not count (the trap of a uprobe).
  *
  * The owner asks at each drain; when it hears 1 it detaches the group and tells
@@ -33,6 +33,8 @@ struct governor {
 	uint64_t window_ns; /* is judged as one */
 	uint64_t patience_ns; /* it may be above the budget */
 	uint64_t burst_ns, burst_run_ns, burst_hits;
+	double burst_rate; /* hits a second in it */
+	uint64_t pause_ns; /* from one burst to the next */
 	uint64_t clock_ns; /* of one reading of the clock */
 	uint64_t began_ns, began_hits; /* of the window */
 	uint64_t run_per_s; /* of the newest burst */
