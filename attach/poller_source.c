@@ -22,6 +22,7 @@
 
 #define SECOND_NS 1000000000ull
 #define READY_BUDGET_NS 5000000ull /* per second: 0.5 % of a core */
+#define READY_HITS_LEAST 1000u /* in a second; so few are cheap on any machine that is not emulated */
 #define READY_HIT_NS 50u /* the way into a program */
 #define REST_LEAST_NS (2 * SECOND_NS)
 #define REST_MOST_NS (30 * SECOND_NS)
@@ -221,7 +222,8 @@ static void govern(struct poller_source *source, uint64_t now)
 	if (source->rests_until_ns > now)
 		return;
 	if (!source->rests_until_ns) {
-		if (governor_drain(&source->governor, now, source->ready_hits))
+		if (governor_drain(&source->governor, now, source->ready_hits) &&
+		    source->governor.hits_per_s >= READY_HITS_LEAST)
 			rest(source, now);
 		return;
 	}
