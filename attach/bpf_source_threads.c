@@ -104,7 +104,7 @@ static uint16_t off_state(pid_t pid, pid_t tid, int syscall)
 }
 
 /* What the thread does now, as far as /proc tells; returns 0 when it does not. */
-static int look_at(struct ps_watch *watch, const struct loop_found *found, int by_function)
+static int look_at(struct ps_watch *watch, const struct loop_found *found)
 {
 	struct proc_syscall call;
 	int poller_fd = -1;
@@ -116,7 +116,6 @@ static int look_at(struct ps_watch *watch, const struct loop_found *found, int b
 	backend = call.number >= 0 ? proc_poller(&call, &poller_fd, &fds) : 0;
 	if (backend && backend == watch->backend && poller_fd == watch->poller_fd) {
 		watch->entered_ns = watch->mark_ns;
-		watch->flags |= by_function && backend == PS_BACKEND_EPOLL ? PS_WATCH_FOUND : 0;
 		return 1;
 	}
 	watch->flags |= found->is_guess ? PS_WATCH_GUESS : 0;
@@ -165,24 +164,6 @@ uint32_t bpf_thread_flags(const struct bpf_source *source, pid_t pid)
 	return 0;
 }
 
-/*
- * Between the look and the map a thread may have come back, with nobody who sees it run. 0: the probes know it by now.
- */
-static int look_again(struct bpf_source *source, const struct loop_found *found, struct ps_watch *watch)
-{
-	uint32_t tid = found->tid;
-	struct ps_watch now = *watch, there;
-
-	now.flags &= ~PS_WATCH_FOUND;
-	now.entered_ns = 0;
-	if (!look_at(&now, found, source->by_function) || now.flags & PS_WATCH_FOUND)
-		return 1;
-	if (bpf_map_lookup_elem(source->maps.threads, &tid, &there) || !(there.flags & PS_WATCH_FOUND))
-		return 0;
-	*watch = now;
-	return !bpf_map_update_elem(source->maps.threads, &tid, watch, BPF_EXIST);
-}
-
 static void seed(struct bpf_source *source, const struct loop_found *found)
 {
 	struct ps_watch watch = {
@@ -204,14 +185,10 @@ static void seed(struct bpf_source *source, const struct loop_found *found)
 	thread->looks = found->is_guess ? KEVENT_LOOKS : 0;
 	thread->told = 1;
 	bpf_copy_room(source, tid);
-	int seen = look_at(&watch, found, source->by_function);
+	int seen = look_at(&watch, found);
 	watch.off.tgid = found->pid;
 	watch.off.h.tid = tid;
-	if (open_filter(source, tid) || bpf_map_update_elem(source->maps.threads, &tid, &watch, BPF_NOEXIST))
-		return;
-	if (watch.flags & PS_WATCH_FOUND && !look_again(source, found, &watch))
-		return;
-	if (seen)
+	if (!open_filter(source, tid) && !bpf_map_update_elem(source->maps.threads, &tid, &watch, BPF_NOEXIST) && seen)
 		put_seed(source, thread, &watch);
 }
 

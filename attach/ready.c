@@ -15,7 +15,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "calls.h"
 #include "ready.skel.h"
 #include "tap.h"
 #include "tracefs.h"
@@ -53,21 +52,17 @@ struct ready_probe {
 static const struct way {
 	const char *stamp; /* program; NULL = nowhere */
 	int by_socket;
-	int by_function; /* waits and accepts at the functions of the calls, not by classic tracepoints */
 	enum ps_probe_state state;
 	const char *reason;
 } ways[] = {
-	{ "on_poll_callback", 1, 1, PS_PROBE_STATE_ON, "ep_poll_callback and socket I/O" },
-	{ "on_poll_callback", 1, 0, PS_PROBE_STATE_ON, "ep_poll_callback and socket I/O, waits by tracepoints" },
-	{ "on_data_ready", 1, 1, PS_PROBE_STATE_ON,
+	{ "on_poll_callback", 1, PS_PROBE_STATE_ON, "ep_poll_callback and socket I/O" },
+	{ "on_data_ready", 1, PS_PROBE_STATE_ON,
 	  "sk_data_ready and socket I/O: sockets; of others only how often they were returned" },
-	{ "on_data_ready", 1, 0, PS_PROBE_STATE_ON,
-	  "sk_data_ready and socket I/O, waits by tracepoints: sockets; of others only how often they were returned" },
-	{ "on_poll_callback", 0, 0, PS_PROBE_STATE_ON,
+	{ "on_poll_callback", 0, PS_PROBE_STATE_ON,
 	  "ep_poll_callback and typed sys_exit: some cost per system call of all programs" },
-	{ "on_data_ready", 0, 0, PS_PROBE_STATE_ON,
+	{ "on_data_ready", 0, PS_PROBE_STATE_ON,
 	  "sk_data_ready and typed sys_exit: some cost per system call of all programs" },
-	{ NULL, 0, 0, PS_PROBE_STATE_FALLBACK,
+	{ NULL, 0, PS_PROBE_STATE_FALLBACK,
 	  "this kernel tells no readiness: only the wait after the return of the poll" },
 };
 #define WAYS (sizeof(ways) / sizeof(*ways))
@@ -124,31 +119,12 @@ static int attach(struct ready_probe *ready, struct bpf_program *program)
 	return keep(ready, program, bpf_program__attach(program));
 }
 
-/* on_CALL_end, at the kernel's own function, or on_CALL_exit, a classic tracepoint */
-static struct bpf_program *exit_program(const struct ready_probe *ready, const struct exit_probe *exit, int by_function)
+static struct bpf_program *exit_program(const struct ready_probe *ready, const struct exit_probe *exit)
 {
 	char name[48];
 
-	snprintf(name, sizeof(name), "on_%s_%s", exit->call, by_function ? "end" : "exit");
+	snprintf(name, sizeof(name), "on_%s_exit", exit->call);
 	return bpf_object__find_program_by_name(ready->skeleton->obj, name);
-}
-
-static int choose_exit(struct ready_probe *ready, const struct exit_probe *exit, const struct way *way)
-{
-	struct bpf_program *end = exit_program(ready, exit, 1);
-
-	bpf_program__set_autoload(exit_program(ready, exit, 0), way->by_socket && !way->by_function);
-	bpf_program__set_autoload(end, way->by_socket && way->by_function);
-	return way->by_socket && way->by_function ? call_set_target(end, exit->call) : 0;
-}
-
-static int attach_ends(struct ready_probe *ready)
-{
-	int err = 0;
-
-	for (size_t i = 0; i < EXITS && !err; i++)
-		err = keep(ready, NULL, bpf_program__attach(exit_program(ready, &exits[i], 1)));
-	return err;
 }
 
 static int attach_exits(struct ready_probe *ready)
@@ -159,7 +135,7 @@ static int attach_exits(struct ready_probe *ready)
 		char name[48];
 
 		snprintf(name, sizeof(name), "sys_exit_%s", exits[i].call);
-		struct bpf_link *link = tracefs_attach(tracefs, "syscalls", name, exit_program(ready, &exits[i], 0));
+		struct bpf_link *link = tracefs_attach(tracefs, "syscalls", name, exit_program(ready, &exits[i]));
 		if (!link && errno == ENOENT && exits[i].may_lack)
 			continue;
 		err = keep(ready, NULL, link);
@@ -176,7 +152,7 @@ static int attach_use(struct ready_probe *ready, const struct way *way)
 	/* it stays: it sees what is closed and registered, too */
 	if (!way->by_socket)
 		return keep(ready, NULL, bpf_program__attach(skeleton->progs.on_exit));
-	int err = way->by_function ? attach_ends(ready) : attach_exits(ready);
+	int err = attach_exits(ready);
 	if (!err)
 		err = attach(ready, skeleton->progs.on_receive);
 	return err ? err : attach(ready, skeleton->progs.on_send);
@@ -194,7 +170,7 @@ static uint32_t room_for(size_t fds)
 static int load(struct ready_probe *ready, const struct way *way, uint64_t socket_f_op, size_t fds)
 {
 	struct ready *skeleton = ready__open();
-	int err = 0;
+	int err;
 
 	ready->skeleton = skeleton;
 	if (!skeleton)
@@ -212,10 +188,9 @@ static int load(struct ready_probe *ready, const struct way *way, uint64_t socke
 	bpf_program__set_autoload(skeleton->progs.on_exit, !way->by_socket);
 	bpf_program__set_autoload(skeleton->progs.on_receive, way->by_socket);
 	bpf_program__set_autoload(skeleton->progs.on_send, way->by_socket);
-	for (size_t i = 0; i < EXITS && !err; i++)
-		err = choose_exit(ready, &exits[i], way);
-	if (!err)
-		err = ready__load(skeleton);
+	for (size_t i = 0; i < EXITS; i++)
+		bpf_program__set_autoload(exit_program(ready, &exits[i]), way->by_socket);
+	err = ready__load(skeleton);
 	if (!err)
 		err = attach_use(ready, way);
 	if (!err && way->stamp)

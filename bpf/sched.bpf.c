@@ -13,35 +13,14 @@
  */
 #include "stack_copy.h"
 
-static __always_inline struct ps_watch *find(__u32 tid)
+static __always_inline struct ps_watch *find_busy(__u32 tid)
 {
-	return may_be_loop(tid) ? bpf_map_lookup_elem(&threads, &tid) : NULL;
-}
+	struct ps_watch *watch;
 
-static __always_inline bool is_in_wait(struct task_struct *task)
-{
-	long number = regs_syscall((const struct pt_regs *)bpf_task_pt_regs(task));
-
-	return number == SYS_EPOLL_WAIT || number == SYS_EPOLL_PWAIT || number == SYS_EPOLL_PWAIT2;
-}
-
-/* A thread that was found in its wait goes to sleep: had it returned? */
-static __always_inline void found_sleeps(struct ps_watch *watch, struct task_struct *task, __u64 now)
-{
-	bool waits = is_in_wait(task);
-
-	if (watch->flags & PS_WATCH_FOUND && !waits) {
-		end_wait(watch, task->pid, -1, PS_POLL_RAN, now);
-	} else if (watch->flags & PS_WATCH_WOKEN && waits) {
-		begin_wait(watch, task->pid, -1, now);
-		watch->flags |= PS_WATCH_FOUND;
-	}
-}
-
-static __always_inline void found_runs(struct ps_watch *watch, struct task_struct *task, __u64 now)
-{
-	end_wait(watch, task->pid, -1, PS_POLL_RAN, now);
-	watch->flags |= PS_WATCH_WOKEN;
+	if (!may_be_loop(tid))
+		return NULL;
+	watch = bpf_map_lookup_elem(&threads, &tid);
+	return watch && watch->busy_since_ns ? watch : NULL;
 }
 
 static __always_inline __u16 blocked_state(unsigned int task_state, int syscall)
@@ -132,19 +111,14 @@ static __always_inline void switch_in(struct ps_watch *watch, struct task_struct
 SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next, unsigned int prev_state)
 {
-	struct ps_watch *watch = find(prev->pid);
-	bool is_ready = preempt || !prev_state;
+	struct ps_watch *watch = find_busy(prev->pid);
 
-	if (watch && watch->flags & (PS_WATCH_FOUND | PS_WATCH_WOKEN) && !is_ready)
-		found_sleeps(watch, prev, bpf_ktime_get_ns());
-	if (watch && watch->busy_since_ns) {
+	if (watch) {
 		count_hit(PS_PROBE_SCHED);
-		switch_out(ctx, watch, prev, next, is_ready, prev_state, bpf_ktime_get_ns());
+		switch_out(ctx, watch, prev, next, preempt || !prev_state, prev_state, bpf_ktime_get_ns());
 	}
-	watch = find(next->pid);
-	if (watch && watch->flags & PS_WATCH_FOUND)
-		found_runs(watch, next, bpf_ktime_get_ns());
-	if (watch && watch->busy_since_ns) {
+	watch = find_busy(next->pid);
+	if (watch) {
 		count_hit(PS_PROBE_SCHED);
 		switch_in(watch, next, bpf_ktime_get_ns());
 	}
@@ -154,11 +128,11 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 SEC("tp_btf/sched_wakeup")
 int BPF_PROG(on_wakeup, struct task_struct *task)
 {
-	struct ps_watch *watch = find(task->pid);
+	struct ps_watch *watch = find_busy(task->pid);
 	__u64 now;
 
 	/* woken before it left the CPU: it never slept */
-	if (!watch || !watch->busy_since_ns || (watch->sched != PS_SCHED_BLOCKED && watch->sched != PS_SCHED_UNKNOWN))
+	if (!watch || (watch->sched != PS_SCHED_BLOCKED && watch->sched != PS_SCHED_UNKNOWN))
 		return 0;
 	count_hit(PS_PROBE_SCHED);
 	now = bpf_ktime_get_ns();

@@ -85,8 +85,6 @@ enum ps_sched { PS_SCHED_UNKNOWN, PS_SCHED_RUNNING, PS_SCHED_RUNNABLE, PS_SCHED_
 enum ps_watch_flags {
 	PS_WATCH_QUIET = 1,     /* its own recorder tells of its polls: do not say it twice */
 	PS_WATCH_GUESS = 2,     /* never seen to wait: the first poller that it does wait on is taken instead */
-	PS_WATCH_FOUND = 4,     /* found asleep in a wait whose return will not be seen: that it runs tells of it */
-	PS_WATCH_WOKEN = 8,     /* was that, and ran: should it sleep in the same wait again, then it had not returned */
 };
 
 /* Of watched processes (key: tgid) the map holds the flags that threads met later begin with. */
