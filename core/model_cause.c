@@ -14,7 +14,6 @@
 
 #include "schema.h"
 
-#define SILENCE_NS 100000000ull
 #define GC_SAMPLES_LEAST 5 /* fewer tell nothing about shares */
 
 /* ---- names ---- */
@@ -218,6 +217,12 @@ static int share_by_cpu_time(const struct loop_own *loop, const struct stall *st
 	return 1;
 }
 
+/* Of CPU time, between two samples of a stall that is so old: more than twice what the probe leaves out (bpf/sample.bpf.c). */
+static uint64_t longest_silence(uint64_t age_ns)
+{
+	return age_ns < 10000000000ull ? 50000000 : 200000000;
+}
+
 /*
  * While off-CPU intervals are told, what is not in one was on the CPU. One that lasts still is not told yet: of a stall
  * that goes on the thread's CPU time says how much that is.
@@ -241,7 +246,7 @@ static int shares_from_intervals(const struct model_own *model, const struct loo
 	} else if (stall->open && gather->proc_last_call <= 0) {
 		/* the sampling timer counts CPU time too, and is never silent for longer than this */
 		if (model->pub.probes[PS_PROBE_SAMPLING].state == PS_PROBE_STATE_ON)
-			on_cpu = gather->cpu_sampled_ns + SILENCE_NS;
+			on_cpu = gather->cpu_sampled_ns + longest_silence(stall->duration_ns);
 		else if (!share_by_cpu_time(loop, stall, &on_cpu, &waited))
 			on_cpu = rest;
 		runnable += minus(rest, on_cpu);
