@@ -32,7 +32,8 @@ for kernel in $kernels; do
 	sleeps="[s for s in $stalls if s['cause'] == 'sync-io']"
 	holds "$T/vm.json" "len($spins) >= 3 and len($sleeps) >= 3"
 	holds "$T/vm.json" "all(s['syscall']['name'] in ('nanosleep', 'clock_nanosleep') for s in $sleeps)"
-	holds "$T/vm.json" "min(s['duration_ns'] for s in $stalls) >= 100e6"
+	# where the host stops the whole machine for a moment, a slice of no kind is long, too
+	holds "$T/vm.json" "min(s['duration_ns'] for s in $stalls if '_on_purpose' in s['culprit']) >= 100e6"
 	# an emulated machine on a crowded one may be late with some of them
 	holds "$T/vm.json" "sorted(s['duration_ns'] for s in $stalls)[len($stalls) // 2] <= 150e6"
 	holds "$T/vm.json" "any('spin_on_purpose' in (f['name'] or '') for s in $spins for k in s['stacks'] for f in k['frames'])"
