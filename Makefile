@@ -80,7 +80,7 @@ all: deps
 	@$(MAKE) --no-print-directory $(JOBS) build
 build: $(TOOL) $(LIB)
 lib: $(LIB)
-tests: $(UNIT_BINS) $(PROGRAMS) $(if $(KQUEUE_BINS),$(B)/tests/kqueue/ticker)
+tests: $(UNIT_BINS) $(PROGRAMS) $(if $(KQUEUE_BINS),$(B)/tests/kqueue/ticker $(B)/tests/kqueue/ticker_inside)
 
 # the sub-make looks anew for what deps installed (a compiler, bpftool)
 deps:
@@ -155,6 +155,9 @@ $(B)/tests/loop/%_kqueue: $(B)/tests/loop/%.o $(B)/tests/test.o $(B)/tests/kqueu
 $(B)/tests/kqueue/ticker: tests/kqueue/ticker.c tests/kqueue/tick.h $(B)/tests/kqueue/libshim.so
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(BASE) -isystem tests/kqueue -o $@ $< -L$(B)/tests/kqueue -lshim -Wl,-rpath,'$$ORIGIN'
+$(B)/tests/kqueue/ticker_inside: tests/kqueue/ticker.c tests/kqueue/tick.h tests/kqueue/shim.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE) -isystem tests/kqueue -o $@ tests/kqueue/ticker.c tests/kqueue/shim.c
 $(B)/tests/programs/%: $(B)/tests/programs/%.o $(LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(BASE) $(LDFLAGS) -o $@ $^ $(LIBS_loop)

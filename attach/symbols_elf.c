@@ -281,12 +281,13 @@ int elf_file_function(const struct elf_file *file, uint64_t address, char *name,
 	return -ENOENT;
 }
 
-uint64_t elf_file_symbol(const struct elf_file *file, const char *name)
+uint64_t elf_file_extent(const struct elf_file *file, const char *name, uint32_t *bytes)
 {
 	char *names;
 	uint64_t address = 0;
 	struct stat status;
 
+	*bytes = 0;
 	if (fstat(file->fd, &status) || file->names_bytes > (uint64_t)status.st_size)
 		return 0;
 	names = malloc(file->names_bytes + 1);
@@ -294,9 +295,21 @@ uint64_t elf_file_symbol(const struct elf_file *file, const char *name)
 		return 0;
 	ssize_t got = pread(file->fd, names, file->names_bytes, file->names_offset);
 	names[got > 0 ? got : 0] = '\0';
-	for (size_t i = 0; i < file->function_count && got > 0 && !address; i++)
-		if (file->functions[i].name < (uint64_t)got && !strcmp(names + file->functions[i].name, name))
-			address = file->functions[i].address;
+	for (size_t i = 0; i < file->function_count && got > 0 && !address; i++) {
+		const struct function *function = &file->functions[i];
+
+		if (function->name >= (uint64_t)got || strcmp(names + function->name, name))
+			continue;
+		address = function->address;
+		*bytes = function->bytes;
+	}
 	free(names);
 	return address;
+}
+
+uint64_t elf_file_symbol(const struct elf_file *file, const char *name)
+{
+	uint32_t bytes;
+
+	return elf_file_extent(file, name, &bytes);
 }

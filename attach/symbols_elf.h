@@ -20,5 +20,7 @@ int elf_file_rest(struct elf_file *file,
 struct lines *elf_file_lines(struct elf_file *file); /* the same for its source lines */
 struct cfi *elf_file_cfi(struct elf_file *file);   /* its unwind rules, opened when first asked for; NULL = it has none */
 uint64_t elf_file_symbol(const struct elf_file *file, const char *name);  /* address; 0 = not there */
+/* The same with its size, which is 0 where the file does not tell it. */
+uint64_t elf_file_extent(const struct elf_file *file, const char *name, uint32_t *bytes);
 
 #endif

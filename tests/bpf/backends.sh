@@ -19,6 +19,8 @@ listed() { # PID BACKEND
 
 for backend in epoll poll select io_uring; do start "$backend" "$B/tests/programs/ticker" "$backend"; done
 start kevent "$B/tests/kqueue/ticker"
+# kqueue linked into the program, as a library is without being shared
+start kevent_inside "$B/tests/kqueue/ticker_inside"
 start asyncio "$(command -v /usr/bin/python3 || command -v python3)" tests/data/ticker.py
 uvloop=$(program uvloop-debian) && start uvloop "$uvloop" tests/data/ticker.py uvloop
 sleep 0.3
@@ -26,7 +28,7 @@ runs() { ! grep -q "^State:.*Z" "/proc/$1/status" 2>/dev/null && [ -e "/proc/$1"
 watched=()
 for name in "${!pid_of[@]}"; do
 	backend=$name
-	case $name in asyncio | uvloop) backend=epoll ;; esac
+	case $name in asyncio | uvloop) backend=epoll ;; kevent_inside) backend=kevent ;; esac
 	if ! runs "${pid_of[$name]}"; then
 		echo "$name does not run here: $(cat "$T/$name.err")"
 		[ "$name" = io_uring ] || [ "$name" = uvloop ] || fail "$name ended"
@@ -49,7 +51,7 @@ import json, sys
 d = json.load(open(sys.argv[1])); name = sys.argv[3]
 rows = [tuple(map(int, l.split())) for l in open(sys.argv[2]) if l.count(' ') == 2 and l.endswith('\n')]
 loop = d['loops'][0]
-backend = 'epoll' if name in ('asyncio', 'uvloop') else name
+backend = 'epoll' if name in ('asyncio', 'uvloop') else 'kevent' if name == 'kevent_inside' else name
 t0, t1 = loop['window']['first_ns'], loop['window']['last_ns']
 inside = [r for r in rows if t0 <= r[0] <= t1]
 work, waited = (inside[-1][k] - inside[0][k] for k in (1, 2))
