@@ -30,7 +30,7 @@ struct runtime_process {
 
 struct runtime_jobs;
 
-/* ---- runtime_pool.c: jobs by probes ---- */
+/* ---- jobs by probes (runtime_pool.c, runtime_work.c) ---- */
 
 /* NULL in *jobs and a state that says why, where nothing can be attached. -ENOMEM. */
 int runtime_jobs_open(struct runtime_jobs **jobs, const struct source_context *context,
