@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "libuv.h"
+#include "server_loop.h"
 #include "ring_find.h"
 
 static const char as_its_owner[] = "sudo pollscope …, or run it as the owner of the process";
@@ -69,6 +70,30 @@ static void try_program(struct doctor_notes *notes)
 		    "whether it keeps frame pointers shows in its first samples; without them stacks are short");
 }
 
+/* 1: it is a server whose state is read by its variables. */
+static int try_server(struct doctor_notes *notes)
+{
+	struct proc_runtime runtime;
+	struct proc_stat stat;
+	struct server_image image;
+	char exe[4096];
+	if (proc_read_stat(notes->pid, 0, &stat))
+		return 0;
+	if (proc_link(notes->pid, "exe", exe, sizeof(exe)) < 0)
+		*exe = 0;
+	proc_runtime(notes->pid, stat.comm, exe, &runtime);
+	const struct server_kind *kind = server_kind_of(runtime.name);
+	if (!kind)
+		return 0;
+	if (server_image_find(&image, kind, notes->pid))
+		doctor_note(notes, "target: runtime state", DOCTOR_NO, NULL,
+			    "this %s exports none of its variables: polls, stalls and descriptors are seen", kind->name);
+	else
+		doctor_note(notes, "target: runtime state", DOCTOR_YES, NULL, "%s: its timers (%s) and counts by memory", kind->name,
+			    kind->structure);
+	return 1;
+}
+
 /* The runtime's own state: timers, handles, the pool. */
 static void try_library(struct doctor_notes *notes)
 {
@@ -77,6 +102,8 @@ static void try_library(struct doctor_notes *notes)
 	struct libuv_pool pool;
 	char version[16];
 	if (libuv_image_find(&image, notes->pid)) {
+		if (try_server(notes))
+			return;
 		doctor_note(notes, "target: runtime state", DOCTOR_NO, NULL,
 			    "no libuv that has names in it: timers, handles and jobs are not seen; polls, stalls and descriptors are");
 		return;

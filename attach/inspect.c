@@ -15,7 +15,8 @@
 
 #define THREADS_MAX 4096
 
-static inspect_fn *const providers[] = { inspect_target, inspect_threads, inspect_libuv, inspect_poller };
+static inspect_fn *const providers[] = { inspect_target, inspect_threads, inspect_libuv, inspect_server,
+					 inspect_poller };
 
 void inspect_missing(struct inspect_run *run, const char *path, const char *reason)
 {

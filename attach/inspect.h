@@ -26,7 +26,7 @@ int attach_inspect(json_t **document, pid_t pid, const struct attach_options *op
 
 struct inspect_run {
 	pid_t pid;
-	uint64_t now_ns;       /* "ns" of the document: times from now count from it */
+	uint64_t now_ns; /* "ns" of the document: times from now count from it */
 	const struct attach_options *options;
 	const struct loop_found *loops;
 	size_t loop_count;
@@ -45,6 +45,12 @@ json_t *inspect_u32(uint32_t value); /* PS_UNKNOWN32 = null */
 json_t *inspect_u64(uint64_t value); /* PS_UNKNOWN = null */
 json_t *inspect_function(struct inspect_run *run, uint64_t address); /* its name, else "0x…"; 0 = null */
 
-inspect_fn inspect_target, inspect_threads, inspect_libuv, inspect_poller;
+struct libuv_loop;
+/* "timers" of a loop that was read; structure: what they are kept in, arity: children of a node, 0 = listed by due time. */
+json_t *inspect_timers(struct inspect_run *run, const struct libuv_loop *loop, const char *structure, int arity,
+		       const char *note);
+json_t *inspect_watchers(struct inspect_run *run, const struct libuv_loop *loop);
+
+inspect_fn inspect_target, inspect_threads, inspect_libuv, inspect_server, inspect_poller;
 
 #endif

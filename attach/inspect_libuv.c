@@ -29,11 +29,15 @@ static json_t *timer_nodes(struct inspect_run *run, const struct libuv_loop *loo
 	json_t *rows = json_array();
 	for (size_t i = 0; i < loop->timer_count && i < ROWS_MAX; i++) {
 		const struct libuv_timer *timer = &loop->timers[i];
-		json_array_append_new(
-			rows, json_pack("{s:I, s:I, s:I, s:o}", "index", (json_int_t)i, "due_ns",
-					due_in(timer->due_ms, now_ns), "repeat_ns",
-					(json_int_t)(timer->repeat_ms < MS_MOST ? timer->repeat_ms * 1000000 : 0),
-					"callback", inspect_function(run, timer->fn)));
+		json_array_append_new(rows,
+				      json_pack("{s:I, s:I, s:o, s:o}", "index", (json_int_t)i, "due_ns",
+						due_in(timer->due_ms, now_ns), "repeat_ns",
+						timer->repeat_ms == PS_UNKNOWN
+							? json_null()
+							: json_integer((json_int_t)(timer->repeat_ms < MS_MOST
+											    ? timer->repeat_ms * 1000000
+											    : 0)),
+						"callback", inspect_function(run, timer->fn)));
 	}
 	return rows;
 }
@@ -51,23 +55,23 @@ static json_t *timers_by_callback(struct inspect_run *run, const struct libuv_lo
 	return by;
 }
 
-static json_t *timers_of(struct inspect_run *run, const struct libuv_loop *loop, uint64_t now_ns)
+json_t *inspect_timers(struct inspect_run *run, const struct libuv_loop *loop, const char *structure, int arity,
+		       const char *note)
 {
-	size_t overdue = 0, is_node = 0;
+	size_t overdue = 0;
+	uint64_t now_ns = run->now_ns;
 	json_t *by = timers_by_callback(run, loop);
 	for (size_t i = 0; i < loop->timer_count; i++)
 		overdue += due_in(loop->timers[i].due_ms, now_ns) < -1000000;
-	is_node = json_object_get(by, "node::Environment::RunTimers") != NULL;
+	if (json_object_get(by, "node::Environment::RunTimers"))
+		note = "Node keeps all JavaScript timers of a thread behind one libuv timer (RunTimers): it is due "
+		       "when the first of them is";
 	json_t *object =
 		json_pack("{s:o, s:o, s:o, s:I, s:s, s:i}", "count", inspect_u32(loop->timer_total), "depth",
 			  inspect_u32(loop->timer_depth), "next_due_ns",
 			  loop->timer_count ? json_integer(due_in(loop->timers[0].due_ms, now_ns)) : json_null(),
-			  "overdue", (json_int_t)overdue, "structure", "heap", "arity", 2);
-	json_object_set_new(object, "note",
-			    is_node ? json_string("Node keeps all JavaScript timers of a thread behind one libuv timer "
-						  "(RunTimers): it is due "
-						  "when the first of them is")
-				    : json_null());
+			  "overdue", (json_int_t)overdue, "structure", structure, "arity", arity);
+	json_object_set_new(object, "note", inspect_text(note));
 	json_object_set_new(object, "by_callback", by);
 	json_object_set_new(object, "nodes", timer_nodes(run, loop, now_ns));
 	return object;
@@ -117,7 +121,7 @@ static json_t *handles_by_type(const struct libuv_loop *loop)
 	return rows;
 }
 
-static json_t *watcher_rows(struct inspect_run *run, const struct libuv_loop *loop)
+json_t *inspect_watchers(struct inspect_run *run, const struct libuv_loop *loop)
 {
 	json_t *rows = json_array();
 	for (size_t i = 0; i < loop->watcher_count; i++)
@@ -144,11 +148,11 @@ static json_t *loop_of(struct inspect_run *run, const struct libuv_image *image,
 		inspect_u32(loop->closing), "finished_jobs", inspect_u32(loop->done_jobs), "watched_fds",
 		inspect_u32(loop->nfds));
 	json_object_set_new(object, "note", inspect_text(loop->note));
-	json_object_set_new(object, "timers", timers_of(run, loop, now_ns));
+	json_object_set_new(object, "timers", inspect_timers(run, loop, "heap", 2, ""));
 	json_object_set_new(object, "handle_count", inspect_u32(loop->handle_total));
 	json_object_set_new(object, "handles_by_type", handles_by_type(loop));
 	json_object_set_new(object, "handles", handle_rows(run, loop));
-	json_object_set_new(object, "watchers", watcher_rows(run, loop));
+	json_object_set_new(object, "watchers", inspect_watchers(run, loop));
 	return object;
 }
 

@@ -47,7 +47,8 @@ struct runtime_probe {
 struct runtime {
 	const char *name;
 	const char *note; /* one line: what it adds */
-	const char *hidden; /* why a snapshot is missing; NULL where there is one */
+	const char *hidden; /* why a snapshot is missing; NULL where there always is one */
+	int optional; /* 1: no finding is made of its snapshots, so none is missed where they are not to be had */
 	int (*detect)(const struct runtime_facts *facts); /* 1: it is this one */
 	/* State of one process. 0 or -errno. */
 	int (*open)(void **state, const struct runtime_facts *facts);
@@ -67,6 +68,14 @@ extern const struct runtime runtime_pollscope, runtime_libuv, runtime_redis, run
 /* The plug-in of a process; never NULL. */
 const struct runtime *runtime_of(const struct runtime_facts *facts);
 const struct runtime *runtime_row(size_t index); /* of the table; NULL behind its end */
+
+/* ---- what a snapshot tells (runtime_put.c) ---- */
+
+#define RUNTIME_NODES 127u /* timers that are told one by one: seven levels of a heap */
+
+/* arity: children of a node of the heap, whose nodes `timers` are; 0 = they are by due time. note: a string. */
+void runtime_put_loop(const struct runtime_ask *ask, const struct libuv_loop *loop, uint64_t took_ns, uint32_t arity,
+		      uint32_t note);
 
 /* ---- what a job is (runtime_job.c) ---- */
 

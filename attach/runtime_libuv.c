@@ -17,12 +17,8 @@
 #define TIMERS_OFTEN 2048u /* read at each snapshot: next due, overdue */
 #define TIMERS_WHOLE 16384u
 #define HANDLES_WHOLE 4096u
-#define NODES_OFTEN 15u
-#define NODES_TOLD 127u /* seven levels of the heap */
-#define GROUPS_MAX 64u
 #define READ_NS 20000000ull
 #define SEARCH_GAP_NS 1000000000ull
-#define MS_MOST (UINT64_MAX / 1000000 - 1)
 
 /* Where a loop was found, or when it was last looked for. */
 struct known_loop {
@@ -98,18 +94,7 @@ static uint64_t find_loop(struct libuv_state *state, const struct runtime_ask *a
 	return row->address;
 }
 
-/* ---- records ---- */
-
-static uint64_t due_ns(uint64_t ms)
-{
-	return ms < MS_MOST ? ms * 1000000 : UINT64_MAX - 1;
-}
-
-static void name_function(const struct runtime_ask *ask, uint64_t fn)
-{
-	if (fn)
-		stream_symbol(ask->stream, ask->pid, fn, symbols_frame(ask->symbols, ask->stream, fn, 0));
-}
+/* ---- snapshots ---- */
 
 /* One uv_timer_t of Node is behind every setTimeout and setInterval of its thread. */
 static int is_node_timer(const struct runtime_ask *ask, uint64_t fn)
@@ -124,7 +109,7 @@ static uint32_t note_of(const struct libuv_state *state, const struct runtime_as
 	char note[512] = "";
 	size_t length = 0;
 	int has_timer = 0;
-	for (size_t i = 0; state->is_node && i < loop->timer_count && i < NODES_TOLD && !has_timer; i++)
+	for (size_t i = 0; state->is_node && i < loop->timer_count && i < RUNTIME_NODES && !has_timer; i++)
 		has_timer = is_node_timer(ask, loop->timers[i].fn);
 	if (has_timer)
 		length = (size_t)snprintf(note, sizeof(note),
@@ -134,115 +119,6 @@ static uint32_t note_of(const struct libuv_state *state, const struct runtime_as
 		length +=
 			(size_t)snprintf(note + length, sizeof(note) - length, "%s%s", length ? "; " : "", loop->note);
 	return stream_string(ask->stream, note, length < sizeof(note) ? length : sizeof(note) - 1);
-}
-
-static uint32_t count_overdue(const struct libuv_loop *loop, uint64_t now_ns)
-{
-	uint32_t count = 0;
-	/* a timer is due within the millisecond that it names */
-	for (size_t i = 0; i < loop->timer_count; i++)
-		count += due_ns(loop->timers[i].due_ms) + 1000000 < now_ns;
-	return loop->timer_total == PS_UNKNOWN32 ? PS_UNKNOWN32 : count;
-}
-
-static void put_nodes(const struct runtime_ask *ask, const struct libuv_loop *loop, uint64_t ts, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		const struct libuv_timer *timer = &loop->timers[i];
-		struct ps_ev_timer_node node = {
-			.h = { ts, ask->tid, PS_EV_TIMER_NODE, sizeof(node) },
-			.due_ns = due_ns(timer->due_ms),
-			.repeat_ns = due_ns(timer->repeat_ms),
-			.fn = timer->fn,
-			.index = (uint32_t)i,
-			.poller_fd = ask->poller_fd,
-		};
-		name_function(ask, timer->fn);
-		stream_put(ask->stream, &node.h);
-	}
-}
-
-static void put_groups(const struct runtime_ask *ask, const struct libuv_loop *loop, uint64_t ts)
-{
-	struct ps_ev_timer_group groups[GROUPS_MAX];
-	size_t count = 0;
-	for (size_t i = 0; i < loop->timer_count; i++) {
-		const struct libuv_timer *timer = &loop->timers[i];
-		size_t at = 0;
-		while (at < count && groups[at].fn != timer->fn)
-			at++;
-		if (at == GROUPS_MAX)
-			continue;
-		if (at == count)
-			groups[count++] = (struct ps_ev_timer_group){
-				.h = { ts, ask->tid, PS_EV_TIMER_GROUP, sizeof(*groups) },
-				.fn = timer->fn,
-				.repeat_ns = due_ns(timer->repeat_ms),
-				.poller_fd = ask->poller_fd,
-			};
-		groups[at].armed++;
-	}
-	for (size_t i = 0; i < count; i++) {
-		name_function(ask, groups[i].fn);
-		stream_put(ask->stream, &groups[i].h);
-	}
-}
-
-static void put_handles(const struct runtime_ask *ask, const struct libuv_loop *loop, uint64_t ts)
-{
-	struct ps_ev_handle_kind kinds[PS_KIND_COUNT] = { 0 };
-	for (size_t i = 0; i < loop->handle_count; i++) {
-		const struct libuv_handle *handle = &loop->handles[i];
-		struct ps_ev_handle_kind *kind = &kinds[libuv_type_kind(handle->type)];
-		kind->count++;
-		kind->active += (handle->flags & LIBUV_ACTIVE) != 0;
-		kind->ref += (handle->flags & LIBUV_REF) != 0;
-		kind->closing += (handle->flags & LIBUV_CLOSING) != 0;
-	}
-	for (uint32_t i = 0; i < PS_KIND_COUNT; i++) {
-		if (!kinds[i].count)
-			continue;
-		kinds[i].h = (struct ps_record){ ts, (uint32_t)ask->tid, PS_EV_HANDLE_KIND, sizeof(*kinds) };
-		kinds[i].poller_fd = ask->poller_fd;
-		kinds[i].kind = i;
-		stream_put(ask->stream, &kinds[i].h);
-	}
-}
-
-static void put_loop(const struct libuv_state *state, const struct runtime_ask *ask, const struct libuv_loop *loop,
-		     uint64_t took_ns)
-{
-	/* a small heap is told each time, for it is what people look at */
-	int rows = ask->whole || loop->timer_count <= NODES_OFTEN;
-	size_t nodes = !rows ? 0 : loop->timer_count < NODES_TOLD ? loop->timer_count : NODES_TOLD;
-	struct ps_ev_loop_snapshot told = {
-		.h = { ask->now_ns, ask->tid, PS_EV_LOOP_SNAPSHOT, sizeof(told) },
-		.pid = ask->pid,
-		.poller_fd = ask->poller_fd,
-		.address = loop->address,
-		.time_ns = due_ns(loop->time_ms),
-		.next_due_ns = loop->timer_count ? due_ns(loop->timers[0].due_ms) : PS_UNKNOWN,
-		.iterations = loop->iterations,
-		.took_ns = took_ns,
-		.active_handles = loop->active_handles,
-		.active_reqs = loop->active_reqs,
-		.timers = loop->timer_total,
-		.timer_depth = loop->timer_depth,
-		.timer_rows = (uint32_t)nodes,
-		.handles = loop->handle_total,
-		.pending = loop->pending,
-		.closing = loop->closing,
-		.watchers = loop->nfds,
-		.overdue = count_overdue(loop, ask->now_ns),
-		.arity = 2,
-		.note = note_of(state, ask, loop),
-	};
-	stream_put(ask->stream, &told.h);
-	put_nodes(ask, loop, ask->now_ns, nodes);
-	if (rows)
-		put_groups(ask, loop, ask->now_ns);
-	if (ask->whole)
-		put_handles(ask, loop, ask->now_ns);
 }
 
 static int snapshot(void *arg, const struct runtime_ask *ask, const char **why)
@@ -258,7 +134,7 @@ static int snapshot(void *arg, const struct runtime_ask *ask, const char **why)
 			: -EAGAIN;
 	if (!err) {
 		*why = "";
-		put_loop(state, ask, &loop, stream_now() - begin);
+		runtime_put_loop(ask, &loop, stream_now() - begin, 2, note_of(state, ask, &loop));
 		libuv_free(&loop);
 	} else if (address) {
 		*why = "the loop changed while it was read";

@@ -257,7 +257,10 @@ static void open_probes(struct runtime_jobs *jobs, size_t from)
 	} else if (!wanted && !jobs->skeleton) {
 		set_state(jobs, PS_PROBE_STATE_OFF, "%s",
 			  jobs->process_count
-				  ? processes[0].runtime->hidden ? processes[0].runtime->hidden : processes[0].why
+				  ? processes[0].state && !processes[0].runtime->probes
+					    ? "no pool of threads whose jobs can be seen is known of this runtime"
+				    : processes[0].runtime->hidden ? processes[0].runtime->hidden
+								   : processes[0].why
 				  : "");
 	} else if (wanted && jobs->state != PS_PROBE_STATE_DETACHED) {
 		libbpf_set_print(NULL);

@@ -80,7 +80,7 @@ static void open_process(struct runtime_source *source, size_t at)
 		facts.libuv = &process->image;
 	process->runtime = runtime_of(&facts);
 	if (process->runtime->open && process->runtime->open(&process->state, &facts))
-		process->why = "out of memory";
+		process->why = process->runtime->hidden ? process->runtime->hidden : "out of memory";
 }
 
 /* Threads that came later, and wait in a poller now. */
@@ -192,6 +192,9 @@ static void judge(struct runtime_source *source)
 	}
 	if (!is_wanted(source)) {
 		set_state(source, PS_PROBE_STATE_OFF, "switched off by --without");
+	} else if (best && best->runtime->optional) {
+		set_state(source, PS_PROBE_STATE_ON, "the loop of %s by memory, four times a second",
+			  best->runtime->name);
 	} else if (best) {
 		libuv_version_text(best->image.version, version);
 		if (*best->pool_why)
@@ -201,7 +204,8 @@ static void judge(struct runtime_source *source)
 			set_state(source, PS_PROBE_STATE_ON, "libuv %s of %.40s, by memory, four times a second",
 				  version, best->image.module);
 	} else if (other) {
-		set_state(source, PS_PROBE_STATE_MISSING, "%s", other->why);
+		set_state(source, other->runtime->optional ? PS_PROBE_STATE_OFF : PS_PROBE_STATE_MISSING, "%s",
+			  other->why);
 	} else {
 		set_state(source, PS_PROBE_STATE_OFF, "%s",
 			  source->count && source->processes[0].runtime->hidden ? source->processes[0].runtime->hidden

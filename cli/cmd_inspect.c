@@ -86,7 +86,9 @@ static void put_node(const json_t *nodes, size_t at, const char *lead, const cha
 	const json_t *node = json_array_get(nodes, at);
 	char due[32], repeat[16], every[32] = "once";
 	json_int_t ns = integer(node, "repeat_ns");
-	if (ns > 0)
+	if (json_is_null(json_object_get(node, "repeat_ns")))
+		snprintf(every, sizeof(every), "repeat n/a");
+	else if (ns > 0)
 		snprintf(every, sizeof(every), "every %s", text_duration(repeat, (uint64_t)ns));
 	put("    %s%s%-9s %-11s %s", lead, branch, from_now(due, node, "due_ns"), every,
 	    text_of(node, "callback", "[no callback]"));
@@ -111,11 +113,15 @@ static void put_timers(const json_t *timers)
 	const char *callback;
 	char total[24], depth[24], overdue[24], due[32];
 	size_t drawn = json_array_size(nodes) < TREE_NODES ? json_array_size(nodes) : TREE_NODES;
-	put("  timers   %s in a heap of %s levels   next due %s   overdue %s", number(total, timers, "count"),
-	    number(depth, timers, "depth"), from_now(due, timers, "next_due_ns"), number(overdue, timers, "overdue"));
+	int is_heap = integer(timers, "arity") == 2;
+	put("  timers   %s in a %s of %s levels   next due %s   overdue %s", number(total, timers, "count"),
+	    text_of(timers, "structure", "?"), number(depth, timers, "depth"), from_now(due, timers, "next_due_ns"),
+	    number(overdue, timers, "overdue"));
 	if (*text_of(timers, "note", ""))
 		put("    note: %s", text_of(timers, "note", ""));
-	if (drawn) {
+	for (size_t i = 0; i < drawn && !is_heap; i++)
+		put_node(nodes, i, "", "");
+	if (drawn && is_heap) {
 		put_node(nodes, 0, "", "");
 		put_children(nodes, 0, "");
 	}
@@ -216,8 +222,33 @@ static void put_poller(const json_t *poller)
 
 /* ---- the rest ---- */
 
+/* nginx, redis: timers, counts, and whom they watch */
+static void put_server(const char *name, const json_t *server)
+{
+	const json_t *watchers = json_object_get(server, "watchers"), *row;
+	char connections[24], put_off[24], watched[24];
+	size_t i;
+	put("  %-8s %s   connections %s   events put off %s   watched descriptors %s", name,
+	    text_of(server, "address", "?"), number(connections, server, "connections"),
+	    number(put_off, server, "put_off"), number(watched, server, "watched_fds"));
+	if (*text_of(server, "note", ""))
+		put("           %s", text_of(server, "note", ""));
+	put_timers(json_object_get(server, "timers"));
+	json_array_foreach(watchers, i, row)
+	{
+		char fd[24], events[48];
+		if (i == ROWS) {
+			put("    … %zu more, in --json", json_array_size(watchers) - ROWS);
+			break;
+		}
+		put("    fd %5s %-8s %s", number(fd, row, "fd"), events_text(integer(row, "events"), events),
+		    text_of(row, "callback", "-"));
+	}
+}
+
 static void put_loop(const json_t *loop)
 {
+	static const char *const servers[] = { "nginx", "redis" };
 	const json_t *libuv = json_object_get(loop, "libuv"), *poller = json_object_get(loop, "poller");
 	char fd[24];
 	putchar('\n');
@@ -237,6 +268,9 @@ static void put_loop(const json_t *loop)
 		put_timers(json_object_get(libuv, "timers"));
 		put_handles(libuv);
 	}
+	for (size_t i = 0; i < sizeof(servers) / sizeof(*servers); i++)
+		if (json_is_object(json_object_get(loop, servers[i])))
+			put_server(servers[i], json_object_get(loop, servers[i]));
 	if (json_is_object(poller))
 		put_poller(poller);
 }

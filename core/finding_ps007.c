@@ -31,7 +31,7 @@ static void judge(const struct finding_rule *rule, const struct model *model, ui
 		const struct timer_stat *timer = busiest(loop);
 		const char *name = timer && timer->frame ? timer->frame->name : "";
 		char repeat[16], every[32] = "";
-		if (timer && timer->repeat_ns)
+		if (timer && timer->repeat_ns && timer->repeat_ns != PS_UNKNOWN)
 			snprintf(every, sizeof(every), ", repeat %s", text_duration(repeat, timer->repeat_ns));
 		finding_title(&finding, "timers fire %u/s for %u wake-ups/s: %s%s", recent.timers_fired / seconds,
 			      recent.polls / seconds, *name ? name : "function not known", every);

@@ -218,7 +218,8 @@ static void draw_tree(const struct view *view, struct area area)
 	const struct loop *loop = view->loop;
 	char note[96] = "", depth[24], age[24], armed[24];
 	if (loop->heap_ns)
-		snprintf(note, sizeof(note), "min-heap of %s, depth %s, read %s ago",
+		snprintf(note, sizeof(note), loop->heap_arity ? "min-heap of %s, depth %s, read %s ago"
+							      : "%s, depth %s, by due time, read %s ago",
 			 cell_count(armed, loop->timers_armed), cell_count(depth, loop->heap_depth),
 			 cell_duration(age, view->model->now_ns - loop->heap_ns, ""));
 	struct list list = { view, area_head(view, area, "HEAP", note), 0, 0 };
