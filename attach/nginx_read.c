@@ -134,8 +134,9 @@ static void read_connections(struct libuv_loop *loop, struct libuv_memory *memor
 		return;
 	}
 	loop->handle_total = loop->active_handles = (uint32_t)(count - unused[1]);
-	snprintf(loop->note, sizeof(loop->note), "%u of %u connections are in use", loop->handle_total,
-		 (unsigned)count);
+	char note[64];
+	snprintf(note, sizeof(note), "%u of %u are in use", loop->handle_total, (unsigned)count);
+	libuv_say(loop, "connections", note); /* if all else went well */
 }
 
 static int read_nginx(struct libuv_loop *loop, struct libuv_memory *memory, const struct server_image *image,

@@ -49,7 +49,7 @@ static int is_loop(struct libuv_memory *memory, const struct server_image *image
 {
 	int32_t fd;
 	return address % 8 == 0 && !libuv_get(memory, address, ae, sizeof(*ae)) && ae->size > 0 &&
-	       (uint32_t)ae->size <= SIZE_MAX_FDS && ae->max_fd < ae->size &&
+	       (uint32_t)ae->size <= SIZE_MAX_FDS && ae->max_fd >= -1 && ae->max_fd < ae->size &&
 	       (image->address[BEFORE_SLEEP] ? ae->before_sleep == image->address[BEFORE_SLEEP]
 					     : is_code(image, ae->before_sleep)) &&
 	       !libuv_get(memory, ae->poller, &fd, sizeof(fd)) && fd == image->poller_fd;

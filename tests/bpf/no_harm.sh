@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Targets of every unfriendly kind are watched, or not, in bounded time, and none
 # is harmed: under strict seccomp, stopped, with its binary replaced, in other mount
-# and pid namespaces, changing its program, ending in the middle of an attach
-# (ROUNDS times), and giving its number to another process. Nothing is left.
+# and pid namespaces, changing its program, forking all the time, ending in the middle
+# of an attach (ROUNDS times), and giving its number to another process. Nothing is left.
 # limit: 180
 . tests/lib.sh
 need_root
@@ -61,6 +61,27 @@ $PS stat -d 3s --json "$changed" >"$T/exec.json" 2>"$T/err" || fail "exec: exit 
 lives "$changed" && [ -s "$T/exec.out" ] || fail "the target that changed its program does not run"
 holds "$T/exec.json" "sum(l['polls'] for l in d['loops']) > 60 and d['lost']['total'] == 0"
 kill "$changed"
+
+# one that forks all the time, before, in and behind the attach; its children wait in pollers of their own, and end
+python3 -c "
+import os, select, time
+poller = select.epoll(); r, w = os.pipe(); poller.register(r)
+print('runs', flush=True)
+while True:
+    poller.poll(0.01)
+    if os.fork() == 0:
+        own = select.epoll(); own.register(r); own.poll(0.02)
+        os._exit(0)
+    while True:
+        try:
+            if os.waitpid(-1, os.WNOHANG)[0] == 0: break
+        except ChildProcessError: break" >"$T/forks" & pids+=($!)
+forks=$!
+until_ok 5 test -s "$T/forks" || fail "forks does not run"
+timeout 30 $PS stat -d 2s --json --follow "$forks" >"$T/forks.json" 2>"$T/err" || fail "forks: exit $?: $(cat "$T/err")"
+lives "$forks" || fail "the target that forks died"
+holds "$T/forks.json" "any(l['pid'] == $forks and l['polls'] > 20 for l in d['loops'])"
+kill "$forks"
 
 # a child ends while its family is watched, and its number goes to a stranger, whose polls are nobody's business
 cat >"$T/parent.py" <<'PY'
