@@ -53,7 +53,7 @@ if [ -n "$nginx" ]; then
 	holds "$T/n.json" "next(p for p in d['probes'] if p['group'] == 'snapshot')['state'] == 'on'"
 	# gone with their clients
 	kill "$clients"
-	none() { $PS inspect --json "$pid" >"$T/idle.json" && [ "$(json "$T/idle.json" "$own['timers']['count'] == 0 and $own['connections'] == $idle")" = True ]; }
+	none() { $PS inspect --json "$pid" >"$T/idle.json" && [ "$(json "$T/idle.json" "${own}['timers']['count'] == 0 and ${own}['connections'] == $idle")" = True ]; }
 	until_ok 10 none || fail "timers of clients that went: $(cat "$T/idle.json")"
 fi
 
@@ -68,16 +68,16 @@ if [ -n "$redis" ]; then
 	# whoever asked whether it is there has gone when only listeners and pipes are left
 	listens() { $PS inspect --json "$pid" >"$T/idle.json" && [ "$(json "$T/idle.json" "any(i['kind'] == 'tcp' for i in d['loops'][0]['poller']['items'])")" = False ]; }
 	until_ok 10 listens || fail "it has clients: $(cat "$T/idle.json")"
-	idle=$(json "$T/idle.json" "$own['watched_fds']")
+	idle=$(json "$T/idle.json" "${own}['watched_fds']")
 	python3 "$T/clients.py" "$port" 'PING\r\n' >"$T/clients" & pids+=($!)
 	until_ok 10 test -s "$T/clients" && until_ok 10 answers || fail "no clients"
-	settled() { $PS inspect --json "$pid" >"$T/redis.json" && [ "$(json "$T/redis.json" "$own['watched_fds']")" = $((idle + 20)) ]; }
+	settled() { $PS inspect --json "$pid" >"$T/redis.json" && [ "$(json "$T/redis.json" "${own}['watched_fds']")" = $((idle + 20)) ]; }
 	until_ok 10 settled || fail "not all of them are watched: $(cat "$T/redis.json")"
-	holds "$T/redis.json" "$own['timers']['by_callback'] == {'serverCron': 1} and $own['timers']['structure'] == 'list'"
-	holds "$T/redis.json" "-0.1e9 < $own['timers']['next_due_ns'] <= 1.1e9 and $own['timers']['nodes'][0]['repeat_ns'] is None"
-	holds "$T/redis.json" "$own['watched_fds'] == $idle + 20 == len($own['watchers'])"
+	holds "$T/redis.json" "${own}['timers']['by_callback'] == {'serverCron': 1} and ${own}['timers']['structure'] == 'list'"
+	holds "$T/redis.json" "-0.1e9 < ${own}['timers']['next_due_ns'] <= 1.1e9 and ${own}['timers']['nodes'][0]['repeat_ns'] is None"
+	holds "$T/redis.json" "${own}['watched_fds'] == $idle + 20 == len(${own}['watchers'])"
 	# what redis thinks that it watches is what the kernel has
-	holds "$T/redis.json" "{w['fd']: w['events'] for w in $own['watchers']} == {i['fd']: i['events'] & 5 for i in d['loops'][0]['poller']['items']}"
+	holds "$T/redis.json" "{w['fd']: w['events'] for w in ${own}['watchers']} == {i['fd']: i['events'] & 5 for i in d['loops'][0]['poller']['items']}"
 	$PS stat -d 2s --json "$pid" >"$T/r.json" 2>"$T/err" || fail "stat: exit $?: $(cat "$T/err")"
 	holds "$T/r.json" "d['loops'][0]['timers']['armed'] == 1 and d['loops'][0]['timers']['top'][0]['name'] == 'serverCron' and d['loops'][0]['snapshot']['watchers'] == $idle + 20"
 	answers || fail "redis does not answer any more"
