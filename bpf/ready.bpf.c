@@ -25,6 +25,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "loop_filter.h"
 #include "ps_probe.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -67,13 +68,6 @@ struct {
 } pollers SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct ps_filter);
-} filter SEC(".maps");
-
-struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
@@ -93,8 +87,6 @@ unsigned long long active_since_ns;
 /* Of the turns of a descriptor one in this many + 1 is told; all are counted. */
 unsigned long long turn_mask;
 
-static const __u32 zero_key = 0;
-
 static __always_inline void count_hit(void)
 {
 	struct ps_ready_stats *count = bpf_map_lookup_elem(&stats, &zero_key);
@@ -109,13 +101,6 @@ static __always_inline void count_record(bool sent)
 
 	if (count)
 		__sync_fetch_and_add(sent ? &count->sent : &count->lost, 1);
-}
-
-static __always_inline bool may_be_loop(__u32 tid)
-{
-	const struct ps_filter *bits = bpf_map_lookup_elem(&filter, &zero_key);
-
-	return bits && bits->words[tid / 64 % (PS_FILTER_BITS / 64)] >> (tid % 64) & 1;
 }
 
 static __always_inline bool may_be_ours(__u64 sock)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
 /*
- * The sampling group: where a loop thread is while it is busy. A timer of
- * each CPU looks who runs there; its ticks are the thread's CPU time. A busy slice that is young gives one sample
- * in a hundredth of a second, which makes the profile; one that is older than
- * half of the stall threshold is looked at with every tick; one that goes on
- * and on more and more seldom, for it says the same again and again. What all of it
- * may cost a CPU is bounded (struct ps_pace): a tick that would be above it is
- * left out, and the next sample stands for it too.
+ * The sampling group: where a loop thread is while it is busy. A timer of each
+ * CPU looks who runs there; its ticks are the thread's CPU time. A busy slice
+ * that is young gives one sample in a hundredth of a second, which makes the
+ * profile; one that is older than half of the stall threshold is looked at with
+ * every tick; one that goes on and on more and more seldom, for it says the same
+ * again and again. What all of it may cost a CPU is bounded (struct ps_pace): a
+ * tick that would be above it is left out, and the next sample stands for it too.
  */
 #include "stack_copy.h"
 

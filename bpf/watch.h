@@ -15,6 +15,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "loop_filter.h"
 #include "ps_probe.h"
 #include "v8_walk.h"
 
@@ -38,13 +39,6 @@ struct {
 	__type(key, __u32);    /* tid */
 	__type(value, struct ps_watch);
 } threads SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct ps_filter);
-} filter SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -84,8 +78,6 @@ const volatile bool cfg_v8 = false;
 /* Which argument of a call is a path: 1 for the first; 0 = none. Filled by the loader. */
 const volatile __u8 cfg_path_argument[PS_SYSCALLS] = { 0 };
 
-static const __u32 zero_key = 0;
-
 static __always_inline void count_hit(enum ps_probe_group group)
 {
 	struct ps_probe_counts *count = bpf_map_lookup_elem(&counts, &zero_key);
@@ -121,13 +113,6 @@ static __always_inline struct ps_pace *find_pace(enum ps_probe_group group, __u6
 		return &count->pace;
 	__sync_fetch_and_add(&count->pace.spared[group], 1);
 	return NULL;
-}
-
-static __always_inline bool may_be_loop(__u32 tid)
-{
-	const struct ps_filter *bits = bpf_map_lookup_elem(&filter, &zero_key);
-
-	return bits && bits->words[tid / 64 % (PS_FILTER_BITS / 64)] >> (tid % 64) & 1;
 }
 
 /* Ends what the thread did until now; `was` is what it did if that was not known. */

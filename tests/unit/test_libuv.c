@@ -2,41 +2,15 @@
 /* The reader of libuv's memory over memory made by hand: whole, odd and hostile. */
 #include "test.h"
 
-#include <errno.h>
-#include <string.h>
-
 #include "libuv.h"
 #include "ps_event.h"
+#include "target_bytes.h"
 
-#define BASE 0x10000ull
-#define ROOM (256u << 10)
 #define LOOP 0u /* offsets in the memory */
 #define TIMERS 4096u
 #define HANDLES 65536u
 #define PIECE 256u /* each timer and handle has so much */
 #define BACKEND 7
-
-static uint8_t bytes[ROOM];
-static unsigned reads;
-
-static int read_bytes(void *arg, uint64_t address, void *out, size_t count)
-{
-	reads++;
-	if (address < BASE || count > ROOM || address - BASE > ROOM - count)
-		return -EFAULT;
-	memcpy(out, bytes + (address - BASE), count);
-	return 0;
-}
-
-static void put(uint32_t at, uint64_t value)
-{
-	memcpy(bytes + at, &value, sizeof(value));
-}
-
-static void put32(uint32_t at, uint32_t value)
-{
-	memcpy(bytes + at, &value, sizeof(value));
-}
 
 static void ring(uint32_t head)
 {

@@ -2,14 +2,10 @@
 /* The readers of nginx's and redis's memory over memory made by hand: whole, odd and hostile. */
 #include "test.h"
 
-#include <errno.h>
-#include <string.h>
-
 #include "ps_event.h"
 #include "server_loop.h"
+#include "target_bytes.h"
 
-#define BASE 0x10000ull
-#define ROOM (256u << 10)
 #define NOW_MS 5000000u
 #define CODE 0x500000u
 #define FD 9
@@ -21,31 +17,10 @@
 #define EVENTS 0x1000u /* nginx: 96 bytes each */
 #define EVENT 96u
 
-static uint8_t bytes[ROOM];
-static unsigned reads;
 static struct server_image image;
-
-static int read_bytes(void *arg, uint64_t address, void *out, size_t count)
-{
-	reads++;
-	if (address < BASE || count > ROOM || address - BASE > ROOM - count)
-		return -EFAULT;
-	memcpy(out, bytes + (address - BASE), count);
-	return 0;
-}
 
 static struct libuv_memory memory = { .read = read_bytes };
 static const struct libuv_limits limits = { 1000, 0, 100 };
-
-static void put(uint32_t at, uint64_t value)
-{
-	memcpy(bytes + at, &value, sizeof(value));
-}
-
-static void put32(uint32_t at, uint32_t value)
-{
-	memcpy(bytes + at, &value, sizeof(value));
-}
 
 static uint64_t node_of(unsigned i, unsigned count)
 {
