@@ -114,6 +114,8 @@ static int look_at(struct ps_watch *watch, const struct loop_found *found)
 	if (proc_read_syscall(found->pid, found->tid, &call))
 		return 0;
 	backend = call.number >= 0 ? proc_poller(&call, &poller_fd, &fds) : 0;
+	if (found->is_guess && backend == PS_BACKEND_EPOLL && backend == watch->backend)
+		watch->poller_fd = poller_fd; /* now it is seen to wait */
 	if (backend && backend == watch->backend && poller_fd == watch->poller_fd) {
 		watch->entered_ns = watch->mark_ns;
 		return 1;
@@ -188,8 +190,13 @@ static void seed(struct bpf_source *source, const struct loop_found *found)
 	int seen = look_at(&watch, found);
 	watch.off.tgid = found->pid;
 	watch.off.h.tid = tid;
-	if (!open_filter(source, tid) && !bpf_map_update_elem(source->maps.threads, &tid, &watch, BPF_NOEXIST) && seen)
-		put_seed(source, thread, &watch);
+	if (open_filter(source, tid) || bpf_map_update_elem(source->maps.threads, &tid, &watch, BPF_NOEXIST) || !seen)
+		return;
+	if (watch.poller_fd != thread->poller_fd) {
+		thread->poller_fd = watch.poller_fd;
+		put_loop(source, thread, watch.mark_ns, PS_LOOP_INSTEAD);
+	}
+	put_seed(source, thread, &watch);
 }
 
 void bpf_threads_seed(struct bpf_source *source, size_t from)
@@ -225,6 +232,7 @@ void bpf_thread_tell(struct bpf_source *source, uint32_t tid, int32_t poller_fd,
 {
 	struct bpf_thread *thread = bpf_thread_find(source, tid);
 	struct ps_watch watch;
+	uint32_t flags = 0;
 
 	if (thread && thread->told && thread->poller_fd == poller_fd) {
 		if (thread->looks)
@@ -234,8 +242,7 @@ void bpf_thread_tell(struct bpf_source *source, uint32_t tid, int32_t poller_fd,
 	if (bpf_map_lookup_elem(source->maps.threads, &tid, &watch))
 		return;
 	if (thread) {
-		/* found busy, with another poller than the one it came back to */
-		put_loop(source, thread, ts, PS_LOOP_GONE);
+		flags = PS_LOOP_INSTEAD;
 	} else if (!(thread = bpf_thread_add(source, tid))) {
 		return;
 	} else {
@@ -246,7 +253,7 @@ void bpf_thread_tell(struct bpf_source *source, uint32_t tid, int32_t poller_fd,
 	thread->backend = watch.backend;
 	thread->looks = KEVENT_LOOKS;
 	thread->told = 1;
-	put_loop(source, thread, ts, 0);
+	put_loop(source, thread, ts, flags);
 	bpf_copy_room(source, tid);
 }
 

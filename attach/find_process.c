@@ -203,7 +203,10 @@ static int is_parked(int call)
 	return 0;
 }
 
-/* The free poller with the most descriptors: a loop that nobody uses has none. */
+/*
+ * The free poller with the most descriptors, since a loop that nobody uses has none; the youngest of those that have as
+ * many, since what a runtime needs for itself was there first.
+ */
 static int fullest_free_poller(const struct find_process *process)
 {
 	int best = -1;
@@ -212,7 +215,7 @@ static int fullest_free_poller(const struct find_process *process)
 		if (is_waited_on(process, process->pollers[i]))
 			continue;
 		int64_t fds = proc_registered(process->pid, process->pollers[i]);
-		if (fds <= most)
+		if (fds < 0 || fds < most)
 			continue;
 		most = fds;
 		best = process->pollers[i];

@@ -68,6 +68,7 @@ struct poller_watch {
 	pid_t pid, tid;
 	int epfd;
 	int tells; /* its own recorder tells of its descriptors: only the picture as a whole is ours to tell */
+	int is_guess; /* nobody was seen to wait on it */
 	int is_followed; /* from ready to dispatched too */
 	int is_gone;
 	uint64_t next_ns; /* when to look again */

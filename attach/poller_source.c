@@ -48,6 +48,38 @@ struct poller_source {
 	uint64_t spent_before_ns; /* by the governor's account, when it began to follow */
 };
 
+/* A thread that was found busy may be seen to wait by now. */
+static int poller_of(const struct loop_found *loop)
+{
+	struct proc_syscall call;
+	int poller_fd;
+	uint32_t fds;
+
+	if (!loop->is_guess || proc_read_syscall(loop->pid, loop->tid, &call) || call.number < 0 ||
+	    proc_poller(&call, &poller_fd, &fds) != PS_BACKEND_EPOLL)
+		return loop->poller_fd;
+	return poller_fd;
+}
+
+static void end_watch(struct poller_source *source, struct poller_watch *watch)
+{
+	if (source->ready && !watch->tells)
+		ready_forget(source->ready, watch->pid, watch->epfd);
+	watch->is_gone = 1;
+	poller_watch_free(watch);
+}
+
+/* A loop has one poller: one that was guessed is not looked at when the real one is known. */
+static void drop_guess(struct poller_source *source, pid_t tid)
+{
+	for (size_t i = 0; i < source->count; i++) {
+		struct poller_watch *watch = &source->watches[i];
+
+		if (!watch->is_gone && watch->is_guess && watch->tid == tid)
+			end_watch(source, watch);
+	}
+}
+
 static int is_watched(const struct poller_source *source, const struct loop_found *loop)
 {
 	for (size_t i = 0; i < source->count; i++) {
@@ -76,10 +108,12 @@ static int add_watch(struct poller_source *source, const struct loop_found *loop
 		source->watches = watches;
 		source->room = room;
 	}
+	drop_guess(source, loop->tid);
 	source->watches[source->count++] = (struct poller_watch){
 		.pid = loop->pid,
 		.tid = loop->tid,
-		.epfd = loop->poller_fd,
+		.epfd = poller_of(loop),
+		.is_guess = loop->is_guess,
 		.tells = rings && loop->has_ring,
 	};
 	return 0;
@@ -300,10 +334,7 @@ static void look(struct poller_source *source, struct poller_watch *watch)
 	if (!err)
 		err = poller_watch_look(watch, source->reader, source->ready, source->context.stream, &raw);
 	if (err == -ESRCH || err == -EPERM) {
-		if (source->ready && !watch->tells)
-			ready_forget(source->ready, watch->pid, watch->epfd);
-		watch->is_gone = 1;
-		poller_watch_free(watch);
+		end_watch(source, watch);
 		return;
 	}
 	if (err && err != -EAGAIN) {

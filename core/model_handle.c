@@ -104,6 +104,12 @@ static void fd_close(struct loop_own *loop, size_t at, uint64_t ts)
 	loop->closed_fds++;
 }
 
+void fds_close(struct loop_own *loop, uint64_t ts)
+{
+	for (size_t i = 0; i < loop->pub.fd_count; i++)
+		fd_close(loop, i, ts);
+}
+
 /* A source that cannot count generations tells a new descriptor under the old one's name. */
 static void fd_reopen(struct loop_own *loop, struct fd_stat *row)
 {

@@ -328,6 +328,7 @@ struct loop_own *loop_of_fd(struct model_own *model, const struct ps_record *rec
 void fd_describe(struct model_own *model, struct fd_stat *row, uint32_t kind, uint32_t name);
 void loop_add_lag_own(struct loop_own *loop, uint64_t ready_ns, uint64_t ts);
 void fd_add_lag(struct model_own *model, struct hist **lag, uint64_t ns); /* makes the histogram while there is room */
+void fds_close(struct loop_own *loop, uint64_t ts); /* all of them */
 void fds_sweep(struct model_own *model, struct loop_own *loop, uint64_t now_ns);
 void fds_held_up(struct model_own *model, struct loop_own *loop, uint64_t wait_ns, int32_t ready);
 /* Something was to be served at `since_ns` and is served now: counts it when this slice, or the last stall, held it up. */

@@ -300,6 +300,8 @@ static int wait_before_return(struct model_own *model, struct loop_own *loop, ui
 		entered = 0;
 	if (loop->pub.state == LOOP_WAITING)
 		return 1;
+	if (loop->pub.state == LOOP_BUSY && loop->slice_at_attach && !entered)
+		entered = loop->slice_ns; /* nobody saw it enter since */
 	if (loop->pub.state == LOOP_BUSY && entered && entered <= loop->slice_ns) {
 		if (!loop->slice_at_attach)
 			return 0; /* told twice */

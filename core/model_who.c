@@ -229,6 +229,20 @@ struct loop_own *loop_of(struct model_own *model, const struct ps_record *record
 	return thread ? thread->current : NULL;
 }
 
+/* The loop of a guessed poller goes by its real one from now on; NULL when there is none that nobody has seen wait. */
+static struct loop_own *loop_instead(struct model_own *model, struct thread_own *thread, int32_t poller_fd, uint64_t ts)
+{
+	struct loop_own *loop = thread->current;
+	if (!loop || loop->pub.state == LOOP_GONE || loop->pub.polls)
+		return NULL;
+	table_remove(&model->loops, loop_key(loop->pub.tid, loop->pub.poller_fd));
+	loop->pub.poller_fd = poller_fd;
+	know(model, &model->loops, loop_key(loop->pub.tid, poller_fd), loop);
+	loop->pub.snapshot = snapshot_unknown;
+	fds_close(loop, ts);
+	return loop;
+}
+
 void on_loop(struct model_own *model, const void *record)
 {
 	const struct ps_ev_loop *told = record;
@@ -237,6 +251,8 @@ void on_loop(struct model_own *model, const void *record)
 	int goes = (told->flags & PS_LOOP_GONE) != 0;
 	if (!thread || (!loop && goes))
 		return;
+	if (!loop && told->flags & PS_LOOP_INSTEAD)
+		loop = loop_instead(model, thread, told->poller_fd, told->h.ts);
 	/* the number of a loop that went names a new one */
 	if (!loop || (loop->pub.state == LOOP_GONE && !goes))
 		loop = loop_add(model, thread, told->poller_fd);
@@ -254,7 +270,7 @@ void on_loop(struct model_own *model, const void *record)
 	loop->declared = 1;
 	loop->pub.backend = told->backend < PS_BACKEND_COUNT ? told->backend : PS_BACKEND_UNKNOWN;
 	loop->pub.generation = told->generation;
-	loop->pub.flags = told->flags;
+	loop->pub.flags = told->flags & ~(uint32_t)PS_LOOP_INSTEAD;
 	if (told->flags & PS_LOOP_PHASES)
 		loop->pub.iterations_exact = 1;
 	if (!loop->pub.first_ns)

@@ -332,6 +332,7 @@ enum ps_loop_flags {
 	PS_LOOP_CALLBACKS = 2,   /* CALLBACK records are sent */
 	PS_LOOP_RING = 4,        /* an instrumented loop: everything above and timers, ticks, work */
 	PS_LOOP_GONE = 8,        /* the poller was closed or its thread ended */
+	PS_LOOP_INSTEAD = 16,    /* the thread was found busy and its poller guessed wrong: what was told of that one is of this */
 };
 
 struct ps_ev_loop {

@@ -189,6 +189,45 @@ TEST(the_number_of_a_loop_that_went_names_a_new_loop)
 	model_close(model);
 }
 
+/* A thread that was found busy: which of the pollers is its own shows when it comes back to it. */
+TEST(what_was_told_of_a_poller_guessed_wrong_is_of_the_real_one)
+{
+	struct model *model = a_model();
+	loop_is(model, 1000, TID, FD, 0);
+	APPLY(model, POLL_RETURN, ps_ev_poll_return, 1000, TID, .poller_fd = FD, .flags = PS_POLL_UNDERWAY);
+	APPLY(model, FD_STATE, ps_ev_fd_state, 1001, TID, .poller_fd = FD, .fd = 20);
+	now(model, 1100);
+	loop_is(model, 1200, TID, FD + 11, PS_LOOP_INSTEAD);
+	enter(model, 1200, TID, FD + 11, 1000, -1);
+	assert_int_equal(model->loop_count, 1);
+	assert_null(model_loop(model, TID, FD));
+	const struct loop *loop = model_loop(model, TID, FD + 11);
+	assert_int_equal(loop->poller_fd, FD + 11);
+	assert_int_equal(loop->busy_ns, 200 * MS);
+	assert_int_equal(loop->stalls, 1);
+	assert_int_equal(last_stall(model)->duration_ns, 200 * MS);
+	assert_int_equal(last_stall(model)->at_attach, 1);
+	assert_int_equal(loop->fd_count, 1);
+	assert_int_equal(loop->fds[0].closed, 1);
+	/* a number that is given again is another loop */
+	loop_is(model, 1300, TID, FD, 0);
+	assert_int_equal(model->loop_count, 2);
+	model_close(model);
+}
+
+TEST(a_poller_that_was_seen_to_be_waited_on_is_no_wrong_guess)
+{
+	struct model *model = a_model();
+	const struct loop *loop = a_loop(model, 0);
+	returns(model, 1100, TID, FD, 1050, 1);
+	enter(model, 1110, TID, FD, 1100, -1);
+	loop_is(model, 1200, TID, FD + 11, PS_LOOP_INSTEAD);
+	assert_int_equal(model->loop_count, 2);
+	assert_int_equal(loop->poller_fd, FD);
+	assert_int_equal(loop->polls, 1);
+	model_close(model);
+}
+
 /* ---- iterations ---- */
 
 TEST(an_empty_look_is_merged_with_the_wait_that_follows)

@@ -102,6 +102,23 @@ TEST(a_loop_thought_busy_at_attach_that_was_waiting_has_no_stall)
 	model_close(model);
 }
 
+TEST(a_loop_thought_busy_at_attach_that_nobody_saw_enter_its_wait_has_no_stall)
+{
+	struct model *model = a_model();
+	loop_is(model, 1000, TID, FD, 0);
+	APPLY(model, POLL_RETURN, ps_ev_poll_return, 1000, TID, .poller_fd = FD, .flags = PS_POLL_UNDERWAY);
+	now(model, 1400);
+	assert_int_equal(model->stall_count, 1);
+	APPLY(model, POLL_RETURN, ps_ev_poll_return, 1500, TID, .poller_fd = FD, .ready = 1);
+	assert_int_equal(model->stall_count, 0);
+	assert_int_equal(model->loops[0]->stalls, 0);
+	assert_int_equal(model->loops[0]->busy_ns, 0);
+	assert_int_equal(model->loops[0]->wait_ns, 500 * MS);
+	enter(model, 1510, TID, FD, 1500, -1);
+	assert_int_equal(model->loops[0]->busy_ns, 10 * MS);
+	model_close(model);
+}
+
 TEST(a_stall_that_a_clock_saw_too_early_goes_away)
 {
 	struct model *model = busy_model();
