@@ -224,11 +224,6 @@ void loop_add_lag_own(struct loop_own *loop, uint64_t ready_ns, uint64_t ts)
 	hist_add(&loop->pub.lag_own, minus(minus(ts, ready_ns), waited));
 }
 
-static uint64_t known(uint64_t value)
-{
-	return value == PS_UNKNOWN ? 0 : value;
-}
-
 /* Something was to be served at `since_ns` and is served now, in this slice. */
 void held_in_slice(struct loop_own *loop, uint64_t since_ns, uint64_t ts, uint64_t *held)
 {

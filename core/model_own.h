@@ -18,7 +18,10 @@
  *   model_trend.c    the recent past in small pieces
  *   model_gather.c   evidence of the busy slice that goes on
  *   model_stall.c    slices that became stalls
- *   model_cause.c    what a stall was made of, and which habit it breaks
+ *   model_frame.c    what the name of a frame tells
+ *   model_script.c   what its file tells
+ *   model_share.c    how the time of a stall was spent
+ *   model_cause.c    what made it, and which habit it breaks
  *   model_culprit.c  who is to blame, for people
  *   model_repeat.c   the same culprit, stall after stall
  *   model_profile.c  where the busy time went, by sampling
@@ -63,6 +66,16 @@ static inline uint64_t minus(uint64_t a, uint64_t b) /* never below 0: events ma
 static inline uint64_t least(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
+}
+
+static inline uint64_t known(uint64_t value) /* 0 when it is not */
+{
+	return value == PS_UNKNOWN ? 0 : value;
+}
+
+static inline uint64_t scaled(uint64_t part, uint64_t whole, uint64_t to) /* the same part of another whole */
+{
+	return whole ? (uint64_t)((double)least(part, whole) / (double)whole * (double)to) : 0;
 }
 
 static inline uint64_t most(uint64_t a, uint64_t b)
@@ -120,7 +133,7 @@ const struct frame *names_frame(const struct names *names, uint32_t id); /* NULL
 const struct stack *names_stack(const struct names *names, uint32_t id);
 const char *names_keep(struct model_own *model, const char *text); /* a copy that lives as long as the names; NULL = no room */
 
-/* What the name of a frame tells; fills the private part. */
+/* model_frame.c, model_script.c: what a frame tells; fills the private part */
 void frame_classify(struct frame_own *frame);
 void frame_classify_script(struct frame_own *frame); /* what its file tells; after the name */
 unsigned stack_rule(const struct stack *stack); /* enum stall_rule of its innermost frame that tells one, within the user's own function */
@@ -375,7 +388,7 @@ void stall_close(struct model_own *model, struct loop_own *loop, uint64_t end_ns
 void stall_drop(struct model_own *model, struct loop_own *loop); /* it never was one */
 struct stall *stall_find(const struct model_own *model, uint64_t id);
 
-/* model_cause.c, model_culprit.c: from the evidence in the loop's gather */
+/* model_share.c, model_cause.c, model_culprit.c: from the evidence in the loop's gather */
 void stall_shares(const struct model_own *model, struct loop_own *loop, struct stall *stall, const struct slice_sums *sums);
 void stall_judge(const struct model_own *model, struct loop_own *loop, struct stall *stall);
 void stall_judge_own(const struct model_own *model, struct loop_own *loop, struct stall *stall); /* after the others */
