@@ -3,10 +3,7 @@
  * Stacks of a process that runs V8.
  *
  * A struct v8 owns the reader of one process's heap, the lines of its scripts
- * and a cache of frames. What a program counter lies in decides how the frame
- * is read: the interpreter, a builtin, code made at run time, or native code,
- * which symbols.c names. A frame met before costs a lookup and two small reads
- * that show it is still the same function.
+ * and a cache of frames (v8_frame.c).
  *
  * Whatever the process does, its stacks get a quarter of our time at most; a
  * stack that comes when that is used up has names of native code only.
@@ -14,77 +11,16 @@
 #include "v8.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "symbols_parts.h"
-#include "v8_parts.h"
+#include "v8_own.h"
 
 #define CODE_MIN     (4u << 20)      /* V8 alone is bigger: smaller libraries need no look */
 #define STACK_NS     20000000ull     /* one stack, at most */
 #define CREDIT_NS    500000000ull    /* what may be saved up */
 #define CREDIT_SHARE 4               /* a quarter of the time that passes */
-#define CACHE_SIZE   4096            /* power of two */
-#define CACHE_FRAMES 6               /* deeper inlining is not kept */
-
-/* PC_REGEXP: native code that matches an expression. PC_UNNAMED: native code or a builtin, in a file whose symbols do not tell */
-enum pc_class {
-	PC_UNSEEN,
-	PC_NOWHERE,
-	PC_NATIVE,
-	PC_UNNAMED,
-	PC_REGEXP,
-	PC_BUILTIN,
-	PC_WASM_ENTRY, /* a builtin by which JavaScript calls WebAssembly */
-	PC_INTERPRETER,
-	PC_GENERATED
-};
-
-struct known_pc {
-	uint64_t pc;
-	enum pc_class class;
-};
-
-struct known_frame {
-	uint64_t key[3];
-	uint64_t witness;    /* changes when other objects have taken the places of the old ones */
-	uint32_t count;      /* 0 = free */
-	uint32_t ids[CACHE_FRAMES];
-};
-
-struct v8 {
-	struct symbols *symbols;
-	struct v8_scripts *scripts;
-	struct ps_v8_walk walk;
-	pid_t pid;
-	uint64_t credit_ns, credited_ns;
-	struct v8_reader reader;
-	struct known_pc pcs[CACHE_SIZE];
-	struct known_frame frames[CACHE_SIZE];
-};
-
-/* The frames that are being collected for one stack. */
-struct out {
-	struct stream *stream;
-	uint32_t *ids;
-	size_t count, room;
-	uint64_t sp;             /* of the whole stack */
-	int has_regexp;          /* the expression was told */
-	size_t unnamed;          /* the last so many frames are of code that V8's heap does not tell of */
-};
-
-/* One frame of a raw stack. */
-struct frame {
-	uint64_t pc;
-	int is_return;
-	uint64_t shared;          /* 0 = no function's */
-	uint64_t bytecode_array;
-	int32_t bytecode_offset;  /* from the tagged start of the array; -1 = not known */
-	int32_t live_offset;      /* the same, as the interpreter has it in a register */
-};
 
 static int read_process(void *arg, uint64_t address, void *out, size_t bytes)
 {
@@ -156,295 +92,6 @@ const struct ps_v8_walk *v8_walk(const struct v8 *v8)
 	return &v8->walk;
 }
 
-static void put(struct out *out, uint32_t id)
-{
-	if (id && out->count < out->room)
-		out->ids[out->count++] = id;
-}
-
-/* ---- what a program counter lies in ---- */
-
-static enum pc_class class_of_name(const char *name)
-{
-	size_t length = strlen(name);
-
-	if (!*name)
-		return PC_UNNAMED;
-	if (strncmp(name, "Builtins_", 9))
-		return strstr(name, "IrregexpInterpreter") || strstr(name, "IrregexpExec") ? PC_REGEXP : PC_NATIVE;
-	if (!strncmp(name, "Builtins_Interpreter", 20))
-		return PC_INTERPRETER;
-	if (strstr(name, "JSToWasm"))
-		return PC_WASM_ENTRY;
-	/* one builtin per bytecode, and per bytecode with wide operands */
-	return length > 7 && !strcmp(name + length - 7, "Handler") ? PC_INTERPRETER : PC_BUILTIN;
-}
-
-static enum pc_class classify(struct v8 *v8, uint64_t pc)
-{
-	struct known_pc *known = &v8->pcs[(pc * 0x9e3779b97f4a7c15ull) >> 52];
-	char name[256];
-
-	if (known->pc == pc && known->class)
-		return known->class;
-	enum symbols_place place = symbols_place(v8->symbols, pc, name, sizeof(name));
-	if (place == SYMBOLS_GENERATED)
-		return PC_GENERATED;
-	if (place == SYMBOLS_NOWHERE)
-		return PC_NOWHERE;
-	*known = (struct known_pc){ pc, class_of_name(name) };
-	return known->class;
-}
-
-/* ---- frames of functions ---- */
-
-static uint32_t put_text(struct stream *stream, const char *text)
-{
-	return stream_string(stream, text, strlen(text));
-}
-
-static uint32_t frame_at(struct v8 *v8, struct stream *stream, const struct v8_place *place)
-{
-	struct ps_ev_frame frame = { .kind = PS_FRAME_JS };
-	struct v8_function function;
-	char file[1024];
-
-	if (v8_function_read(&v8->reader, place->shared, &function))
-		return 0;
-	const char *nameless = function.script && v8_script_is_evaluated(&v8->reader, function.script) ? "eval" : "(anonymous)";
-	frame.name = put_text(stream, function.name[0] ? function.name : nameless);
-	if (!function.script) {
-		frame.kind = PS_FRAME_BUILTIN;
-		return stream_frame(stream, &frame);
-	}
-	if (v8_script_name(v8->scripts, &v8->reader, function.script, file, sizeof(file)))
-		frame.file = put_text(stream, file);
-	if (v8_line(v8->scripts, &v8->reader, function.script, place->position, &frame.line, &frame.column)) {
-		/* where it begins is not where it is: no column says so */
-		v8_line(v8->scripts, &v8->reader, function.script, function.start, &frame.line, &frame.column);
-		frame.column = 0;
-	}
-	return stream_frame(stream, &frame);
-}
-
-static struct known_frame *find_known(struct v8 *v8, const uint64_t key[3], uint64_t witness)
-{
-	uint64_t hash = (key[0] * 31 + key[1]) * 31 + key[2];
-	struct known_frame *known = &v8->frames[(hash * 0x9e3779b97f4a7c15ull) >> 52];
-
-	if (known->witness != witness || memcmp(known->key, key, sizeof(known->key))) {
-		memcpy(known->key, key, sizeof(known->key));
-		known->witness = witness;
-		known->count = 0;
-	}
-	return known;
-}
-
-static void put_places(struct v8 *v8, struct out *out, struct known_frame *known, const struct v8_place *places,
-		       size_t count)
-{
-	uint32_t ids[V8_INLINED_MAX] = { 0 };
-	size_t filled = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		uint32_t id = frame_at(v8, out->stream, &places[i]);
-
-		if (id)
-			ids[filled++] = id;
-		put(out, id);
-	}
-	/* what could not be read wholly may be readable next time */
-	if (filled != count || filled > CACHE_FRAMES)
-		return;
-	known->count = filled;
-	memcpy(known->ids, ids, filled * sizeof(*ids));
-}
-
-static int put_known(struct out *out, const struct known_frame *known)
-{
-	for (uint32_t i = 0; i < known->count; i++)
-		put(out, known->ids[i]);
-	return known->count > 0;
-}
-
-/* Two words of a function that stay while it lives. */
-static uint64_t function_witness(struct v8 *v8, uint64_t shared)
-{
-	const struct v8_layout *at = &v8->reader.layout;
-
-	return v8_field(&v8->reader, shared, at->shared_name) * 31 + v8_field(&v8->reader, shared, at->shared_script);
-}
-
-/* The function of a frame of the interpreter, or one of which only the frame is known. */
-static void put_interpreted(struct v8 *v8, struct out *out, const struct frame *frame, int32_t offset)
-{
-	const uint64_t key[3] = { frame->shared, frame->bytecode_array, (uint64_t)(int64_t)offset };
-	struct known_frame *known = find_known(v8, key, function_witness(v8, frame->shared));
-	struct v8_place place = { frame->shared, -1 };
-
-	if (put_known(out, known))
-		return;
-	if (v8_function_bytecode(&v8->reader, frame->shared) == frame->bytecode_array)
-		place.position = v8_interpreted_position(&v8->reader, frame->bytecode_array, offset);
-	put_places(v8, out, known, &place, 1);
-}
-
-static void put_code(struct v8 *v8, struct out *out, const struct v8_code *code, const struct frame *frame)
-{
-	const struct v8_layout *at = &v8->reader.layout;
-	uint64_t data = v8_field(&v8->reader, code->object, at->code_deoptimization);
-	const uint64_t key[3] = { code->object, (frame->pc - code->start) * 2 + !!frame->is_return, frame->shared };
-	struct known_frame *known = find_known(v8, key, data * 31 + code->start);
-	struct v8_place places[V8_INLINED_MAX] = { { frame->shared, -1 } };
-	size_t count = 1;
-
-	if (put_known(out, known))
-		return;
-	if (code->kind > at->kind_baseline)
-		count = v8_optimized_places(&v8->reader, code, frame->pc, frame->is_return, places);
-	else
-		places[0].position = v8_baseline_position(&v8->reader, code, frame->pc);
-	put_places(v8, out, known, places, count);
-}
-
-/* ---- one frame ---- */
-
-static int is_function(struct v8 *v8, const struct frame *frame)
-{
-	return frame->shared && v8_type(&v8->reader, frame->shared) == v8->reader.layout.shared;
-}
-
-/* "[RegExp /^(a+)+$/]"; the innermost of a stack is the one that runs. */
-static uint32_t regexp_frame(struct v8 *v8, struct out *out)
-{
-	struct ps_ev_frame frame = { .kind = PS_FRAME_JIT };
-	char source[128], name[160] = "[RegExp]";
-
-	if (!out->has_regexp && !v8_regexp_on_stack(&v8->reader, out->sp, source, sizeof(source)))
-		snprintf(name, sizeof(name), "[RegExp /%s/]", source);
-	out->has_regexp = 1;
-	frame.name = put_text(out->stream, name);
-	return stream_frame(out->stream, &frame);
-}
-
-/* Is the code at pc that of the function whose frame it is? Not at the very start of a function: it has no frame yet. */
-static int owns_frame(struct v8 *v8, const struct v8_code *code, const struct frame *frame)
-{
-	const struct v8_layout *at = &v8->reader.layout;
-	uint64_t array = v8_field(&v8->reader, code->object, at->code_bytecode);
-
-	if (v8_type(&v8->reader, array) == at->interpreter_data)
-		array = v8_field(&v8->reader, array, at->tagged_bytes);
-	return array && v8_function_bytecode(&v8->reader, frame->shared) == array;
-}
-
-/* Code that only the engine for WebAssembly knows is called from JavaScript in certain ways alone. */
-static void name_wasm(struct out *out)
-{
-	struct ps_ev_frame frame = { .kind = PS_FRAME_JIT, .name = put_text(out->stream, "[wasm]") };
-	uint32_t id = stream_frame(out->stream, &frame);
-
-	for (size_t i = out->count - out->unnamed; i < out->count && id; i++)
-		out->ids[i] = id;
-	out->unnamed = 0;
-}
-
-static void put_unnamed(struct v8 *v8, struct out *out, const struct frame *frame, const struct v8_code *code)
-{
-	size_t before = out->count;
-
-	put(out, symbols_frame(v8->symbols, out->stream, frame->pc, frame->is_return));
-	out->unnamed += out->count - before;
-	if (v8_code_is_wasm(&v8->reader, code))
-		name_wasm(out);
-}
-
-static void put_generated(struct v8 *v8, struct out *out, const struct frame *frame)
-{
-	size_t before = out->count;
-	int has_function = is_function(v8, frame);
-	struct v8_code code = { .kind = 0 };
-
-	if (v8_code_find(&v8->reader, frame->pc, &code)) {
-		if (has_function)
-			put_places(v8, out, &(struct known_frame){ 0 }, &(struct v8_place){ frame->shared, -1 }, 1);
-	} else if (code.kind == v8_kind_regexp(&v8->reader.layout)) {
-		put(out, regexp_frame(v8, out));
-	} else if (code.kind == v8_kind_regexp(&v8->reader.layout) - 1 && has_function) {
-		/* each function may have a copy of the interpreter's entry, for the sake of profilers */
-		put_interpreted(v8, out, frame, frame->bytecode_offset);
-	} else if (code.kind > v8->reader.layout.kind_baseline || (has_function && owns_frame(v8, &code, frame))) {
-		put_code(v8, out, &code, frame);
-		/* V8 10 tells of optimized code only which function it is of */
-		if (out->count == before && has_function && v8->reader.layout.code_inline != V8_NONE)
-			put_places(v8, out, &(struct known_frame){ 0 }, &(struct v8_place){ frame->shared, -1 }, 1);
-	}
-	if (out->count == before)
-		put_unnamed(v8, out, frame, &code);
-	else
-		out->unnamed = 0;
-}
-
-/*
- * A leaf may be in a builtin or a native function that has no frame of its own
- * yet, or never has: the frame is that of the function that called it.
- */
-static void put_caller(struct v8 *v8, struct out *out, const struct frame *frame)
-{
-	struct v8_function function;
-
-	if (is_function(v8, frame) && !v8_function_read(&v8->reader, frame->shared, &function) && function.script)
-		put_interpreted(v8, out, frame, frame->bytecode_offset);
-}
-
-/* Is this the frame of the interpreter? It alone keeps the function's own bytecode there outside of generated code. */
-static int runs_bytecode(struct v8 *v8, const struct frame *frame)
-{
-	return is_function(v8, frame) && frame->bytecode_array && frame->bytecode_offset >= 0 &&
-	       v8_function_bytecode(&v8->reader, frame->shared) == frame->bytecode_array;
-}
-
-static void put_frame(struct v8 *v8, struct out *out, const struct frame *frame)
-{
-	enum pc_class class = classify(v8, frame->pc - !!frame->is_return);
-
-	/* to go on in the interpreter, V8 puts the first address of a builtin where that behind a call was */
-	if (frame->is_return && class != PC_GENERATED && classify(v8, frame->pc) == PC_INTERPRETER)
-		class = PC_INTERPRETER;
-	if (class == PC_WASM_ENTRY)
-		name_wasm(out);
-	if (class != PC_GENERATED)
-		out->unnamed = 0;
-	switch (class) {
-	case PC_GENERATED:
-		put_generated(v8, out, frame);
-		break;
-	case PC_REGEXP:
-		put(out, symbols_frame(v8->symbols, out->stream, frame->pc, frame->is_return));
-		if (!out->has_regexp)
-			put(out, regexp_frame(v8, out));
-		break;
-	case PC_INTERPRETER:
-		if (is_function(v8, frame)) {
-			put_interpreted(v8, out, frame, frame->live_offset >= 0 ? frame->live_offset : frame->bytecode_offset);
-			break;
-		}
-		/* fall through */
-	case PC_UNNAMED:
-		if (runs_bytecode(v8, frame)) {
-			put_interpreted(v8, out, frame, frame->bytecode_offset);
-			break;
-		}
-		/* fall through */
-	default:
-		/* where a chain of frame pointers is broken, what follows is chance */
-		if (class != PC_NOWHERE || !frame->is_return)
-			put(out, symbols_frame(v8->symbols, out->stream, frame->pc, frame->is_return));
-		if (!frame->is_return)
-			put_caller(v8, out, frame);
-	}
-}
-
 /* Starts the turn of a stack, which ends when its time is up; returns when it began. */
 static uint64_t begin_turn(struct v8 *v8)
 {
@@ -488,14 +135,14 @@ void v8_functions(struct v8 *v8, struct ps_raw *raw, const struct unwind_stack *
 	uint64_t began, last = 0;
 
 	for (uint32_t i = 0; i < raw->user_frames && i < PS_USER_FRAMES; i++)
-		classify(v8, raw->user[i] - !!i);
+		v8_classify(v8, raw->user[i] - !!i);
 	began = begin_turn(v8);
 	raw->functions = 0;
 	raw->live_offset = -1;
 	for (uint32_t i = 0; i < raw->user_frames && i < PS_USER_FRAMES && raw->functions < PS_V8_FUNCTIONS; i++) {
 		struct ps_v8_function *function = &raw->function[raw->functions];
 		/* native code has its own use for the frame pointer, and leaves it as it was */
-		enum pc_class class = classify(v8, raw->user[i] - !!i);
+		enum v8_pc class = v8_classify(v8, raw->user[i] - !!i);
 		int is_native = class == PC_NATIVE || class == PC_REGEXP;
 
 		if (is_native || fps[i] == last || !read_frame(v8, stack, fps[i], function))
@@ -509,17 +156,17 @@ void v8_functions(struct v8 *v8, struct ps_raw *raw, const struct unwind_stack *
 
 size_t v8_stack(struct v8 *v8, struct stream *stream, const struct ps_raw *raw, uint32_t *ids, size_t room)
 {
-	struct out out = { .stream = stream, .ids = ids, .room = room, .sp = raw->sp };
+	struct v8_out out = { .stream = stream, .ids = ids, .room = room, .sp = raw->sp };
 	uint64_t began;
 
 	/* what files are loaded for the first of many stacks is not this one's time */
 	for (uint32_t i = 0; i < raw->user_frames && i < PS_USER_FRAMES; i++)
-		if (raw->user[i] && classify(v8, raw->user[i] - !!i) <= PC_REGEXP)
+		if (raw->user[i] && v8_classify(v8, raw->user[i] - !!i) <= PC_REGEXP)
 			symbols_frame(v8->symbols, stream, raw->user[i], i > 0);
 	began = begin_turn(v8);
 	/* functions come in the order of their frames */
 	for (uint32_t i = 0, k = 0; i < raw->user_frames && i < PS_USER_FRAMES; i++) {
-		struct frame frame = { .pc = raw->user[i], .is_return = i > 0, .live_offset = -1 };
+		struct v8_frame frame = { .pc = raw->user[i], .is_return = i > 0, .live_offset = -1 };
 		const struct ps_v8_function *function = &raw->function[k];
 
 		if (k < raw->functions && k < PS_V8_FUNCTIONS && function->frame == i) {
@@ -530,7 +177,7 @@ size_t v8_stack(struct v8 *v8, struct stream *stream, const struct ps_raw *raw, 
 			k++;
 		}
 		if (frame.pc)
-			put_frame(v8, &out, &frame);
+			v8_put_frame(v8, &out, &frame);
 	}
 	end_turn(v8, began);
 	return out.count;
