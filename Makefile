@@ -8,14 +8,15 @@
 #   make check      … and what the tests need, then all tests
 #   make lint format asan tsan bench fuzz screens pictures install uninstall clean
 #
-# CC CLANG BPFTOOL CFLAGS LDFLAGS PREFIX DESTDIR are honoured; V=1 shows commands,
+# CC CLANG BPFTOOL CFLAGS LDFLAGS PREFIX (or prefix) DESTDIR are honoured; V=1 shows commands,
 # B= names another build folder, FUZZ_SECONDS= the time per fuzz target.
 
 B        ?= build
 CC       ?= cc
 CLANG    ?= clang
 BPFTOOL  ?= $(firstword $(wildcard /usr/sbin/bpftool /sbin/bpftool) bpftool)
-PREFIX   ?= /usr/local
+prefix   ?= /usr/local
+PREFIX   ?= $(prefix)
 DESTDIR  ?=
 VERSION  := 0.1.0
 ARCH     := $(shell uname -m | sed 's/x86_64/x86/;s/aarch64/arm64/')

@@ -31,7 +31,7 @@ flags=$(PKG_CONFIG_PATH="$dest/usr/lib/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$dest"
 ${CC:-cc} -o "$T/user" "$T/user.c" $flags || fail "a program does not build with: $flags"
 LD_LIBRARY_PATH=$dest/usr/lib "$T/user" | grep -q fired || fail "the program does not run"
 
-make -s --no-print-directory B="$B" DESTDIR="$dest" PREFIX=/usr uninstall || fail "make uninstall"
+make -s --no-print-directory B="$B" DESTDIR="$dest" prefix=/usr uninstall || fail "make uninstall"
 left=$(find "$dest" -type f -o -type l)
 [ -z "$left" ] || fail "left behind: $left"
 rm -rf "$dest"
