@@ -22,9 +22,8 @@ const noises = [
   function collect() { for (let i = 18e6 + Math.random() * 6e6 | 0; i > 0; i--) sum = (sum * 31 + i) % 1000003; },
 ];
 
-function oneMore() {
-  for (let i = 24e6; i > 0; i--) sum = (sum * 31 + i) % 1000003; // sin: oneMore
-}
+// On one line, for of a build without symbols the line of an optimised function is where it begins.
+function oneMore() { for (let i = 24e6; i > 0; i--) sum = (sum * 31 + i) % 1000003; } // sin: oneMore
 
 function next() {
   compute(work);
