@@ -15,10 +15,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "pid_space.h"
 #include "poll.skel.h"
 #include "sample.skel.h"
 #include "sched.skel.h"
@@ -125,6 +125,7 @@ static int load_poll(struct bpf_source *source, int classic)
 	group->destroy = destroy_poll;
 	group->skeleton = skeleton;
 	group->object = skeleton->obj;
+	PID_SPACE_SET(skeleton);
 	skeleton->rodata->cfg_poll_select = is_used(source, PS_BACKEND_POLL) ||
 						is_used(source, PS_BACKEND_SELECT) ||
 						is_used(source, PS_BACKEND_IO_URING);
@@ -234,6 +235,7 @@ static int load_sched(struct bpf_source *source)
 
 	if (!skeleton)
 		return -errno;
+	PID_SPACE_SET(skeleton);
 	skeleton->rodata->cfg_v8 = source->with_v8;
 	skeleton->rodata->cfg_unwind = source->with_unwind;
 	set_path_arguments((uint8_t *)skeleton->rodata->cfg_path_argument);
@@ -262,6 +264,7 @@ static int load_sampling(struct bpf_source *source)
 
 	if (!skeleton)
 		return -errno;
+	PID_SPACE_SET(skeleton);
 	skeleton->rodata->cfg_v8 = source->with_v8;
 	skeleton->rodata->cfg_unwind = source->with_unwind;
 	set_path_arguments((uint8_t *)skeleton->rodata->cfg_path_argument);
@@ -299,7 +302,7 @@ static int is_wanted(struct bpf_source *source, enum ps_probe_group which)
 {
 	struct bpf_group *group = &source->groups[which];
 	const struct attach_options *options = source->context.options;
-	struct stat own;
+	struct pid_space own;
 
 	if (options->no_bpf)
 		set_state(group, PS_PROBE_STATE_OFF, "switched off by --no-bpf");
@@ -307,8 +310,7 @@ static int is_wanted(struct bpf_source *source, enum ps_probe_group which)
 		set_state(group, PS_PROBE_STATE_OFF, "switched off by --without");
 	else if (which != PS_PROBE_POLL && source->groups[PS_PROBE_POLL].state != PS_PROBE_STATE_ON)
 		set_state(group, PS_PROBE_STATE_MISSING, "needs the poll probe");
-	/* 4026531836: the inode of the first PID namespace; the programs see its numbers */
-	else if (!stat("/proc/self/ns/pid", &own) && own.st_ino != 4026531836)
+	else if (pid_space_find(&own))
 		set_state(group, PS_PROBE_STATE_MISSING,
 			  "in a PID namespace: run on the host, or in a container that has the host's PIDs");
 	else

@@ -14,6 +14,7 @@
 
 #include "libuv.h"
 #include "phase.skel.h"
+#include "pid_space.h"
 
 static const struct {
 	enum libuv_symbol function;
@@ -41,8 +42,10 @@ static int load(struct bpf_source *source)
 		phases->skeleton = phase__open();
 	if (!err && !phases->skeleton)
 		err = -errno;
-	if (!err)
-		err = bpf_share_maps(source, phases->skeleton->obj);
+	if (err)
+		return err;
+	PID_SPACE_SET(phases->skeleton);
+	err = bpf_share_maps(source, phases->skeleton->obj);
 	return err ? err : phase__load(phases->skeleton);
 }
 

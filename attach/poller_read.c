@@ -25,11 +25,11 @@
 #include <sys/inotify.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "pid_space.h"
 #include "poller.skel.h"
 #include "proc.h"
 
@@ -170,16 +170,18 @@ static int take_item(void *arg, void *data, size_t bytes)
 
 static int load(struct poller_reader *reader)
 {
-	struct stat own;
+	struct pid_space own;
 
-	/* 4026531836: the inode of the first PID namespace; the program sees its numbers */
-	if (!stat("/proc/self/ns/pid", &own) && own.st_ino != 4026531836)
-		return -EXDEV;
 	libbpf_set_print(NULL);
-	reader->skeleton = poller__open_and_load();
+	if (pid_space_find(&own))
+		return -EXDEV;
+	reader->skeleton = poller__open();
 	if (!reader->skeleton)
 		return -errno;
-	int err = learn(reader);
+	PID_SPACE_SET(reader->skeleton);
+	int err = poller__load(reader->skeleton);
+	if (!err)
+		err = learn(reader);
 	if (err)
 		return err;
 	reader->ring = ring_buffer__new(bpf_map__fd(reader->skeleton->maps.items), take_item, reader, NULL);

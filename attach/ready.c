@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "pid_space.h"
 #include "ready.skel.h"
 #include "tap.h"
 #include "tracefs.h"
@@ -177,6 +178,7 @@ static int load(struct ready_probe *ready, const struct way *way, uint64_t socke
 		return -errno;
 	ready->by_item = way->stamp && !strcmp(way->stamp, "on_poll_callback");
 	ready->by_socket = way->by_socket;
+	PID_SPACE_SET(skeleton);
 	skeleton->rodata->cfg_socket_f_op = socket_f_op;
 	skeleton->rodata->cfg_by_item = ready->by_item;
 	skeleton->rodata->cfg_by_socket = ready->by_socket;

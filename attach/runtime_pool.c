@@ -22,6 +22,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "pid_space.h"
 #include "pool.skel.h"
 
 #define BUDGET_NS 50000000ull /* of CPU time per second, of all threads that are probed together */
@@ -61,6 +62,7 @@ static int load(struct runtime_jobs *jobs)
 	if (!skeleton)
 		return -errno;
 	jobs->skeleton = skeleton;
+	PID_SPACE_SET(skeleton);
 	skeleton->rodata->cfg_fs_work = libuv_layout.fs_work;
 	skeleton->rodata->cfg_fs_type = libuv_layout.fs_type;
 	skeleton->rodata->cfg_fs_path = libuv_layout.fs_path;

@@ -20,9 +20,30 @@ struct thread_struct {
 	unsigned long fsbase;  /* x86: the thread pointer */
 };
 
+struct ns_common {
+	unsigned int inum;
+};
+
+struct pid_namespace {
+	struct ns_common ns;
+};
+
+struct upid {
+	int nr;
+	struct pid_namespace *ns;
+};
+
+/* a task's numbers, one for each namespace that it is seen in, outermost first */
+struct pid {
+	unsigned int level;
+	struct upid numbers[1];
+};
+
 struct task_struct {
 	int pid;   /* what user space calls tid */
 	int tgid;
+	struct pid *thread_pid;
+	struct task_struct *group_leader;
 	char comm[16];
 	struct thread_struct thread;
 	struct files_struct *files;

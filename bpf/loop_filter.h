@@ -3,7 +3,7 @@
 #ifndef LOOP_FILTER_H
 #define LOOP_FILTER_H
 
-#include "kernel.h"
+#include "ids.h"
 
 #include <bpf/bpf_helpers.h>
 

@@ -9,7 +9,7 @@
 SEC("uprobe")
 int on_phase(void *context)
 {
-	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+	__u32 tid = (__u32)current_ids();
 	struct ps_watch *watch = may_be_loop(tid) ? bpf_map_lookup_elem(&threads, &tid) : NULL;
 	struct ps_ev_phase phase = {
 		.h = { .ts = bpf_ktime_get_ns(), .tid = tid, .event = PS_EV_PHASE, .size = sizeof(phase) },

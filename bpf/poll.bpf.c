@@ -45,7 +45,7 @@ static __always_inline struct ps_watch *add_thread(__u64 id, __u32 flags, __s32 
  */
 static __always_inline struct ps_watch *find_loop(__s32 fd, __u32 backend)
 {
-	__u64 id = bpf_get_current_pid_tgid();
+	__u64 id = current_ids();
 	__u32 tgid = id >> 32, tid = id;
 	const __u32 *flags = bpf_map_lookup_elem(&processes, &tgid);
 	struct ps_watch *watch;
@@ -75,7 +75,7 @@ static __always_inline void send_enter(struct ps_watch *watch, __s64 timeout_ns,
 		count_record(false);
 		return;
 	}
-	event->h = (struct ps_record){ now, (__u32)bpf_get_current_pid_tgid(), PS_EV_POLL_ENTER, sizeof(*event) };
+	event->h = (struct ps_record){ now, (__u32)current_ids(), PS_EV_POLL_ENTER, sizeof(*event) };
 	event->poller_fd = watch->poller_fd;
 	event->backend = watch->backend;
 	event->timeout_ns = timeout_ns;
@@ -95,7 +95,7 @@ static __always_inline void send_return(struct ps_watch *watch, __s64 result, __
 		count_record(false);
 		return;
 	}
-	event->h = (struct ps_record){ now, (__u32)bpf_get_current_pid_tgid(), PS_EV_POLL_RETURN, sizeof(*event) };
+	event->h = (struct ps_record){ now, (__u32)current_ids(), PS_EV_POLL_RETURN, sizeof(*event) };
 	event->poller_fd = watch->poller_fd;
 	event->ready = result;
 	event->entered_ns = watch->entered_ns;

@@ -19,6 +19,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "ids.h"
 #include "ps_probe.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -255,7 +256,7 @@ int on_file(struct bpf_iter__task_file *ctx)
 	struct file *file = ctx->file;
 	const __u64 done = 1;
 
-	if (!task || !file || (__u32)task->tgid != request.tgid)
+	if (!task || !file || tgid_of(task) != request.tgid)
 		return 0;
 	if (request.learns) {
 		learn(ctx->fd, (__u64)file->f_op);

@@ -7,7 +7,7 @@
  * The probes are in the processes that are watched and nowhere else. What a job
  * works on is read on the worker's thread, where it costs the loop nothing.
  */
-#include "kernel.h"
+#include "ids.h"
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
@@ -108,7 +108,7 @@ static __always_inline void count_record(bool sent)
 static __always_inline struct ps_pool_raw *begin(__u16 what, void *context, __u32 bytes)
 {
 	struct ps_pool_raw *raw;
-	__u64 id = bpf_get_current_pid_tgid();
+	__u64 id = current_ids();
 
 	count_hit();
 	raw = bpf_ringbuf_reserve(&ring, bytes, 0);
@@ -231,7 +231,7 @@ int on_start(void *context)
 	raw = begin(PS_POOL_START, context, WHOLE);
 	/* that it runs is kept even when there is no room to tell */
 	if (!raw) {
-		hold(work, bpf_ktime_get_ns(), (__u32)bpf_get_current_pid_tgid());
+		hold(work, bpf_ktime_get_ns(), (__u32)current_ids());
 		return 0;
 	}
 	raw->work = work;
@@ -256,7 +256,7 @@ int on_start(void *context)
 SEC("uprobe")
 int on_async_send(void *context)
 {
-	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+	__u32 tid = (__u32)current_ids();
 	struct held *held = bpf_map_lookup_elem(&holding, &tid);
 	struct task_struct___pool *task = (void *)bpf_get_current_task();
 	struct ps_pool_raw *raw;

@@ -255,7 +255,7 @@ static __always_inline void enrol(const struct ps_ready_key *key, __s32 poller_f
 	fresh.origin = sock_origin;
 	if (cfg_by_item)
 		fresh.origin = (struct ps_ready_origin){ poller, (__u64)(__u32)key->fd + 1 };
-	fresh.tid = bpf_get_current_pid_tgid();
+	fresh.tid = current_ids();
 	if (sk) {
 		__u32 bit = ps_sock_bit((__u64)sk);
 
@@ -468,7 +468,7 @@ struct call {
 /* The system call that ends, if a loop's thread made it. */
 static __always_inline bool take_call(struct call *call)
 {
-	__u64 id = bpf_get_current_pid_tgid();
+	__u64 id = current_ids();
 	const struct pt_regs *regs;
 	uint64_t args[3];
 
@@ -546,7 +546,7 @@ int on_epoll_ctl_exit(struct syscall_exit *ctx)
 static __always_inline struct ps_ready_stamp *find_key(struct sock *sk, struct ps_ready_key *key)
 {
 	const struct ps_ready_origin origin = { (__u64)sk, 0 };
-	__u64 id = bpf_get_current_pid_tgid();
+	__u64 id = current_ids();
 	struct ps_ready_stamp *stamp;
 
 	if (!active_since_ns || !may_be_loop(id))
@@ -585,7 +585,7 @@ int BPF_PROG(on_send, struct sock *sk, int result, int flags)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(on_exit, struct pt_regs *regs, long result)
 {
-	__u64 id = bpf_get_current_pid_tgid();
+	__u64 id = current_ids();
 	struct ps_ready_key key = { .tgid = id >> 32 };
 	uint64_t args[3];
 	long number;

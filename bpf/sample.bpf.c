@@ -42,7 +42,7 @@ static __always_inline void fill(void *ctx, struct ps_raw *raw, __u64 id, __u64 
 SEC("perf_event")
 int on_sample(void *ctx)
 {
-	__u64 id = bpf_get_current_pid_tgid(), now, busy_ns;
+	__u64 id = current_ids(), now, busy_ns;
 	const struct ps_probe_settings *set;
 	struct ps_raw_stack *copy;
 	struct ps_watch *watch;

@@ -46,7 +46,7 @@ static __always_inline bool may_take_stack(struct ps_watch *watch, __u64 now)
 
 static __always_inline void take_stacks_and_copy(void *ctx, struct ps_watch *watch, struct task_struct *task, __u64 now)
 {
-	struct ps_raw_stack *copy = find_copy(task->pid);
+	struct ps_raw_stack *copy = find_copy(watch->off.h.tid);
 	struct ps_pace *pace = find_pace(PS_PROBE_SCHED, now);
 
 	if (!pace)
@@ -77,8 +77,8 @@ static __always_inline void switch_out(void *ctx, struct ps_watch *watch, struct
 
 	account(watch, now, PS_SCHED_RUNNING);
 	watch->sched = is_ready ? PS_SCHED_RUNNABLE : PS_SCHED_BLOCKED;
-	off->h.tid = prev->pid;
-	off->tgid = prev->tgid;
+	off->h.tid = tid_of(prev);
+	off->tgid = watch->tgid;
 	off->off_ns = now;
 	off->wake_ns = is_ready ? now : 0;
 	off->cpu = bpf_get_smp_processor_id();
@@ -103,21 +103,21 @@ static __always_inline void switch_in(struct ps_watch *watch, struct task_struct
 	if (!set || !off->off_ns || now - off->off_ns < set->offcpu_ns)
 		return;
 	off->h.ts = now;
-	off->h.tid = next->pid;
-	send_off(watch, next->pid);
+	off->h.tid = tid_of(next);
+	send_off(watch, off->h.tid);
 	off->off_ns = 0;
 }
 
 SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next, unsigned int prev_state)
 {
-	struct ps_watch *watch = find_busy(prev->pid);
+	struct ps_watch *watch = find_busy(tid_of(prev));
 
 	if (watch) {
 		count_hit(PS_PROBE_SCHED);
 		switch_out(ctx, watch, prev, next, preempt || !prev_state, prev_state, bpf_ktime_get_ns());
 	}
-	watch = find_busy(next->pid);
+	watch = find_busy(tid_of(next));
 	if (watch) {
 		count_hit(PS_PROBE_SCHED);
 		switch_in(watch, next, bpf_ktime_get_ns());
@@ -128,7 +128,7 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 SEC("tp_btf/sched_wakeup")
 int BPF_PROG(on_wakeup, struct task_struct *task)
 {
-	struct ps_watch *watch = find_busy(task->pid);
+	struct ps_watch *watch = find_busy(tid_of(task));
 	__u64 now;
 
 	/* woken before it left the CPU: it never slept */
