@@ -312,7 +312,7 @@ static int is_wanted(struct bpf_source *source, enum ps_probe_group which)
 		set_state(group, PS_PROBE_STATE_MISSING, "needs the poll probe");
 	else if (pid_space_find(&own))
 		set_state(group, PS_PROBE_STATE_MISSING,
-			  "in a PID namespace: run on the host, or in a container that has the host's PIDs");
+			  "in a PID namespace, and this kernel does not tell which: run on the host");
 	else
 		return 1;
 	return 0;
