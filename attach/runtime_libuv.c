@@ -38,9 +38,10 @@ struct libuv_state {
 	char why[160];
 };
 
+/* Bun has libuv's functions for the addons of others; its own loop is none of libuv's. */
 static int detect(const struct runtime_facts *facts)
 {
-	return facts->libuv != NULL;
+	return facts->libuv && strcmp(facts->guess.name, "bun") != 0;
 }
 
 static int open_libuv(void **out, const struct runtime_facts *facts)

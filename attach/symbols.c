@@ -208,6 +208,15 @@ static void name_jit(struct symbols *symbols, struct stream *stream, uint64_t ad
 	}
 	if (symbols->jit_names)
 		name = jit_names_find(symbols->jit_names, address, &start);
+	struct jit_place place;
+	if (name && !jit_place_read(&place, name)) {
+		frame->kind = PS_FRAME_JS;
+		frame->name = place.name_bytes ? stream_string(stream, place.name, (size_t)place.name_bytes) :
+						 stream_string(stream, "(anonymous)", 11);
+		frame->file = place.file_bytes ? stream_string(stream, place.file, (size_t)place.file_bytes) : 0;
+		frame->line = place.line; /* where the function begins: no column says so */
+		return;
+	}
 	frame->kind = PS_FRAME_JIT;
 	frame->name = name ? stream_string(stream, name, strlen(name)) : stream_string(stream, "[jit]", 5);
 	/* without a name the place is noise: all of it is one frame */

@@ -9,6 +9,7 @@
  */
 #include "symbols_parts.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -170,4 +171,64 @@ const char *jit_names_find(struct jit_names *names, uint64_t address, uint64_t *
 		return NULL;
 	*start = found->start;
 	return names->text + found->name;
+}
+
+/* ---- names that V8 writes ---- */
+
+/* A number behind the last colon before `end`; moves `end` to the colon. 0 = there is none. */
+static uint32_t number_before(const char *begin, const char **end)
+{
+	const char *at = *end;
+	uint32_t number = 0;
+
+	while (at > begin && isdigit((unsigned char)at[-1]))
+		at--;
+	if (at == begin || at[-1] != ':' || *end - at > 9)
+		return 0;
+	for (const char *digit = at; digit < *end; digit++)
+		number = number * 10 + (uint32_t)(*digit - '0');
+	*end = at - 1;
+	return number;
+}
+
+/* How its code came about: '~' interpreted, '^' compiled plainly, '+' and '*' optimised, 'o' before these: while it ran. */
+static const char *skip_tier(const char *name)
+{
+	if (*name == 'o' && name[1] && strchr("^+*", name[1]))
+		name++;
+	return *name && strchr("~^+*", *name) ? name + 1 : name;
+}
+
+int jit_place_read(struct jit_place *place, const char *name)
+{
+	static const char *const tags[] = { "JS:", "LazyCompile:", "Function:", "Script:", "Eval:" };
+	static const char *const files[] = { " file://", " node:", " ext:", " http", " /" };
+	const char *begin = NULL, *end = name + strlen(name), *space = NULL;
+
+	for (size_t i = 0; i < sizeof(tags) / sizeof(*tags) && !begin; i++)
+		if (!strncmp(name, tags[i], strlen(tags[i])))
+			begin = skip_tier(name + strlen(tags[i]));
+	if (!begin)
+		return -EINVAL;
+	*place = (struct jit_place){ .name = begin, .file = "" };
+	place->column = number_before(begin, &end);
+	place->line = place->column ? number_before(begin, &end) : 0;
+	if (place->column && !place->line) {
+		place->line = place->column;
+		place->column = 0;
+	}
+	/* both may have spaces within: where a file begins is known of the usual ones */
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files) && !space; i++)
+		space = strstr(begin - 1, files[i]);
+	for (const char *at = end; !space && place->line && at-- > begin;)
+		if (*at == ' ')
+			space = at;
+	if (!space || space >= end)
+		space = end;
+	place->name_bytes = space > begin ? (int)(space - begin) : 0;
+	if (space < end) {
+		place->file = space + 1;
+		place->file_bytes = (int)(end - place->file);
+	}
+	return 0;
 }

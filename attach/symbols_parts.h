@@ -41,6 +41,13 @@ int jit_names_open(struct jit_names **names, pid_t pid);
 void jit_names_close(struct jit_names *names);
 /* Reads again when the file has grown; NULL = not named. Good until the next call. */
 const char *jit_names_find(struct jit_names *names, uint64_t address, uint64_t *start);
+/* What such a name says of a function of JavaScript, as V8 writes it: "JS:*name file:line:column". */
+struct jit_place {
+	const char *name, *file; /* within the name; "" = it has none */
+	int name_bytes, file_bytes;
+	uint32_t line, column;
+};
+int jit_place_read(struct jit_place *place, const char *name); /* 0; -EINVAL: it is another name */
 
 /* 1 and text when `mangled` is a C++ or Rust name; at most room - 1 bytes, cut without a sign. */
 int symbols_demangle(const char *mangled, char *out, size_t room);

@@ -92,7 +92,7 @@ static int split_place(const char *culprit, char name[96], uint32_t *line)
 /* Files inside the runtime are no place that its user can change. */
 static int is_inside(const char *file)
 {
-	return !strncmp(file, "node:", 5) || !strncmp(file, "internal/", 9);
+	return !strncmp(file, "node:", 5) || !strncmp(file, "ext:", 4) || !strncmp(file, "internal/", 9);
 }
 
 void stall_place(const json_t *stall, char *file, size_t room, uint32_t *line)

@@ -28,7 +28,6 @@ static const struct {
 	{ "node:internal/modules/", "", RULE_MODULE_LOAD },
 };
 
-static const char runtime_prefix[] = "node:";
 
 static int begins_with(const char *text, const char *prefix)
 {
@@ -41,12 +40,18 @@ static int ends_with(const char *text, const char *end)
 	return length >= part && !strcmp(text + length - part, end);
 }
 
+/* of node; of Deno */
+static int is_of_runtime(const char *file)
+{
+	return begins_with(file, "node:") || begins_with(file, "ext:");
+}
+
 void frame_classify_script(struct frame_own *frame)
 {
 	const struct frame *pub = &frame->pub;
 	if (pub->kind != PS_FRAME_JS || !*pub->file)
 		return;
-	frame->script = begins_with(pub->file, runtime_prefix) ? SCRIPT_RUNTIME : SCRIPT_USER;
+	frame->script = is_of_runtime(pub->file) ? SCRIPT_RUNTIME : SCRIPT_USER;
 	/* the user's names are the user's: a function called "inflate" tells nothing */
 	if (frame->script == SCRIPT_USER)
 		frame->rule = frame->telling = 0;

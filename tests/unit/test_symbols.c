@@ -128,14 +128,15 @@ TEST(a_perf_map_names_generated_code_and_the_later_line_wins)
 	unlink(path);
 	FILE *file = fopen(path, "wx");
 	assert_non_null(file);
-	fprintf(file, "%lx 100 LazyCompile:*old app.js:1\nnot a line\n%lx 80 LazyCompile:*hashPw app.js:41\n%lx\n",
-		(unsigned long)code, (unsigned long)code, (unsigned long)code);
+	fprintf(file, "%lx 100 Lold;::run\nnot a line\n%lx 80 Lnew;::run\n%lx\n", (unsigned long)code, (unsigned long)code,
+		(unsigned long)code);
 	fclose(file);
 	const struct ps_ev_frame *frame = frame_of((uint64_t)code + 0x20, 0);
-	assert_string_equal(texts[frame->name], "LazyCompile:*hashPw app.js:41");
+	assert_int_equal(frame->kind, PS_FRAME_JIT);
+	assert_string_equal(texts[frame->name], "Lnew;::run");
 	assert_int_equal(frame->offset, 0x20);
 	frame = frame_of((uint64_t)code + 0x90, 0);
-	assert_string_equal(texts[frame->name], "LazyCompile:*old app.js:1");
+	assert_string_equal(texts[frame->name], "Lold;::run");
 	/* a link in the shared directory is nobody's map */
 	char target[80];
 	snprintf(target, sizeof(target), "%s.real", path);
@@ -145,6 +146,40 @@ TEST(a_perf_map_names_generated_code_and_the_later_line_wins)
 	unlink(path);
 	unlink(target);
 	assert_string_equal(texts[frame->name], "[jit]");
+}
+
+TEST(names_that_v8_writes_into_a_perf_map_tell_function_file_and_line)
+{
+	static const struct {
+		const char *told, *name, *file;
+		uint32_t line, column;
+	} cases[] = {
+		{ "JS:*spin file:///srv/app.js:14:7", "spin", "file:///srv/app.js", 14, 7 },
+		{ "JS:~ file:///srv/app.js:1:1", "", "file:///srv/app.js", 1, 1 },
+		{ "JS:o*once /srv/my app.js:3:9", "once", "/srv/my app.js", 3, 9 },
+		{ "JS:^order node:internal/util:40:12", "order", "node:internal/util", 40, 12 },
+		{ "JS:+get size ext:core/01_core.js:8:3", "get size", "ext:core/01_core.js", 8, 3 },
+		{ "LazyCompile:*hashPw app.js:41", "hashPw", "app.js", 41, 0 },
+		{ "LazyCompile:~two words app.js:41:2", "two words", "app.js", 41, 2 },
+		{ "Function:o", "o", "", 0, 0 },
+		{ "JS:*", "", "", 0, 0 },
+		{ "JS::1", "", "", 1, 0 },
+		{ "JS:*a b:99999999999:1", "a", "b:99999999999", 1, 0 },
+	};
+	struct jit_place place;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		assert_int_equal(jit_place_read(&place, cases[i].told), 0);
+		assert_int_equal(place.name_bytes, strlen(cases[i].name));
+		assert_memory_equal(place.name, cases[i].name, strlen(cases[i].name));
+		assert_int_equal(place.file_bytes, strlen(cases[i].file));
+		assert_memory_equal(place.file, cases[i].file, strlen(cases[i].file));
+		assert_int_equal(place.line, cases[i].line);
+		assert_int_equal(place.column, cases[i].column);
+	}
+	assert_int_equal(jit_place_read(&place, "Builtin:ArrayMap"), -EINVAL);
+	assert_int_equal(jit_place_read(&place, "RegExp.< src: 'JS:' flags: ''"), -EINVAL);
+	assert_int_equal(jit_place_read(&place, ""), -EINVAL);
 }
 
 TEST(the_address_of_a_function_is_found_by_name)
