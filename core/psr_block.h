@@ -10,8 +10,8 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "recordings are little
 #define PSR_MAGIC       "\x89PSR\r\n\x1a\n" /* 8 bytes; a text-mode copy breaks it visibly */
 #define PSR_SYNC        "\xf1PSRblk\n"
 #define PSR_INDEX_MAGIC "PSRINDEX"
-#define PSR_MAJOR 1
-#define PSR_MINOR 1 /* a recording may begin with definitions */
+#define PSR_MAJOR 2 /* the schema tells how fields are guessed */
+#define PSR_MINOR 0
 #define PSR_ORDER 0x01020304u
 #define PSR_HEAD_MAX (1u << 20)
 #define PSR_RAW_MAX (PSR_CHUNK + (1u << 18)) /* a chunk and one record of the greatest size */

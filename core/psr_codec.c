@@ -23,8 +23,11 @@
 #define THREADS 64
 #define OTHER_TID 0x80 /* in the first byte: another thread than the record before */
 
-/* codes of a time field that is not what was guessed */
+/* codes of a time, or of a part of one, that is not what was guessed */
 enum { TIME_ZERO = 1, TIME_UNKNOWN = 2, TIME_RAW = 3 };
+/* code of a GUESS_MILLIS field whose difference takes all 64 bits */
+enum { MILLIS_RAW = 1 };
+#define MILLI 1000000
 
 struct memory {               /* of one thread */
 	uint64_t chunk;       /* valid when equal to the codec's */
@@ -88,6 +91,22 @@ static inline uint64_t guess_time(const struct memory *memory, const struct plan
 	return field->link && last ? last : ts;
 }
 
+/* `last` is the field's last value, `rest` what the fields before it leave of the time up to ts. */
+static inline uint64_t guess_value(const struct memory *memory, const struct plan_field *field, uint64_t ts,
+				   uint64_t last, uint64_t rest)
+{
+	if (field->is_time)
+		return guess_time(memory, field, ts);
+	return field->guess == GUESS_REST && last != PS_UNKNOWN ? rest : last;
+}
+
+static inline uint64_t rest_after(const struct plan_field *field, uint64_t value, uint64_t ts, uint64_t rest)
+{
+	if (field->is_time)
+		return ts - value;
+	return field->guess == GUESS_REST ? rest - value : rest;
+}
+
 int psr_codec_open(struct psr_codec **out, const struct psr_plan *plan)
 {
 	struct psr_codec *codec = calloc(1, sizeof(*codec));
@@ -139,6 +158,29 @@ static unsigned char *put_time(unsigned char *out, uint64_t value, uint64_t gues
 	return out + 8;
 }
 
+static unsigned char *put_millis(unsigned char *out, uint64_t value, uint64_t guess)
+{
+	int64_t difference = (int64_t)(value - guess);
+	uint64_t code = zigzag(value - guess);
+	if (difference % MILLI == 0)
+		return put_varint(out, zigzag((uint64_t)(difference / MILLI)) << 1);
+	if (code < 1ull << 63)
+		return put_varint(out, code << 1 | 1);
+	*out++ = MILLIS_RAW;
+	memcpy(out, &value, 8);
+	return out + 8;
+}
+
+static inline unsigned char *put_value(unsigned char *out, const struct plan_field *field, uint64_t value,
+				       uint64_t guess)
+{
+	if (field->is_time || field->guess == GUESS_REST)
+		return put_time(out, value, guess);
+	if (field->guess == GUESS_MILLIS)
+		return put_millis(out, value, guess);
+	return put_varint(out, zigzag(value - guess));
+}
+
 static unsigned char *put_tail(unsigned char *out, const struct ps_record *record, const struct plan_event *event)
 {
 	const char *tail = (const char *)record + event->size;
@@ -162,7 +204,7 @@ size_t psr_encode(struct psr_codec *codec, const struct ps_record *record, unsig
 	const struct event_schema *schema = schema_event(record->event);
 	struct memory *memory = recall(codec, record->tid);
 	uint64_t *values = memory->values + event->first;
-	uint64_t codes[PSR_FIELDS], mask = 0;
+	uint64_t guesses[PSR_FIELDS], mask = 0, rest = 0;
 	unsigned char *at = out;
 
 	*at++ = (unsigned char)(record->event | (record->tid != codec->tid ? OTHER_TID : 0));
@@ -172,16 +214,15 @@ size_t psr_encode(struct psr_codec *codec, const struct ps_record *record, unsig
 	for (unsigned i = 0; i < event->count; i++) {
 		const struct plan_field *field = &codec->plan->fields[event->first + i];
 		uint64_t value = schema_value(record, &schema->fields[field->own]);
-		uint64_t guess = field->is_time ? guess_time(memory, field, record->ts) : values[i];
-		mask |= (uint64_t)(value != guess) << i;
-		codes[i] = field->is_time ? guess : zigzag(value - guess);
+		guesses[i] = guess_value(memory, field, record->ts, values[i], rest);
+		mask |= (uint64_t)(value != guesses[i]) << i;
+		rest = rest_after(field, value, record->ts, rest);
 		values[i] = value;
 	}
 	at = put_varint(at, mask);
 	for (; mask; mask &= mask - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(mask);
-		int is_time = codec->plan->fields[event->first + i].is_time;
-		at = is_time ? put_time(at, values[i], codes[i]) : put_varint(at, codes[i]);
+		at = put_value(at, &codec->plan->fields[event->first + i], values[i], guesses[i]);
 	}
 	if (event->tail)
 		at = put_tail(at, record, event);
@@ -191,9 +232,17 @@ size_t psr_encode(struct psr_codec *codec, const struct ps_record *record, unsig
 	return (size_t)(at - out);
 }
 
+static uint64_t get_raw(const unsigned char **at)
+{
+	uint64_t value;
+	memcpy(&value, *at, 8);
+	*at += 8;
+	return value;
+}
+
 static uint64_t get_time(const unsigned char **at, uint64_t guess)
 {
-	uint64_t value = 0, code = get_varint(at);
+	uint64_t code = get_varint(at);
 	switch (code) {
 	case 0:
 	case TIME_ZERO:
@@ -201,11 +250,26 @@ static uint64_t get_time(const unsigned char **at, uint64_t guess)
 	case TIME_UNKNOWN:
 		return PS_UNKNOWN;
 	case TIME_RAW:
-		memcpy(&value, *at, 8);
-		*at += 8;
-		return value;
+		return get_raw(at);
 	}
 	return guess + unzigzag(code - TIME_RAW);
+}
+
+static uint64_t get_millis(const unsigned char **at, uint64_t guess)
+{
+	uint64_t code = get_varint(at), difference = unzigzag(code >> 1);
+	if (code == MILLIS_RAW)
+		return get_raw(at);
+	return guess + (code & 1 ? difference : difference * MILLI);
+}
+
+static inline uint64_t get_value(const unsigned char **at, const struct plan_field *field, uint64_t guess)
+{
+	if (field->is_time || field->guess == GUESS_REST)
+		return get_time(at, guess);
+	if (field->guess == GUESS_MILLIS)
+		return get_millis(at, guess);
+	return guess + unzigzag(get_varint(at));
 }
 
 /* The tail behind the fixed part of out; only skipped when the event is unknown here. */
@@ -260,15 +324,13 @@ int psr_decode(struct psr_codec *codec, const unsigned char **in, const unsigned
 		tid += (uint32_t)unzigzag(get_varint(&at));
 	uint64_t ts = codec->ts + unzigzag(get_varint(&at)), mask = get_varint(&at);
 	struct memory *memory = recall(codec, tid);
-	uint64_t *value = memory->values + event->first;
+	uint64_t *value = memory->values + event->first, rest = 0;
 
 	memcpy(out, event->image, event->size);
 	for (unsigned left = event->count; left; left--, field++, value++, mask >>= 1) {
-		uint64_t guess = field->is_time ? guess_time(memory, field, ts) : *value;
-		if (!(mask & 1))
-			*value = guess;
-		else
-			*value = field->is_time ? get_time(&at, guess) : guess + unzigzag(get_varint(&at));
+		uint64_t guess = guess_value(memory, field, ts, *value, rest);
+		*value = mask & 1 ? get_value(&at, field, guess) : guess;
+		rest = rest_after(field, *value, ts, rest);
 		store(out, field, *value);
 	}
 	out->ts = ts;

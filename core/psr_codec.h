@@ -23,7 +23,7 @@ struct psr_codec;
 
 /* Appends our schema to out (NULL: only counts). Returns its length. */
 size_t psr_schema_print(unsigned char *out);
-/* 0, -ENOMEM, or -EILSEQ: not a schema. */
+/* 0, -ENOMEM, -EILSEQ: not a schema, or -EPROTONOSUPPORT: one whose fields are coded in a way not known here. */
 int psr_plan_open(struct psr_plan **plan, const unsigned char *schema, size_t bytes);
 void psr_plan_close(struct psr_plan *plan);
 

@@ -68,6 +68,7 @@ size_t psr_schema_print(unsigned char *out)
 struct cursor {
 	const unsigned char *at, *end;
 	int bad;
+	int newer; /* a guess that is not known here: the records cannot be read */
 };
 
 static unsigned take(struct cursor *cursor)
@@ -113,8 +114,11 @@ static const struct event_schema *find_event(struct name name, unsigned *number)
 static void parse_field(struct cursor *cursor, const struct event_schema *ours, struct plan_field *field)
 {
 	unsigned size = take(cursor), is_signed = take(cursor), unit = take(cursor);
-	field->link = (uint8_t)(take(cursor) % PSR_EVENTS);
+	unsigned link = take(cursor);
 	field->is_time = unit == UNIT_TIME;
+	field->link = (uint8_t)(link % PSR_EVENTS);
+	field->guess = (uint8_t)(field->is_time ? GUESS_LAST : link);
+	cursor->newer |= field->guess >= GUESSES;
 	struct name name = take_name(cursor);
 	for (unsigned i = 0; ours && i < ours->field_count; i++) {
 		const struct field *own = &ours->fields[i];
@@ -175,11 +179,13 @@ static int parse_event(struct cursor *cursor, struct psr_plan *plan)
 
 int psr_plan_open(struct psr_plan **out, const unsigned char *schema, size_t bytes)
 {
-	struct cursor cursor = { schema, schema + bytes, 0 };
+	struct cursor cursor = { schema, schema + bytes, 0, 0 };
 	struct psr_plan *plan = calloc(1, sizeof(*plan));
 	int err = plan ? 0 : -ENOMEM;
 	while (!err && cursor.at < cursor.end)
 		err = parse_event(&cursor, plan);
+	if (!err && cursor.newer)
+		err = -EPROTONOSUPPORT;
 	if (err)
 		psr_plan_close(plan);
 	else

@@ -12,7 +12,8 @@ struct plan_field {
 	uint16_t own;     /* row of our schema */
 	uint8_t size;     /* in our struct; 0: we do not have this field */
 	uint8_t is_time;
-	uint8_t link;     /* event number in the file; 0 = none */
+	uint8_t link;     /* of a time: event number in the file; 0 = none */
+	uint8_t guess;    /* enum field_guess of what is no time */
 };
 
 struct plan_event {

@@ -27,6 +27,7 @@
 #define CHUNK_NS 1000000000ull
 #define SEEK_CHUNKS 16 /* definitions are repeated after so many chunks … */
 #define SEEK_SHARE 8 /* … and so many times their own size */
+#define SMALL_BYTES (PSR_CHUNK / 4) /* who records so little a second has time to pack it better */
 #define SEEKS_MAX (PSR_CHUNK / sizeof(struct psr_seek))
 
 struct psr_writer {
@@ -124,8 +125,8 @@ static int end_block(struct psr_writer *writer, enum psr_kind kind)
 {
 	struct psr_block *head = &writer->head;
 	unsigned char *packed = writer->packed + sizeof(*head);
-	size_t size =
-		ZSTD_compressCCtx(writer->zstd, packed, ZSTD_COMPRESSBOUND(PSR_RAW_MAX), writer->raw, writer->used, 1);
+	size_t size = ZSTD_compressCCtx(writer->zstd, packed, ZSTD_COMPRESSBOUND(PSR_RAW_MAX), writer->raw,
+					writer->used, writer->used < SMALL_BYTES ? 3 : 1);
 	if (ZSTD_isError(size))
 		return -ENOMEM; /* the only way it can fail: the room is always enough */
 	head->kind = kind;

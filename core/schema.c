@@ -9,12 +9,13 @@
  */
 #include "schema.h"
 
-/* T: a time that usually repeats that of another event, see struct field. */
+/* T: a time that usually repeats that of another event, N: a length of time that is guessed; see struct field. */
 #define ROW(type, member, unit_, link_)                                                                                \
 	{ #member, offsetof(struct ps_ev_##type, member), sizeof(((struct ps_ev_##type *)0)->member),                  \
 	  (__typeof__(((struct ps_ev_##type *)0)->member))-1 < 1, UNIT_##unit_, link_ }
 #define F(type, member, unit) ROW(type, member, unit, 0)
 #define T(type, member, link) ROW(type, member, TIME, PS_EV_##link)
+#define N(type, member, guess) ROW(type, member, NS, GUESS_##guess)
 
 #define PAYLOAD(type, bytes, ...)                                                                                      \
 	_Static_assert(sizeof(struct ps_ev_##type) == (bytes), "size of ps_ev_" #type);                                \
@@ -47,9 +48,9 @@ PAYLOAD(thread_exit, 24, F(thread_exit, pid, PID), F(thread_exit, zero, PADDING)
 PAYLOAD(loop, 32, F(loop, pid, PID), F(loop, poller_fd, FD), F(loop, backend, ENUM), F(loop, generation, NUMBER),
 	F(loop, flags, FLAGS));
 
-PAYLOAD(poll_enter, 64, F(poll_enter, poller_fd, FD), F(poll_enter, backend, ENUM), F(poll_enter, timeout_ns, NS),
-	T(poll_enter, busy_since_ns, POLL_RETURN), F(poll_enter, on_cpu_ns, NS), F(poll_enter, runnable_ns, NS),
-	F(poll_enter, blocked_ns, NS));
+PAYLOAD(poll_enter, 64, F(poll_enter, poller_fd, FD), F(poll_enter, backend, ENUM), N(poll_enter, timeout_ns, MILLIS),
+	T(poll_enter, busy_since_ns, POLL_RETURN), N(poll_enter, on_cpu_ns, REST), N(poll_enter, runnable_ns, REST),
+	N(poll_enter, blocked_ns, REST));
 PAYLOAD(poll_return, 40, F(poll_return, poller_fd, FD), F(poll_return, ready, NUMBER),
 	T(poll_return, entered_ns, POLL_ENTER), F(poll_return, backend, ENUM), F(poll_return, flags, FLAGS));
 PAYLOAD(iteration, 24, F(iteration, number, NUMBER));
@@ -68,8 +69,8 @@ PAYLOAD(fd_io, 32, F(fd_io, fd, FD), F(fd_io, generation, NUMBER), F(fd_io, read
 	F(fd_io, written_bytes, BYTES));
 PAYLOAD(backpressure, 40, F(backpressure, fd, FD), F(backpressure, on, FLAGS), F(backpressure, buffered_bytes, BYTES),
 	F(backpressure, high_water_bytes, BYTES));
-PAYLOAD(timer, 48, F(timer, due_ns, TIME), F(timer, repeat_ns, NS), F(timer, fn, ADDRESS),
-	F(timer, handle, NUMBER), F(timer, zero, PADDING));
+PAYLOAD(timer, 48, F(timer, due_ns, TIME), N(timer, repeat_ns, MILLIS), F(timer, fn, ADDRESS), F(timer, handle, NUMBER),
+	F(timer, zero, PADDING));
 PAYLOAD(drain, 32, F(drain, since_ns, TIME), F(drain, count, NUMBER), F(drain, left, NUMBER));
 PAYLOAD(loop_gauges, 56, F(loop_gauges, next_due_ns, TIME), F(loop_gauges, buffered_bytes, BYTES),
 	F(loop_gauges, timers, NUMBER), F(loop_gauges, handles, NUMBER), F(loop_gauges, ticks, NUMBER),
@@ -105,9 +106,9 @@ PAYLOAD(loop_snapshot, 112, F(loop_snapshot, pid, PID), F(loop_snapshot, poller_
 	F(loop_snapshot, timer_rows, NUMBER), F(loop_snapshot, handles, NUMBER), F(loop_snapshot, pending, NUMBER),
 	F(loop_snapshot, closing, NUMBER), F(loop_snapshot, watchers, NUMBER), F(loop_snapshot, overdue, NUMBER),
 	F(loop_snapshot, arity, NUMBER), F(loop_snapshot, note, ID_STRING));
-PAYLOAD(timer_node, 48, F(timer_node, due_ns, TIME), F(timer_node, repeat_ns, NS), F(timer_node, fn, ADDRESS),
+PAYLOAD(timer_node, 48, F(timer_node, due_ns, TIME), N(timer_node, repeat_ns, MILLIS), F(timer_node, fn, ADDRESS),
 	F(timer_node, index, NUMBER), F(timer_node, poller_fd, FD));
-PAYLOAD(timer_group, 40, F(timer_group, fn, ADDRESS), F(timer_group, repeat_ns, NS), F(timer_group, armed, NUMBER),
+PAYLOAD(timer_group, 40, F(timer_group, fn, ADDRESS), N(timer_group, repeat_ns, MILLIS), F(timer_group, armed, NUMBER),
 	F(timer_group, poller_fd, FD));
 PAYLOAD(handle_kind, 40, F(handle_kind, poller_fd, FD), F(handle_kind, kind, ENUM), F(handle_kind, count, NUMBER),
 	F(handle_kind, active, NUMBER), F(handle_kind, ref, NUMBER), F(handle_kind, closing, NUMBER));

@@ -20,15 +20,24 @@ enum field_unit {
 	UNIT_STAMP                   /* a point in time that repeats in row: coded against the one before it */
 };
 
+/* what a recording takes a field for that is no point in time; what it keeps is the difference to that */
+enum field_guess {
+	GUESS_LAST,   /* its last value in the same thread */
+	GUESS_REST,   /* what is left of the time since the UNIT_TIME before it, less the GUESS_REST fields between */
+	GUESS_MILLIS, /* its last value, and the difference is mostly whole milliseconds */
+	GUESSES
+};
+
 struct field {
 	const char *name;
 	uint16_t offset, size;
 	uint16_t is_signed;
 	uint16_t unit;               /* enum field_unit */
 	/*
-	 * UNIT_TIME only: the event whose latest time in the same thread this field
+	 * UNIT_TIME: the event whose latest time in the same thread this field
 	 * usually repeats (POLL_ENTER's busy_since_ns is the time of POLL_RETURN).
 	 * Recordings code the difference, which is mostly 0. 0: none.
+	 * Other units: enum field_guess.
 	 */
 	uint16_t link;
 };

@@ -16,6 +16,7 @@ MAGIC = b"\x89PSR\r\n\x1a\n"
 SYNC = b"\xf1PSRblk\n"
 ALL = 2**64 - 1
 TIME = 2  # unit
+REST, MILLIS = 1, 2  # guesses of what is no time
 EVENTS, DEFINITIONS, INDEX = 1, 2, 3
 
 zstd = ctypes.CDLL("libzstd.so.1")
@@ -73,7 +74,7 @@ class Event:
 
 def read_head(data):
     magic, major, minor, order, length, crc = struct.unpack_from("<8sHHIII", data)
-    assert magic == MAGIC and major == 1 and order == 0x01020304
+    assert magic == MAGIC and major in (1, 2) and order == 0x01020304
     assert crc == zlib.crc32(data[24:24 + length], zlib.crc32(data[:20]))
     body, head = Cursor(data[24:24 + length]), {}
     while body.at < length:
@@ -113,16 +114,29 @@ def read_records(events, body, count):
         mask = cursor.varint()
         times, values = memories.setdefault((tid ^ tid >> 6) % 64, ({}, {}))
         known = values.setdefault(event.number, [0] * len(event.fields))
+        rest = 0
         for n, (size, signed, unit, link, name) in enumerate(event.fields):
-            guess = (times.get(link, 0) if link else 0) or ts if unit == TIME else known[n]
+            if unit == TIME:
+                guess = (times.get(link, 0) if link else 0) or ts
+            else:
+                assert link <= MILLIS, "a guess of a newer version"
+                guess = rest if link == REST and known[n] != ALL else known[n]
             if not mask >> n & 1:
                 known[n] = guess
-            elif unit == TIME:
+            elif unit == TIME or link == REST:
                 code = cursor.varint()
                 known[n] = (0 if code == 1 else ALL if code == 2 else cursor.u(8) if code == 3
                             else (guess + unzigzag(code - 3)) & ALL)
+            elif link == MILLIS:
+                code = cursor.varint()
+                step = unzigzag(code >> 1) * (1 if code & 1 else 1000000)
+                known[n] = cursor.u(8) if code == 1 else (guess + step) & ALL
             else:
                 known[n] = (guess + cursor.difference()) & ALL
+            if unit == TIME:
+                rest = (ts - known[n]) & ALL
+            elif link == REST:
+                rest = (rest - known[n]) & ALL
         times[event.number] = ts
         record = {"event": event.name, "ts": ts, "tid": tid}
         for (size, signed, unit, link, name), value in zip(event.fields, known):

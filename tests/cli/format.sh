@@ -45,5 +45,6 @@ golden() { # VERSION EVENTS POLLS
 }
 golden 1.0 2363 500
 golden 1.1 1173 250
+golden 2.0 1173 250
 count=$(ls tests/data/psr/*.psr | wc -l)
-[ "$count" = 2 ] || fail "$count golden files, and this test knows 2"
+[ "$count" = 3 ] || fail "$count golden files, and this test knows 3"

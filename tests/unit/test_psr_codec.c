@@ -35,13 +35,18 @@ static void put_event(struct builder *builder, unsigned number, unsigned tail, u
 	put_text(builder, name);
 }
 
-static void put_field(struct builder *builder, unsigned size, unsigned unit, const char *name)
+static void put_linked(struct builder *builder, unsigned size, unsigned unit, unsigned link, const char *name)
 {
 	put(builder, size);
 	put(builder, 0);
 	put(builder, unit);
-	put(builder, 0);
+	put(builder, link);
 	put_text(builder, name);
+}
+
+static void put_field(struct builder *builder, unsigned size, unsigned unit, const char *name)
+{
+	put_linked(builder, size, unit, 0, name);
 }
 
 static uint64_t out_room[8192];
@@ -92,6 +97,60 @@ TEST(fields_and_events_of_another_version_are_matched_by_name)
 	assert_true(at == end);
 	assert_int_equal(psr_decode(codec, &at, end, &got->h), -EBADMSG);
 	free(bytes);
+	psr_codec_close(codec);
+	psr_plan_close(plan);
+}
+
+TEST(a_field_that_is_guessed_in_an_unknown_way_is_of_a_newer_tool)
+{
+	struct psr_plan *plan = NULL;
+	struct builder schema = { .used = 0 };
+	put_event(&schema, 7, 0, 1, "cpu_time");
+	put_linked(&schema, 8, UNIT_NS, GUESSES, "on_cpu_ns");
+	assert_int_equal(psr_plan_open(&plan, schema.bytes, schema.used), -EPROTONOSUPPORT);
+	schema.bytes[schema.used - 11] = GUESSES - 1; /* the byte before the name's length */
+	assert_int_equal(psr_plan_open(&plan, schema.bytes, schema.used), 0);
+	psr_plan_close(plan);
+}
+
+static size_t encode(struct psr_codec *codec, struct ps_ev_poll_enter event, unsigned char *out)
+{
+	event.h = (struct ps_record){ event.h.ts, 5, PS_EV_POLL_ENTER, sizeof(event) };
+	return psr_encode(codec, &event.h, out);
+}
+
+TEST(a_busy_slice_that_adds_up_is_told_by_what_was_not_on_the_cpu)
+{
+	struct psr_plan *plan;
+	struct psr_codec *codec;
+	unsigned char ours[8192], out[256] = { 0 };
+	assert_int_equal(psr_plan_open(&plan, ours, psr_schema_print(ours)), 0);
+	assert_int_equal(psr_codec_open(&codec, plan), 0);
+	enum { TIMEOUT = 1 << 2, SINCE = 1 << 3, CPU = 1 << 4, RUNNABLE = 1 << 5, BLOCKED = 1 << 6 };
+
+	/* all on the CPU: nothing is told of it; 141 ms of timeout are one number of ms */
+	struct ps_ev_poll_enter event = { .h.ts = 1000000, .timeout_ns = 141000000, .busy_since_ns = 900000, .on_cpu_ns = 100000 };
+	encode(codec, event, out);
+	event.h.ts = 2000000, event.busy_since_ns = 1900000, event.timeout_ns = 139000000;
+	size_t size = encode(codec, event, out);
+	assert_int_equal(size, 1 + 3 + 1 + 1 + 3);
+	assert_int_equal(out[4], TIMEOUT | SINCE);
+	assert_int_equal(out[5], 3 << 1); /* -2 ms: zigzag 3, even */
+
+	/* one that waited for a CPU 20 ns: what is left is told once */
+	event.h.ts = 3000000, event.busy_since_ns = 2900000, event.on_cpu_ns = 99980, event.runnable_ns = 20;
+	event.timeout_ns -= 1;
+	size = encode(codec, event, out);
+	assert_int_equal(out[4], TIMEOUT | SINCE | CPU);
+	assert_int_equal(out[5], 1 << 1 | 1); /* -1 ns: zigzag 1, odd */
+	assert_int_equal(out[size - 1], 3 + 39);
+
+	/* not measured is told once, then guessed */
+	event.on_cpu_ns = event.runnable_ns = event.blocked_ns = PS_UNKNOWN;
+	size = encode(codec, event, out);
+	assert_true(out[size - 1] == 2 && out[size - 2] == 2 && out[size - 3] == 2);
+	encode(codec, event, out);
+	assert_int_equal(out[2], SINCE);
 	psr_codec_close(codec);
 	psr_plan_close(plan);
 }
