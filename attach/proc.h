@@ -103,6 +103,9 @@ int proc_waits_in_kevent(pid_t pid, pid_t tid);
 
 /* ---- what runs in it (proc_runtime.c) ---- */
 
+/* A regular file of the target's root, for reading: no link is followed. -errno. */
+int proc_open_inside(pid_t pid, const char *name);
+
 struct proc_runtime {
 	char name[24];
 	char version[24];       /* "" = not known */

@@ -119,7 +119,7 @@ static int is_stripped(pid_t pid)
  * root are the target's: no link is followed out of it, and what is no file
  * (a device, a fifo) is not opened at all.
  */
-static int open_inside(pid_t pid, const char *name)
+int proc_open_inside(pid_t pid, const char *name)
 {
 	char path[64];
 	struct stat stat;
@@ -155,7 +155,7 @@ static void node_version(pid_t pid, const char *exe, char *out, size_t room)
 	if (!bin || exe[0] != '/')
 		return;
 	snprintf(path, sizeof(path), "%.*s/include/node/node_version.h", (int)(bin - exe), exe);
-	int fd = open_inside(pid, path);
+	int fd = proc_open_inside(pid, path);
 	if (fd < 0)
 		return;
 	ssize_t length = read(fd, text, sizeof(text) - 1);

@@ -60,6 +60,8 @@ int v8_open(struct v8 **out, pid_t pid, struct symbols *symbols)
 
 	if (!err)
 		err = v8_scripts_open(&v8->scripts);
+	if (!err)
+		err = v8_maps_open(&v8->maps, pid);
 	if (err) {
 		v8_close(v8);
 		return err;
@@ -84,6 +86,7 @@ void v8_close(struct v8 *v8)
 	if (!v8)
 		return;
 	v8_scripts_close(v8->scripts);
+	v8_maps_close(v8->maps);
 	free(v8);
 }
 

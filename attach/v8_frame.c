@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "source_map.h"
+
 static void put(struct v8_out *out, uint32_t id)
 {
 	if (id && out->count < out->room)
@@ -57,6 +59,33 @@ static uint32_t put_text(struct stream *stream, const char *text)
 	return stream_string(stream, text, strlen(text));
 }
 
+/*
+ * Where the script was made of another file, that is told, and the place in the script stands for the module. What a
+ * minified function was called is told where the map has a name at the very place where its name is.
+ */
+static void tell_source(struct v8 *v8, struct stream *stream, const struct v8_function *function, const char *file,
+			uint32_t line, uint32_t column, struct ps_ev_frame *frame)
+{
+	struct source_place place;
+	char path[1024], ran[1100];
+	uint32_t start_line, start_column;
+
+	if (!line || !column || v8_maps_find(v8->maps, &v8->reader, function->script, file, line, column, &place, path, sizeof(path)))
+		return;
+	snprintf(ran, sizeof(ran), "%s:%u:%u", file, line, column);
+	frame->module = put_text(stream, ran);
+	frame->file = put_text(stream, path);
+	frame->line = place.line;
+	frame->column = frame->column ? place.column : 0;
+	/* it begins with its parameters: "a(", or "a=(" of one that is kept in a variable */
+	if (!function->name[0] || v8_line(v8->scripts, &v8->reader, function->script, function->start, &start_line, &start_column) ||
+	    v8_maps_find(v8->maps, &v8->reader, function->script, file, start_line, start_column - 1, &place, path, sizeof(path)))
+		return;
+	size_t end = place.at + strlen(function->name);
+	if (*place.name && (end == start_column || end + 1 == start_column))
+		frame->name = put_text(stream, place.name);
+}
+
 static uint32_t frame_at(struct v8 *v8, struct stream *stream, const struct v8_place *place)
 {
 	struct ps_ev_frame frame = { .kind = PS_FRAME_JS };
@@ -74,11 +103,13 @@ static uint32_t frame_at(struct v8 *v8, struct stream *stream, const struct v8_p
 	}
 	if (v8_script_name(v8->scripts, &v8->reader, function.script, file, sizeof(file)))
 		frame.file = put_text(stream, file);
-	if (v8_line(v8->scripts, &v8->reader, function.script, place->position, &frame.line, &frame.column)) {
-		/* where it begins is not where it is: no column says so */
+	int is_start = v8_line(v8->scripts, &v8->reader, function.script, place->position, &frame.line, &frame.column);
+	if (is_start)
 		v8_line(v8->scripts, &v8->reader, function.script, function.start, &frame.line, &frame.column);
-		frame.column = 0;
-	}
+	uint32_t line = frame.line, column = frame.column;
+	/* where it begins is not where it is: no column says so */
+	frame.column = is_start ? 0 : column;
+	tell_source(v8, stream, &function, file, line, column, &frame);
 	return stream_frame(stream, &frame);
 }
 

@@ -41,6 +41,7 @@ struct v8_known_frame {
 struct v8 {
 	struct symbols *symbols;
 	struct v8_scripts *scripts;
+	struct v8_maps *maps;
 	struct ps_v8_walk walk;
 	pid_t pid;
 	uint64_t credit_ns, credited_ns;

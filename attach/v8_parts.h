@@ -134,6 +134,17 @@ int v8_script_is_evaluated(struct v8_reader *reader, uint64_t script);
 int v8_line(struct v8_scripts *scripts, struct v8_reader *reader, uint64_t script, int32_t position, uint32_t *line,
 	    uint32_t *column);
 
+/* ---- source maps (v8_source_map.c): from a place in a script to that in the file it was made of ---- */
+
+struct v8_maps;
+struct source_place;
+
+int v8_maps_open(struct v8_maps **maps, pid_t pid);
+void v8_maps_close(struct v8_maps *maps);
+/* `file` is the name of the script; line and column from 1. Puts the place, and the path of its file. -ENOENT. */
+int v8_maps_find(struct v8_maps *maps, struct v8_reader *reader, uint64_t script, const char *file, uint32_t line,
+		 uint32_t column, struct source_place *place, char *path, size_t room);
+
 /* ---- generated code (v8_code.c) ---- */
 
 struct v8_code {

@@ -80,7 +80,8 @@ static int is_noise(const struct frame *frame)
 		NULL };
 	static const char *const modules[] = { "libc.so", "libc-", "ld-linux", "libpthread", "[vdso]", NULL };
 	return frame->kind == PS_FRAME_KERNEL || begins(frame->name, prefixes) || contains(frame->name, parts) ||
-	       equals(frame->name, names) || begins(base_name(frame->module), modules);
+	       equals(frame->name, names) ||
+	       (frame->kind != PS_FRAME_JS && begins(base_name(frame->module), modules));
 }
 
 /* redis names the functions that run its commands so: keysCommand, evalShaCommand */
