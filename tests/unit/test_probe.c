@@ -202,7 +202,7 @@ static void end_child(struct child *child)
 static struct seen {
 	struct ps_ev_poll_enter enters[SEEN_MAX];
 	struct ps_ev_poll_return returns[SEEN_MAX];
-	struct ps_ev_offcpu offs[256];
+	struct ps_ev_offcpu offs[8192]; /* many on a crowded machine */
 	struct ps_ev_sample samples[1024];
 	struct ps_ev_loop loops[64];
 	uint32_t enter_count, return_count, off_count, sample_count, loop_count;
@@ -245,7 +245,7 @@ static int remember(const struct ps_record *record, void *arg)
 		seen.returns[seen.return_count++] = *(const struct ps_ev_poll_return *)record;
 		break;
 	case PS_EV_OFFCPU:
-		assert_true(seen.off_count < 256);
+		assert_true(seen.off_count < sizeof(seen.offs) / sizeof(seen.offs[0]));
 		seen.offs[seen.off_count++] = *(const struct ps_ev_offcpu *)record;
 		break;
 	case PS_EV_SAMPLE:
