@@ -46,5 +46,6 @@ golden() { # VERSION EVENTS POLLS
 golden 1.0 2363 500
 golden 1.1 1173 250
 golden 2.0 1173 250
+same tests/data/recordings/node.psr older # of 1.1, with the scheduler's account of real slices
 count=$(ls tests/data/psr/*.psr | wc -l)
 [ "$count" = 3 ] || fail "$count golden files, and this test knows 3"
