@@ -20,39 +20,17 @@
 #include "family.h"
 #include "proc.h"
 #include "relief.h"
-#include "source.h"
+#include "session.h"
 
 #define REST_GAP_NS 1000000000ull
 #define LARGE_BYTES (256 << 10)
-
-static const struct source *const sources[] = { &source_bpf,	   &source_poller, &source_ring,
-						&source_runtime, &source_due,	 &source_proc };
-#define SOURCES (sizeof(sources) / sizeof(*sources))
-
 #define BEHIND_NS    50000000 /* a drain that took longer than this left rings to run over */
-#define FOLLOW_NS    50000000 /* between two looks for children … */
-#define FOLLOW_FACTOR 20      /* … or 20 times what a look takes of a CPU */
-#define YOUNG_NS     20000000 /* a fork that has not become its own program yet would be taken for its parent */
 #define PREPARED_PROCESSES 4   /* of many, those that stall pay for their names */
 #define LOOKS       10
 #define LOOK_GAP_NS 37000000  /* no divisor of usual timer periods */
 
-struct attach {
-	struct attach_options options;
-	struct stream *stream;
-	struct proc_id *processes;
-	struct symbols **symbols;
-	uint64_t rested_ns;
-	size_t process_count, prepared;
-	int drains;
-	struct loop_found *loops;
-	size_t loop_count;
-	void *states[SOURCES];  /* NULL: did not open */
-	struct relief *relief;  /* runs while we are behind */
-	pid_t *roots;           /* whose families are followed */
-	size_t root_count;
-	uint64_t next_follow_ns;
-};
+const struct source *const session_sources[SOURCES] = { &source_bpf,	 &source_poller, &source_ring,
+							&source_runtime, &source_due,	 &source_proc };
 
 __attribute__((format(printf, 3, 4)))
 static void say(char *message, size_t room, const char *format, ...)
@@ -79,10 +57,11 @@ static int is_kernel_thread(pid_t pid)
 	return !proc_read_stat(pid, 0, &stat) && proc_is_kernel_thread(&stat);
 }
 
-static int open_process(struct attach *attach, pid_t pid, char *message, size_t room)
+int session_open_process(struct attach *attach, pid_t pid, char *message, size_t room)
 {
 	struct proc_id *id = &attach->processes[attach->process_count];
-	int err = proc_open(id, pid);
+	int is_launched = attach->options.expect && attach->root_count && pid == attach->roots[0];
+	int err = is_launched ? proc_open_child(id, pid) : proc_open(id, pid);
 
 	if (err == -ESRCH)
 		say(message, room, "no process %d: see the running loops with 'pollscope ls'", (int)pid);
@@ -95,7 +74,6 @@ static int open_process(struct attach *attach, pid_t pid, char *message, size_t 
 		say(message, room, "%d is a kernel thread, which runs no event loop: give the PID of a program", (int)pid);
 		return -ENOTSUP;
 	}
-	id->is_launched = attach->options.expect && attach->root_count && pid == attach->roots[0];
 	err = symbols_open(&attach->symbols[attach->process_count], pid);
 	if (err) {
 		proc_close(id);
@@ -113,7 +91,7 @@ static int open_each(struct attach *attach, const pid_t *pids, size_t count, cha
 
 	say(message, room, "no process was named");
 	for (size_t i = 0; i < count; i++) {
-		err = open_process(attach, pids[i], message, room);
+		err = session_open_process(attach, pids[i], message, room);
 		if (err == -ENOMEM)
 			return err;
 	}
@@ -155,7 +133,7 @@ static int open_processes(struct attach *attach, const struct attach_options *op
 	return err;
 }
 
-static int add_loops(struct attach *attach, pid_t pid)
+int session_add_loops(struct attach *attach, pid_t pid)
 {
 	struct loop_found *found = NULL, *all;
 	int count = attach_find_loops(&found, pid);
@@ -182,7 +160,7 @@ static int look_for_loops(struct attach *attach)
 	int denied = 0;
 
 	for (size_t i = 0; i < attach->process_count; i++) {
-		int count = add_loops(attach, attach->processes[i].pid);
+		int count = session_add_loops(attach, attach->processes[i].pid);
 
 		if (count == -ENOMEM)
 			return count;
@@ -242,9 +220,9 @@ static void declare_loops(struct attach *attach, size_t from)
 static int open_source(struct attach *attach, size_t i, const struct source_context *context)
 {
 	const struct timespec pause = { attach->options.pause_ns / 1000000000, attach->options.pause_ns % 1000000000 };
-	int err = sources[i]->open(&attach->states[i], context);
+	int err = session_sources[i]->open(&attach->states[i], context);
 
-	relief_add(attach->relief, sources[i], attach->states[i]);
+	relief_add(attach->relief, session_sources[i], attach->states[i]);
 	if (attach->options.pause_ns)
 		nanosleep(&pause, NULL);
 	return err;
@@ -257,7 +235,7 @@ static int open_sources(struct attach *attach, char *message, size_t room)
 
 	relief_start(attach->relief);
 	for (size_t i = 0; i < SOURCES; i++)
-		if (context.process_count || sources[i]->adopt)
+		if (context.process_count || session_sources[i]->adopt)
 			opened += !open_source(attach, i, &context);
 	declare_loops(attach, 0);
 	if (!context.process_count) /* who is launched may take its time */
@@ -269,82 +247,24 @@ static int open_sources(struct attach *attach, char *message, size_t room)
 	return geteuid() ? -EPERM : -ENOSYS;
 }
 
-/* ---- who comes later ---- */
-
-static int is_watched(const struct attach *attach, pid_t pid)
-{
-	for (size_t i = 0; i < attach->process_count; i++)
-		if (attach->processes[i].pid == pid)
-			return 1;
-	return 0;
-}
-
-static int is_young(pid_t pid)
-{
-	struct proc_stat stat;
-	struct timespec now;
-	uint64_t hz = sysconf(_SC_CLK_TCK);
-
-	if (proc_read_stat(pid, 0, &stat))
-		return 1;
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	uint64_t born_ns = stat.start_ticks * (1000000000 / hz);
-	return now.tv_sec * 1000000000ull + now.tv_nsec < born_ns + YOUNG_NS;
-}
-
-/* Its process and loops join the lists, when it runs any. */
-static void take_in(struct attach *attach, pid_t pid)
-{
-	char message[256];
-	size_t before = attach->loop_count, count = attach->process_count;
-
-	if (count >= SOURCE_LATER || is_watched(attach, pid) || is_young(pid) || add_loops(attach, pid) <= 0)
-		return;
-	open_process(attach, pid, message, sizeof(message));
-	if (attach->process_count == count)
-		attach->loop_count = before;
-}
-
-static void tell_sources(struct attach *attach, size_t first_loop)
+void session_tell(struct attach *attach, size_t first_loop)
 {
 	const struct source_context context = context_of(attach);
 
 	relief_start(attach->relief);
 	for (size_t i = 0; i < SOURCES; i++) {
-		relief_remove(attach->relief, sources[i]);
-		if (attach->states[i] && sources[i]->adopt) {
-			sources[i]->adopt(attach->states[i], &context);
-			relief_add(attach->relief, sources[i], attach->states[i]);
+		relief_remove(attach->relief, session_sources[i]);
+		if (attach->states[i] && session_sources[i]->adopt) {
+			session_sources[i]->adopt(attach->states[i], &context);
+			relief_add(attach->relief, session_sources[i], attach->states[i]);
 			continue;
 		}
 		if (attach->states[i])
-			sources[i]->close(attach->states[i]);
+			session_sources[i]->close(attach->states[i]);
 		attach->states[i] = NULL;
 		open_source(attach, i, &context);
 	}
 	declare_loops(attach, first_loop);
-}
-
-/* Looks for descendants that have begun to run a loop. */
-static void follow(struct attach *attach)
-{
-	uint64_t start = stream_now(), used = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-	size_t processes = attach->process_count, loops = attach->loop_count;
-	pid_t *family = NULL;
-
-	if ((!attach->options.follow && !(attach->options.expect && !processes)) || start < attach->next_follow_ns)
-		return;
-	int count = attach->options.follow ? family_find(&family, attach->roots, attach->root_count) : (int)attach->root_count;
-	for (int i = 0; i < count; i++)
-		take_in(attach, family ? family[i] : attach->roots[i]);
-	free(family);
-	/* not the time that passed: on a machine that is short of CPU the next child would be met when it has gone */
-	uint64_t took = clock_ns(CLOCK_THREAD_CPUTIME_ID) - used;
-	attach->next_follow_ns = start + (took * FOLLOW_FACTOR > FOLLOW_NS ? took * FOLLOW_FACTOR : FOLLOW_NS);
-	if (attach->process_count == processes)
-		return;
-	tell_sources(attach, loops);
-	attach->next_follow_ns = stream_now() + FOLLOW_NS; /* families grow in spurts */
 }
 
 int attach_open(struct attach **out, const struct attach_options *options, char *message, size_t room)
@@ -411,11 +331,11 @@ static void introduce(struct attach *attach, const struct ps_ev_loop *loop)
 	};
 
 	for (size_t i = 0; i < SOURCES && !(loop->flags & PS_LOOP_GONE); i++) {
-		if (!attach->states[i] || !sources[i]->meet)
+		if (!attach->states[i] || !session_sources[i]->meet)
 			continue;
-		relief_remove(attach->relief, sources[i]);
-		sources[i]->meet(attach->states[i], &found);
-		relief_add(attach->relief, sources[i], attach->states[i]);
+		relief_remove(attach->relief, session_sources[i]);
+		session_sources[i]->meet(attach->states[i], &found);
+		relief_add(attach->relief, session_sources[i], attach->states[i]);
 	}
 }
 
@@ -470,13 +390,13 @@ int attach_drain(struct attach *attach, attach_sink_fn *sink, void *arg)
 	struct listener listener = { attach, sink, arg };
 	uint64_t begun_ns = stream_now();
 
-	follow(attach);
+	session_follow(attach);
 	for (size_t i = 0; i < SOURCES; i++) {
 		if (!attach->states[i])
 			continue;
-		relief_remove(attach->relief, sources[i]);
-		sources[i]->drain(attach->states[i]);
-		relief_add(attach->relief, sources[i], attach->states[i]);
+		relief_remove(attach->relief, session_sources[i]);
+		session_sources[i]->drain(attach->states[i]);
+		relief_add(attach->relief, session_sources[i], attach->states[i]);
 	}
 	rest(attach);
 	put_clock(attach->stream);
@@ -488,7 +408,7 @@ int attach_drain(struct attach *attach, attach_sink_fn *sink, void *arg)
 
 size_t attach_look(struct attach *attach)
 {
-	follow(attach);
+	session_follow(attach);
 	return attach->process_count;
 }
 
@@ -515,7 +435,7 @@ void attach_close(struct attach *attach, attach_sink_fn *sink, void *arg)
 		put_clock(attach->stream);
 	for (size_t i = SOURCES; i-- > 0;)
 		if (attach->states[i])
-			sources[i]->close(attach->states[i]);
+			session_sources[i]->close(attach->states[i]);
 	if (attach->stream)
 		stream_flush(attach->stream, sink ? sink : drop, arg);
 	for (size_t i = 0; i < attach->process_count; i++) {

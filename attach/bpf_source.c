@@ -105,6 +105,13 @@ static int take_raw_with_stack(struct bpf_source *source, const void *data, size
 	return bpf_raw_put(source, &copy.raw, &copy);
 }
 
+static int is_quiet(struct bpf_source *source, uint32_t tid)
+{
+	const struct bpf_thread *thread = bpf_thread_find(source, tid);
+
+	return thread && thread->is_quiet;
+}
+
 static int take_record(void *arg, void *data, size_t bytes)
 {
 	struct bpf_source *source = arg;
@@ -128,7 +135,7 @@ static int take_record(void *arg, void *data, size_t bytes)
 		const struct ps_ev_poll_return *poll = data;
 
 		bpf_thread_tell(source, record->tid, poll->poller_fd, record->ts);
-		err = stream_put(source->context.stream, record);
+		err = is_quiet(source, record->tid) ? 0 : stream_put(source->context.stream, record);
 	} else if (record->event == PS_EV_PHASE) {
 		err = stream_put(source->context.stream, record);
 	}
@@ -142,6 +149,21 @@ static int watch_processes(const struct bpf_source *source, size_t from)
 
 	for (size_t i = from; i < source->context.process_count && !err; i++) {
 		uint32_t pid = source->context.processes[i].pid, flags = bpf_thread_flags(source, pid);
+
+		err = bpf_map_update_elem(source->maps.processes, &pid, &flags, BPF_ANY);
+	}
+	return err;
+}
+
+/* Who is launched is watched before it runs, so that its first wait is seen however short it lives. */
+static int watch_expected(const struct bpf_source *source)
+{
+	const struct attach_options *options = source->context.options;
+	const uint32_t flags = 0;
+	int err = 0;
+
+	for (size_t i = 0; options->expect && i < options->pid_count && !err; i++) {
+		uint32_t pid = options->pids[i];
 
 		err = bpf_map_update_elem(source->maps.processes, &pid, &flags, BPF_ANY);
 	}
@@ -211,7 +233,9 @@ static int begin(struct bpf_source *source)
 	if (err)
 		return err;
 	walk_v8(source, 0);
-	err = watch_processes(source, 0);
+	err = watch_expected(source);
+	if (!err)
+		err = watch_processes(source, 0);
 	if (!err)
 		bpf_threads_seed(source, 0);
 	if (!err)
@@ -324,6 +348,13 @@ static int bpf_adopt(void *state, const struct source_context *context)
 	return err;
 }
 
+static int bpf_has_met(void *state, pid_t pid)
+{
+	const struct bpf_source *source = state;
+
+	return bpf_threads_met(source, pid);
+}
+
 static int bpf_drain(void *state)
 {
 	struct bpf_source *source = state;
@@ -355,6 +386,7 @@ const struct source source_bpf = {
 	.groups = 1u << PS_PROBE_POLL | 1u << PS_PROBE_SCHED | 1u << PS_PROBE_SAMPLING | 1u << PS_PROBE_UNWIND,
 	.open = bpf_open,
 	.adopt = bpf_adopt,
+	.has_met = bpf_has_met,
 	.drain = bpf_drain,
 	.relieve = bpf_relieve,
 	.close = bpf_close,

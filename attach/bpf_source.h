@@ -39,6 +39,7 @@ struct bpf_thread {
 	int32_t poller_fd;
 	uint32_t backend;
 	int told;               /* its LOOP record is out */
+	int is_quiet;           /* its own recorder tells of its polls, also of those that came before we knew */
 	int is_gone;            /* with its process */
 	int looks;              /* left: nobody saw yet from where it waits */
 };
@@ -97,6 +98,8 @@ void bpf_thread_remove(struct bpf_source *source, struct bpf_thread *thread);
 uint32_t bpf_thread_flags(const struct bpf_source *source, pid_t pid);
 /* Puts the loops found at attach under watch, with what they do right now. */
 void bpf_threads_seed(struct bpf_source *source, size_t from); /* from that index on */
+/* 1: the probes have met a loop of that process. */
+int bpf_threads_met(const struct bpf_source *source, pid_t pid);
 /* A loop that spoke for the first time. */
 void bpf_thread_tell(struct bpf_source *source, uint32_t tid, int32_t poller_fd, uint64_t ts);
 /* Forgets loops whose thread or poller is gone. */

@@ -186,6 +186,7 @@ static void seed(struct bpf_source *source, const struct loop_found *found)
 	thread->backend = found->backend;
 	thread->looks = found->is_guess ? KEVENT_LOOKS : 0;
 	thread->told = 1;
+	thread->is_quiet = !!(watch.flags & PS_WATCH_QUIET);
 	bpf_copy_room(source, tid);
 	int seen = look_at(&watch, found);
 	watch.off.tgid = found->pid;
@@ -208,6 +209,19 @@ void bpf_threads_seed(struct bpf_source *source, size_t from)
 		if (found->tid && found->backend)
 			seed(source, found);
 	}
+}
+
+int bpf_threads_met(const struct bpf_source *source, pid_t pid)
+{
+	struct ps_watch watch;
+	uint32_t key, next;
+
+	for (uint32_t *at = NULL; !bpf_map_get_next_key(source->maps.threads, at, &next); at = &key) {
+		key = next;
+		if (!bpf_map_lookup_elem(source->maps.threads, &key, &watch) && watch.tgid == (uint32_t)pid)
+			return 1;
+	}
+	return 0;
 }
 
 /* A loop that was met while it ran: when it is seen to wait, its stack tells whether kevent() waits for it. */

@@ -190,7 +190,7 @@ static int has_ended(int pidfd)
 	return poll(&ended, 1, 0) > 0 && ended.revents & (POLLIN | POLLERR | POLLNVAL);
 }
 
-int proc_open(struct proc_id *id, pid_t pid)
+static int open_id(struct proc_id *id, pid_t pid)
 {
 	struct proc_stat stat;
 	struct proc_status status;
@@ -208,13 +208,24 @@ int proc_open(struct proc_id *id, pid_t pid)
 		return -ESRCH; /* the number of a thread */
 	id->start_ticks = stat.start_ticks;
 	id->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (id->pidfd < 0 && errno == ESRCH)
-		return -ESRCH;
-	if (!proc_same(id)) {
+	return id->pidfd < 0 && errno == ESRCH ? -ESRCH : 0;
+}
+
+int proc_open(struct proc_id *id, pid_t pid)
+{
+	int err = open_id(id, pid);
+	if (!err && !proc_same(id)) {
 		proc_close(id);
-		return -ESRCH;
+		err = -ESRCH;
 	}
-	return 0;
+	return err;
+}
+
+int proc_open_child(struct proc_id *id, pid_t pid)
+{
+	int err = open_id(id, pid);
+	id->is_launched = 1;
+	return err;
 }
 
 int proc_same(const struct proc_id *id)
@@ -304,7 +315,7 @@ static uint64_t ticks_to_ns(uint64_t ticks)
 	return ticks / hz * 1000000000u + ticks % hz * (1000000000u / hz);
 }
 
-static int put_process(const struct proc_id *id, struct stream *stream)
+int proc_note(const struct proc_id *id, struct stream *stream, struct ps_ev_process *out)
 {
 	struct proc_stat stat;
 	struct proc_runtime runtime;
@@ -317,10 +328,10 @@ static int put_process(const struct proc_id *id, struct stream *stream)
 	proc_cmdline(id->pid, cmdline, sizeof(cmdline));
 	proc_runtime(id->pid, stat.comm, exe, &runtime);
 	proc_build_id(id->pid, build_id, sizeof(build_id));
-	if (!proc_same(id))
+	if (!id->is_launched && !proc_same(id))
 		return -ESRCH;
-	const struct ps_ev_process process = {
-		.h = { stream_now(), 0, PS_EV_PROCESS, sizeof(process) },
+	*out = (struct ps_ev_process){
+		.h = { stream_now(), 0, PS_EV_PROCESS, sizeof(*out) },
 		.pid = (uint32_t)id->pid,
 		.ppid = (uint32_t)stat.ppid,
 		.start_ns = ticks_to_ns(stat.start_ticks),
@@ -332,12 +343,15 @@ static int put_process(const struct proc_id *id, struct stream *stream)
 		.flags = (runtime.stripped > 0 ? PS_PROCESS_STRIPPED : 0) | (id->is_launched ? PS_PROCESS_LAUNCHED : 0),
 		.build_id = intern(stream, build_id),
 	};
-	return stream_put(stream, &process.h);
+	return 0;
 }
 
 int proc_describe(const struct proc_id *id, struct stream *stream)
 {
-	int err = put_process(id, stream);
+	struct ps_ev_process process;
+	int err = proc_note(id, stream, &process);
+	if (!err)
+		err = stream_put(stream, &process.h);
 	if (err)
 		return err;
 	pid_t *tids = calloc(PROC_TASKS_MAX, sizeof(*tids));

@@ -78,8 +78,12 @@ struct proc_id {
 	int is_launched;       /* by us: the target itself, not one of its children */
 };
 int proc_open(struct proc_id *id, pid_t pid);      /* -ESRCH, -EPERM */
+/* A child of ours that we have not waited for: it may have ended, and is still known. */
+int proc_open_child(struct proc_id *id, pid_t pid);
 int proc_same(const struct proc_id *id);           /* 1: still that process */
 void proc_close(struct proc_id *id);
+/* What proc_describe() would tell of the process itself, to be put later. */
+int proc_note(const struct proc_id *id, struct stream *stream, struct ps_ev_process *out);
 /* Puts PROCESS and THREAD records. */
 int proc_describe(const struct proc_id *id, struct stream *stream);
 /* What the descriptor of a process stands for: kind, and name as "10.0.1.5:5432", "/var/log/app.log", "pipe:[1]". */
@@ -115,6 +119,8 @@ struct source {
 	int (*adopt)(void *state, const struct source_context *context);
 	/* Optional: a loop was told of, maybe one that is known. Called while records are handed over: nothing may be put. */
 	void (*meet)(void *state, const struct loop_found *loop);
+	/* Optional: 1 when a process that is expected and was not handed over yet has been seen to run a loop. */
+	int (*has_met)(void *state, pid_t pid);
 	int (*drain)(void *state);
 	/*
 	 * Optional, for a source whose ring may run over: takes what is in it into memory (backlog.h), for the next drain().

@@ -58,6 +58,9 @@ static __always_inline struct ps_watch *find_loop(__s32 fd, __u32 backend)
 		if (!watch)
 			count_record(false);
 	}
+	/* one that was met before its recorder was found */
+	if (watch && *flags & ~watch->flags)
+		watch->flags |= *flags;
 	if (watch && watch->flags & PS_WATCH_GUESS && watch->backend == backend) {
 		watch->poller_fd = fd;
 		watch->flags &= ~PS_WATCH_GUESS;

@@ -129,27 +129,32 @@ static uint64_t since_ns(const struct watch *watch)
 	return first >= watch->attach_ns && first < watch->begin_ns ? first : watch->begin_ns;
 }
 
-static void check_ends(struct watch *watch)
+/* Asked before what has come is taken: what the command did until then is seen, however short it lived. */
+static int launch_ended(struct watch *watch)
+{
+	return watch->options->launch && !launch_alive(&watch->launch);
+}
+
+static void check_ends(struct watch *watch, int launch_has_ended)
 {
 	const struct options *options = watch->options;
-	int launched = options->launch && !launch_alive(&watch->launch);
 	if (watch->most_events && watch->events >= watch->most_events)
 		watch_stop(watch, WATCH_COUNT_REACHED);
 	else if (options->duration_ns && watch->has_begun && now_ns() - since_ns(watch) >= options->duration_ns)
 		watch_stop(watch, WATCH_TIME_OVER);
-	else if (!watch->stay && (options->launch ? launched : !attach_alive(watch->attach)))
+	else if (!watch->stay && (options->launch ? launch_has_ended : !attach_alive(watch->attach)))
 		watch_stop(watch, WATCH_TARGET_GONE);
 	else if (recording_over(watch))
 		watch_stop(watch, WATCH_FAILED);
 }
 
 /* 1 when there is something to drain; what comes before the first loop waits for it. */
-static int has_begun(struct watch *watch)
+static int has_begun(struct watch *watch, int launch_has_ended)
 {
 	if (watch->has_begun)
 		return 1;
 	if (!attach_look(watch->attach)) {
-		check_ends(watch);
+		check_ends(watch, launch_has_ended);
 		return 0;
 	}
 	int code = begin(watch);
@@ -161,7 +166,8 @@ static int has_begun(struct watch *watch)
 static void drain(void *arg)
 {
 	struct watch *watch = arg;
-	if (!has_begun(watch))
+	int ended = launch_ended(watch);
+	if (!has_begun(watch, ended))
 		return;
 	int got = attach_drain(watch->attach, take_record, watch);
 	if (got < 0) {
@@ -170,7 +176,7 @@ static void drain(void *arg)
 	}
 	if (watch->tape)
 		tape_look(watch->tape, watch->model);
-	check_ends(watch);
+	check_ends(watch, ended);
 	if (watch->after_drain)
 		watch->after_drain(watch, watch->arg);
 }
