@@ -201,10 +201,12 @@ void finding_of_stalls(const struct finding_rule *rule, const struct model *mode
 			continue;
 		const struct stall *worst = sum.worst;
 		struct finding finding = finding_of(rule, worst->duration_ns >= crit_ns ? SEVERITY_CRIT : SEVERITY_WARN, loop);
-		char who[64], often[48], longest[16];
-		finding_title(&finding, "%s %s %s, worst %s: %s", finding_who(model, loop, who), verb,
+		char who[64], often[48], longest[16], own[200] = "";
+		if (*worst->own_culprit)
+			stall_own_text(worst, own, sizeof(own));
+		finding_title(&finding, "%s %s %s, worst %s%s%s%s: %s", finding_who(model, loop, who), verb,
 			      finding_often(model, since_ns, sum.count, often), text_duration(longest, worst->duration_ns),
-			      worst->culprit);
+			      *own ? " (" : "", own, *own ? ")" : "", worst->culprit);
 		finding.stall_id = worst->id;
 		finding.last_ns = sum.last_ns;
 		finding_count(&finding, "stalls", sum.count);
@@ -213,6 +215,8 @@ void finding_of_stalls(const struct finding_rule *rule, const struct model *mode
 		if (worst->on_cpu_ns != PS_UNKNOWN && worst->duration_ns)
 			finding_percent(&finding, "on_cpu", worst->on_cpu_ns * 100 / worst->duration_ns);
 		finding_text(&finding, "culprit", worst->culprit);
+		if (*worst->own_culprit)
+			finding_text(&finding, "own_culprit", worst->own_culprit);
 		finding_text(&finding, "rule", stall_rule_name(worst->rule));
 		if (*worst->regexp)
 			finding_text(&finding, "pattern", worst->regexp);

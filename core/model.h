@@ -107,6 +107,9 @@ enum stall_rule {           /* text: stall_rule_name() */
 };
 const char *stall_cause_name(enum stall_cause cause);
 const char *stall_rule_name(enum stall_rule rule);
+struct stall;
+uint64_t stall_own_part(const struct stall *stall); /* what it lasted but for the wait for a CPU */
+void stall_own_text(const struct stall *stall, char *out, size_t room); /* of one with an own culprit: "own part 61ms: render a.js:9" */
 
 /* A busy slice longer than the threshold; live while open. */
 struct stall {

@@ -448,3 +448,14 @@ void stall_blame(const struct model_own *model, struct loop_own *loop, struct st
 	/* all parts are clean; this cuts at a character */
 	text_clean(stall->culprit, sizeof(stall->culprit), line.text, line.length);
 }
+
+uint64_t stall_own_part(const struct stall *stall)
+{
+	return known(stall->on_cpu_ns) + known(stall->blocked_ns);
+}
+
+void stall_own_text(const struct stall *stall, char *out, size_t room)
+{
+	char time[16];
+	snprintf(out, room, "own part %s: %s", text_duration(time, stall_own_part(stall)), stall->own_culprit);
+}

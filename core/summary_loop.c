@@ -90,8 +90,8 @@ static json_t *stall_of(struct summary_run *run, const struct stall *stall, cons
 	summary_put(object, "cause", json_string(stall_cause_name(stall->cause)));
 	summary_put(object, "rule", json_string(stall_rule_name(stall->rule)));
 	summary_put(object, "culprit", json_string(stall->culprit));
-	summary_put(object, "own", *stall->own_culprit ? json_pack("{s:s, s:s}", "rule", stall_rule_name(stall->own_rule), "culprit",
-								   stall->own_culprit) :
+	summary_put(object, "own", *stall->own_culprit ? json_pack("{s:s, s:s, s:I}", "rule", stall_rule_name(stall->own_rule), "culprit",
+								   stall->own_culprit, "ns", (json_int_t)stall_own_part(stall)) :
 							 json_null());
 	summary_told(run, object, path, "on_cpu_ns", summary_number(stall->on_cpu_ns), PS_PROBE_SCHED);
 	summary_told(run, object, path, "runnable_ns", summary_number(stall->runnable_ns), PS_PROBE_SCHED);

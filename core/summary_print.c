@@ -153,6 +153,12 @@ static void print_stall(struct line *line, const json_t *stall, uint64_t first_n
 		  json_is_true(json_object_get(stall, "estimated"))),
 	    text_of(stall, "culprit", ""));
 	line_end(line);
+	const json_t *own = json_object_get(stall, "own");
+	if (json_is_object(own)) {
+		say(line, "  %10s %7s  %-8s %-10s %-11s %6s  own %s: %s", "", "", "", "", text_of(own, "rule", ""), "",
+		    duration(length, json_object_get(own, "ns")), text_of(own, "culprit", ""));
+		line_end(line);
+	}
 }
 
 static void print_stalls(struct line *line, const json_t *document, const json_t *loop)

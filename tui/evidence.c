@@ -153,6 +153,11 @@ void evidence_facts(struct list *list, const struct stall *stall)
 	add_time(list, stall);
 	add_loop(list, stall);
 	list_pair(list, "culprit", "%s", *stall->culprit ? stall->culprit : "n/a");
+	if (*stall->own_culprit) {
+		char own[256];
+		stall_own_text(stall, own, sizeof(own));
+		list_pair(list, "", "%s", own);
+	}
 	list_pair(list, "cause", "%s, rule %s, phase %s", stall_cause_name(stall->cause), stall_rule_name(stall->rule),
 		  stall_phase(stall));
 	add_split(list, stall);

@@ -43,6 +43,11 @@ static void print_stall(const struct model *model, const struct stall *stall, FI
 		stall_phase(stall),
 		cell_percent(cpu, stall_percent(stall, stall->on_cpu_ns), stall->estimated || stall->lossy ? "~" : ""),
 		stall_cause_name(stall->cause), *stall->culprit ? stall->culprit : "n/a");
+	if (*stall->own_culprit) {
+		char own[256];
+		stall_own_text(stall, own, sizeof(own));
+		fprintf(out, "       %s\n", own);
+	}
 }
 
 /* Each stall is told once, in order and whole; one that goes on is waited for, but not for ever. */

@@ -140,7 +140,10 @@ static void print_tid(const struct view *view, const void *row, char *out, size_
 static void print_culprit(const struct view *view, const void *row, char *out, size_t room)
 {
 	const struct stall *stall = row;
-	snprintf(out, room, "%s", *stall->culprit ? stall->culprit : "n/a");
+	if (*stall->own_culprit)
+		snprintf(out, room, "%s + %s", stall->own_culprit, stall->culprit);
+	else
+		snprintf(out, room, "%s", *stall->culprit ? stall->culprit : "n/a");
 }
 
 static const struct column columns[] = {

@@ -20,7 +20,7 @@
 #define MS 1000000ull
 #define PAUSE_NS (400 * MS)
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) /* everything of ours is slower */
-#define POLLS_PER_S 10000
+#define POLLS_PER_S 4000
 #define TIMERS 100
 #else
 #define POLLS_PER_S 50000
