@@ -63,6 +63,30 @@ TEST(ps003_ready_but_not_running)
 	model_close(model);
 }
 
+TEST(ps003_tells_the_programs_own_part_where_that_alone_would_have_been_a_stall)
+{
+	struct model *model = a_model();
+	a_loop(model, 0);
+	frame(model, 1, "render_page");
+	stack(model, 1, 1);
+	returns(model, 1010, TID, FD, 1000, 1);
+	for (uint64_t at = 1020; at < 1090; at += 5)
+		cpu_sample(model, at, TID, 1);
+	APPLY(model, POLL_ENTER, ps_ev_poll_enter, 1410, TID, .poller_fd = FD, .backend = PS_BACKEND_EPOLL, .timeout_ns = -1,
+	      .busy_since_ns = 1010 * MS, .on_cpu_ns = 80 * MS, .runnable_ns = 320 * MS, .blocked_ns = 0);
+	const struct stall *stall = last_stall(model);
+	assert_int_equal(stall->cause, CAUSE_RUN_QUEUE);
+	assert_string_equal(stall->own_culprit, "render_page");
+	const struct finding *finding = find(model, "PS003");
+	assert_non_null(finding);
+	assert_non_null(strstr(finding->title, "worst 400ms (own part 80ms: render_page): waiting for a CPU"));
+	model_close(model);
+	model = stalled(400, 30, 370, 0);
+	assert_string_equal(last_stall(model)->own_culprit, "");
+	assert_null(strstr(find(model, "PS003")->title, "own part"));
+	model_close(model);
+}
+
 TEST(ps004_a_callback_that_does_not_return_is_told_while_it_runs)
 {
 	struct model *model = a_model();
