@@ -52,7 +52,7 @@ static int ended_early(const struct attach *attach)
 {
 	struct proc_stat stat;
 
-	if (!attach->options.expect || is_watched(attach, attach->roots[0]) ||
+	if (!attach->options.expect || attach->process_count >= SOURCE_LATER || is_watched(attach, attach->roots[0]) ||
 	    proc_read_stat(attach->roots[0], 0, &stat) || stat.state != 'Z')
 		return 0;
 	for (size_t i = 0; i < SOURCES; i++)
