@@ -56,6 +56,7 @@ struct bpf_source {
 	struct tap tap;
 	struct bpf_phases *phases; /* NULL: not asked for */
 	struct v8 **v8;         /* one per process; NULL: it runs none */
+	int by_function;        /* waits on epoll may end without being seen: PS_WATCH_INSIDE */
 	int with_unwind;        /* stacks are copied */
 	enum ps_probe_state unwind_state;
 	const char *unwind_reason;
@@ -71,7 +72,20 @@ struct bpf_source {
 	uint32_t drained;       /* records of this drain */
 };
 
+/* ---- bpf_source_poll.c ---- */
+/* The POLL group, with the maps; may_by_function: at the functions of the calls, which needs SCHED. */
+void bpf_poll_load(struct bpf_source *source, int may_by_function);
+
 /* ---- bpf_source_load.c ---- */
+/* 0 and a reason: it was switched off, or cannot be had here. */
+int bpf_group_wanted(struct bpf_source *source, enum ps_probe_group which);
+/* Takes a link that was just made; NULL: -errno. */
+int bpf_group_keep(struct bpf_group *group, struct bpf_link *link);
+void bpf_group_unload(struct bpf_group *group);
+__attribute__((format(printf, 3, 4)))
+void bpf_group_state(struct bpf_group *group, enum ps_probe_state state, const char *format, ...);
+/* Unloads it; the reason is what the error means, and what mends it. */
+void bpf_group_missing(struct bpf_group *group, int err);
 /* Loads and attaches POLL and SCHED, loads SAMPLING; group states and reasons say what came of it. */
 void bpf_groups_load(struct bpf_source *source);
 void bpf_groups_unload(struct bpf_source *source);

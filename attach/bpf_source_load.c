@@ -19,21 +19,8 @@
 #include <unistd.h>
 
 #include "pid_space.h"
-#include "poll.skel.h"
 #include "sample.skel.h"
 #include "sched.skel.h"
-#include "tracefs.h"
-
-/* The waits of a loop, and whether they are tried only when some loop uses them. */
-static const struct {
-	const char *name;
-	int backend;
-} waits[] = {
-	{ "epoll_wait", PS_BACKEND_EPOLL }, { "epoll_pwait", PS_BACKEND_EPOLL }, { "epoll_pwait2", PS_BACKEND_EPOLL },
-	{ "poll", PS_BACKEND_POLL },	    { "ppoll", PS_BACKEND_POLL },	 { "select", PS_BACKEND_SELECT },
-	{ "pselect6", PS_BACKEND_SELECT }, { "io_uring_enter", PS_BACKEND_IO_URING },
-};
-#define WAITS (sizeof(waits) / sizeof(*waits))
 
 static int perf_event_open(struct perf_event_attr *attr, pid_t pid, int cpu)
 {
@@ -42,55 +29,12 @@ static int perf_event_open(struct perf_event_attr *attr, pid_t pid, int cpu)
 	return fd < 0 ? -errno : fd;
 }
 
-static int keep_link(struct bpf_group *group, struct bpf_link *link)
+int bpf_group_keep(struct bpf_group *group, struct bpf_link *link)
 {
 	if (!link)
 		return -errno;
 	group->links[group->link_count++] = link;
 	return 0;
-}
-
-static int attach_tracepoint(struct bpf_group *group, struct bpf_program *program, int tracefs, const char *name)
-{
-	int id = tracefs_tracepoint(tracefs, "syscalls", name);
-
-	if (id < 0)
-		return id;
-	struct perf_event_attr attr = {
-		.type = PERF_TYPE_TRACEPOINT, .size = sizeof(attr), .config = id, .sample_period = 1
-	};
-	int fd = perf_event_open(&attr, -1, 0);
-	if (fd < 0)
-		return fd;
-	int err = keep_link(group, bpf_program__attach_perf_event(program, fd));
-	if (err)
-		close(fd);
-	return err;
-}
-
-static int is_used(const struct bpf_source *source, int backend)
-{
-	/* what comes later may use any of them */
-	if (source->context.options->expect || source->context.options->follow)
-		return 1;
-	for (size_t i = 0; i < source->context.loop_count; i++)
-		if (source->context.loops[i].waits_in == (uint32_t)backend)
-			return 1;
-	return backend == PS_BACKEND_EPOLL;
-}
-
-/* The program on_WAIT_enter or on_WAIT_exit. */
-static struct bpf_program *wait_program(struct bpf_object *object, const char *wait, const char *side)
-{
-	char name[48];
-
-	snprintf(name, sizeof(name), "on_%s_%s", wait, side);
-	return bpf_object__find_program_by_name(object, name);
-}
-
-static void destroy_poll(void *skeleton)
-{
-	poll__destroy(skeleton);
 }
 
 static void destroy_sched(void *skeleton)
@@ -103,7 +47,7 @@ static void destroy_sample(void *skeleton)
 	sample__destroy(skeleton);
 }
 
-static void unload(struct bpf_group *group)
+void bpf_group_unload(struct bpf_group *group)
 {
 	for (int i = 0; i < group->link_count; i++)
 		bpf_link__destroy(group->links[i]);
@@ -112,92 +56,6 @@ static void unload(struct bpf_group *group)
 		group->destroy(group->skeleton);
 	group->skeleton = NULL;
 	group->object = NULL;
-}
-
-/* Chooses the programs of one way in, and loads. */
-static int load_poll(struct bpf_source *source, int classic)
-{
-	struct bpf_group *group = &source->groups[PS_PROBE_POLL];
-	struct poll *skeleton = poll__open();
-
-	if (!skeleton)
-		return -errno;
-	group->destroy = destroy_poll;
-	group->skeleton = skeleton;
-	group->object = skeleton->obj;
-	PID_SPACE_SET(skeleton);
-	skeleton->rodata->cfg_poll_select = is_used(source, PS_BACKEND_POLL) ||
-						is_used(source, PS_BACKEND_SELECT) ||
-						is_used(source, PS_BACKEND_IO_URING);
-	bpf_program__set_autoload(skeleton->progs.on_any_enter, !classic);
-	bpf_program__set_autoload(skeleton->progs.on_any_exit, !classic);
-	if (source->context.options->ring_bytes)
-		bpf_map__set_max_entries(skeleton->maps.ring, source->context.options->ring_bytes);
-	for (size_t i = 0; i < WAITS; i++) {
-		int wanted = classic && is_used(source, waits[i].backend);
-
-		bpf_program__set_autoload(wait_program(skeleton->obj, waits[i].name, "enter"), wanted);
-		bpf_program__set_autoload(wait_program(skeleton->obj, waits[i].name, "exit"), wanted);
-	}
-	return poll__load(skeleton);
-}
-
-static int attach_wait(struct bpf_group *group, int tracefs, const char *wait)
-{
-	static const char *const sides[] = { "enter", "exit" };
-	int err = 0;
-
-	for (int i = 0; i < 2 && !err; i++) {
-		char name[48];
-
-		snprintf(name, sizeof(name), "sys_%s_%s", sides[i], wait);
-		err = attach_tracepoint(group, wait_program(group->object, wait, sides[i]), tracefs, name);
-	}
-	return err;
-}
-
-static int attach_classic(struct bpf_source *source)
-{
-	struct bpf_group *group = &source->groups[PS_PROBE_POLL];
-	int tracefs = tracefs_open(), err = 0;
-
-	if (tracefs < 0)
-		return tracefs;
-	for (size_t i = 0; i < WAITS && !err; i++) {
-		if (!is_used(source, waits[i].backend))
-			continue;
-		err = attach_wait(group, tracefs, waits[i].name);
-		/* older kernels and other machines lack some of them */
-		if (err == -ENOENT && strcmp(waits[i].name, "epoll_pwait"))
-			err = 0;
-	}
-	close(tracefs);
-	return err;
-}
-
-static int attach_typed(struct bpf_source *source)
-{
-	struct bpf_group *group = &source->groups[PS_PROBE_POLL];
-	struct poll *skeleton = group->skeleton;
-	int err = keep_link(group, bpf_program__attach(skeleton->progs.on_any_exit));
-
-	return err ? err : keep_link(group, bpf_program__attach(skeleton->progs.on_any_enter));
-}
-
-static void take_maps(struct bpf_source *source)
-{
-	const struct poll *skeleton = source->groups[PS_PROBE_POLL].skeleton;
-
-	source->maps = (struct bpf_maps){
-		.ring = bpf_map__fd(skeleton->maps.ring),
-		.processes = bpf_map__fd(skeleton->maps.processes),
-		.threads = bpf_map__fd(skeleton->maps.threads),
-		.filter = bpf_map__fd(skeleton->maps.filter),
-		.settings = bpf_map__fd(skeleton->maps.settings),
-		.counts = bpf_map__fd(skeleton->maps.counts),
-		.v8 = bpf_map__fd(skeleton->maps.v8),
-		.stacks = bpf_map__fd(skeleton->maps.stacks),
-	};
 }
 
 int bpf_share_maps(const struct bpf_source *source, struct bpf_object *object)
@@ -252,9 +110,9 @@ static int attach_sched(struct bpf_source *source)
 {
 	struct bpf_group *group = &source->groups[PS_PROBE_SCHED];
 	struct sched *skeleton = group->skeleton;
-	int err = keep_link(group, bpf_program__attach(skeleton->progs.on_switch));
+	int err = bpf_group_keep(group, bpf_program__attach(skeleton->progs.on_switch));
 
-	return err ? err : keep_link(group, bpf_program__attach(skeleton->progs.on_wakeup));
+	return err ? err : bpf_group_keep(group, bpf_program__attach(skeleton->progs.on_wakeup));
 }
 
 static int load_sampling(struct bpf_source *source)
@@ -275,8 +133,7 @@ static int load_sampling(struct bpf_source *source)
 	return err ? err : sample__load(skeleton);
 }
 
-__attribute__((format(printf, 3, 4)))
-static void set_state(struct bpf_group *group, enum ps_probe_state state, const char *format, ...)
+void bpf_group_state(struct bpf_group *group, enum ps_probe_state state, const char *format, ...)
 {
 	va_list arguments;
 
@@ -286,62 +143,36 @@ static void set_state(struct bpf_group *group, enum ps_probe_state state, const 
 	va_end(arguments);
 }
 
-/* What an error means, and what mends it. */
-static void set_missing(struct bpf_group *group, int err)
+void bpf_group_missing(struct bpf_group *group, int err)
 {
-	unload(group);
+	bpf_group_unload(group);
 	if (err == -EPERM || err == -EACCES)
-		set_state(group, PS_PROBE_STATE_MISSING, "not permitted: run as root, or with CAP_BPF and CAP_PERFMON");
+		bpf_group_state(group, PS_PROBE_STATE_MISSING,
+				"not permitted: run as root, or with CAP_BPF and CAP_PERFMON");
 	else if (access("/sys/kernel/btf/vmlinux", R_OK))
-		set_state(group, PS_PROBE_STATE_MISSING, "this kernel has no BTF (CONFIG_DEBUG_INFO_BTF)");
+		bpf_group_state(group, PS_PROBE_STATE_MISSING, "this kernel has no BTF (CONFIG_DEBUG_INFO_BTF)");
 	else
-		set_state(group, PS_PROBE_STATE_MISSING, "this kernel refuses the programs: %s", strerror(-err));
+		bpf_group_state(group, PS_PROBE_STATE_MISSING, "this kernel refuses the programs: %s", strerror(-err));
 }
 
-static int is_wanted(struct bpf_source *source, enum ps_probe_group which)
+int bpf_group_wanted(struct bpf_source *source, enum ps_probe_group which)
 {
 	struct bpf_group *group = &source->groups[which];
 	const struct attach_options *options = source->context.options;
 	struct pid_space own;
 
 	if (options->no_bpf)
-		set_state(group, PS_PROBE_STATE_OFF, "switched off by --no-bpf");
+		bpf_group_state(group, PS_PROBE_STATE_OFF, "switched off by --no-bpf");
 	else if (options->without >> which & 1)
-		set_state(group, PS_PROBE_STATE_OFF, "switched off by --without");
+		bpf_group_state(group, PS_PROBE_STATE_OFF, "switched off by --without");
 	else if (which != PS_PROBE_POLL && source->groups[PS_PROBE_POLL].state != PS_PROBE_STATE_ON)
-		set_state(group, PS_PROBE_STATE_MISSING, "needs the poll probe");
+		bpf_group_state(group, PS_PROBE_STATE_MISSING, "needs the poll probe");
 	else if (pid_space_find(&own))
-		set_state(group, PS_PROBE_STATE_MISSING,
-			  "in a PID namespace, and this kernel does not tell which: run on the host");
+		bpf_group_state(group, PS_PROBE_STATE_MISSING,
+				"in a PID namespace, and this kernel does not tell which: run on the host");
 	else
 		return 1;
 	return 0;
-}
-
-static void try_poll(struct bpf_source *source)
-{
-	struct bpf_group *group = &source->groups[PS_PROBE_POLL];
-	int err;
-
-	if (!is_wanted(source, PS_PROBE_POLL))
-		return;
-	err = load_poll(source, 1);
-	if (!err)
-		err = attach_classic(source);
-	if (!err) {
-		set_state(group, PS_PROBE_STATE_ON, "syscall tracepoints");
-	} else {
-		unload(group);
-		err = load_poll(source, 0);
-		if (!err)
-			err = attach_typed(source);
-		if (err) {
-			set_missing(group, err);
-			return;
-		}
-		set_state(group, PS_PROBE_STATE_ON, "typed sys_enter and sys_exit: a little more cost per syscall");
-	}
-	take_maps(source);
 }
 
 /* Copies of stacks and the walk over V8's need more of the kernel than the rest: without them names are lost, not the group. */
@@ -350,14 +181,14 @@ static int load_with_or_without(struct bpf_source *source, enum ps_probe_group w
 	int err = load(source);
 
 	if (err && source->with_unwind) {
-		unload(&source->groups[which]);
+		bpf_group_unload(&source->groups[which]);
 		source->with_unwind = 0;
 		source->unwind_state = PS_PROBE_STATE_MISSING;
 		source->unwind_reason = "this kernel refuses to copy stacks: callers are found by frame pointers only";
 		err = load(source);
 	}
 	if (err && source->with_v8) {
-		unload(&source->groups[which]);
+		bpf_group_unload(&source->groups[which]);
 		source->with_v8 = 0;
 		err = load(source);
 	}
@@ -385,15 +216,15 @@ static void try_sched(struct bpf_source *source)
 {
 	struct bpf_group *group = &source->groups[PS_PROBE_SCHED];
 
-	if (!is_wanted(source, PS_PROBE_SCHED))
+	if (!bpf_group_wanted(source, PS_PROBE_SCHED))
 		return;
 	int err = load_with_or_without(source, PS_PROBE_SCHED, load_sched);
 	if (!err)
 		err = attach_sched(source);
 	if (err)
-		set_missing(group, err);
+		bpf_group_missing(group, err);
 	else
-		set_state(group, PS_PROBE_STATE_ON, "sched_switch and sched_wakeup");
+		bpf_group_state(group, PS_PROBE_STATE_ON, "sched_switch and sched_wakeup");
 }
 
 /*
@@ -440,16 +271,16 @@ static void try_sampling(struct bpf_source *source)
 {
 	struct bpf_group *group = &source->groups[PS_PROBE_SAMPLING];
 
-	if (!is_wanted(source, PS_PROBE_SAMPLING))
+	if (!bpf_group_wanted(source, PS_PROBE_SAMPLING))
 		return;
 	int err = load_with_or_without(source, PS_PROBE_SAMPLING, load_sampling);
 	if (!err)
 		err = bpf_timers_open(source);
 	if (err)
-		set_missing(group, err);
+		bpf_group_missing(group, err);
 	else
-		set_state(group, PS_PROBE_STATE_ON, "every %.1f ms of CPU time once busy for %.0f ms",
-			  source->settings.sample_ns / 1e6, source->settings.stall_ns / 2e6);
+		bpf_group_state(group, PS_PROBE_STATE_ON, "every %.1f ms of CPU time once busy for %.0f ms",
+				source->settings.sample_ns / 1e6, source->settings.stall_ns / 2e6);
 }
 
 void bpf_groups_load(struct bpf_source *source)
@@ -457,8 +288,13 @@ void bpf_groups_load(struct bpf_source *source)
 	source->maps = (struct bpf_maps){ -1, -1, -1, -1, -1, -1, -1, -1 };
 	libbpf_set_print(NULL);
 	choose_unwind(source);
-	try_poll(source);
+	bpf_poll_load(source, !(source->context.options->without >> PS_PROBE_SCHED & 1));
 	try_sched(source);
+	/* of waits that end without being seen only the scheduler probe tells */
+	if (source->by_function && source->groups[PS_PROBE_SCHED].state != PS_PROBE_STATE_ON) {
+		bpf_group_unload(&source->groups[PS_PROBE_POLL]);
+		bpf_poll_load(source, 0);
+	}
 	try_sampling(source);
 	if (source->with_unwind && (source->groups[PS_PROBE_SCHED].state == PS_PROBE_STATE_ON ||
 				    source->groups[PS_PROBE_SAMPLING].state == PS_PROBE_STATE_ON)) {
@@ -472,7 +308,7 @@ void bpf_groups_unload(struct bpf_source *source)
 	for (int cpu = 0; cpu < source->cpus; cpu++)
 		bpf_link__destroy(source->timers[cpu]);
 	for (int i = BPF_GROUPS - 1; i >= 0; i--)
-		unload(&source->groups[i]);
+		bpf_group_unload(&source->groups[i]);
 }
 
 uint64_t bpf_group_cost(const struct bpf_group *group)

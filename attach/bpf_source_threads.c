@@ -104,7 +104,7 @@ static uint16_t off_state(pid_t pid, pid_t tid, int syscall)
 }
 
 /* What the thread does now, as far as /proc tells; returns 0 when it does not. */
-static int look_at(struct ps_watch *watch, const struct loop_found *found)
+static int look_at(struct ps_watch *watch, const struct loop_found *found, int by_function)
 {
 	struct proc_syscall call;
 	int poller_fd = -1;
@@ -118,6 +118,7 @@ static int look_at(struct ps_watch *watch, const struct loop_found *found)
 		watch->poller_fd = poller_fd; /* now it is seen to wait */
 	if (backend && backend == watch->backend && poller_fd == watch->poller_fd) {
 		watch->entered_ns = watch->mark_ns;
+		watch->flags |= by_function && backend == PS_BACKEND_EPOLL ? PS_WATCH_INSIDE : 0;
 		return 1;
 	}
 	watch->flags |= found->is_guess ? PS_WATCH_GUESS : 0;
@@ -188,7 +189,7 @@ static void seed(struct bpf_source *source, const struct loop_found *found)
 	thread->told = 1;
 	thread->is_quiet = !!(watch.flags & PS_WATCH_QUIET);
 	bpf_copy_room(source, tid);
-	int seen = look_at(&watch, found);
+	int seen = look_at(&watch, found, source->by_function);
 	watch.off.tgid = found->pid;
 	watch.off.h.tid = tid;
 	if (open_filter(source, tid) || bpf_map_update_elem(source->maps.threads, &tid, &watch, BPF_NOEXIST) || !seen)

@@ -268,7 +268,7 @@ const struct bpf_try bpf_tries[] = {
 	{ "stall sampling (perf event)", RUNS, "no stacks of stalls on the CPU", 0, try_sampling },
 	{ "poller's inside (file iterator)", RUNS, "what is registered from /proc, no ready list", 1, try_iterator },
 	{ "runtime probes (uprobe)", RUNS, "no pool jobs of libuv programs", 0, try_uprobe },
-	{ "ready latency (fentry)", RUNS, "sockets only, no pipes and eventfds", 1, try_fentry },
+	{ "waits and readiness (fentry)", RUNS, "waits by tracepoints, readiness of sockets only", 1, try_fentry },
 	{ "ready latency (kprobe)", RUNS, "sockets only, no pipes and eventfds", 1, try_kprobe },
 	{ NULL },
 };

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "calls.h"
 #include "pid_space.h"
 #include "ready.skel.h"
 #include "tap.h"
@@ -49,32 +50,41 @@ struct ready_probe {
 	void *arg;
 };
 
+/* What a way needs of the kernel beside what all need. One that turned out to be missing is not tried again: a try takes long. */
+enum need {
+	CALLBACK = 1, /* fentry of ep_poll_callback: any kind is stamped; else at sk_data_ready, sockets only */
+	SOCKETS = 2, /* the tracepoints of socket I/O; else the typed one of all calls */
+	FUNCTIONS = 4, /* fexit of the calls that are seen beside socket I/O; else their classic tracepoints */
+};
+
 /* Where readiness is stamped and where use is seen, best first. */
 static const struct way {
-	const char *stamp; /* program; NULL = nowhere */
-	int by_socket;
+	unsigned needs;
+	int stamps; /* 0: nothing tells readiness */
 	enum ps_probe_state state;
 	const char *reason;
 } ways[] = {
-	{ "on_poll_callback", 1, PS_PROBE_STATE_ON, "ep_poll_callback and socket I/O" },
-	{ "on_data_ready", 1, PS_PROBE_STATE_ON,
+	{ CALLBACK | SOCKETS | FUNCTIONS, 1, PS_PROBE_STATE_ON, "ep_poll_callback and socket I/O" },
+	{ CALLBACK | SOCKETS, 1, PS_PROBE_STATE_ON, "ep_poll_callback and socket I/O, waits by tracepoints" },
+	{ SOCKETS | FUNCTIONS, 1, PS_PROBE_STATE_ON,
 	  "sk_data_ready and socket I/O: sockets; of others only how often they were returned" },
-	{ "on_poll_callback", 0, PS_PROBE_STATE_ON,
+	{ SOCKETS, 1, PS_PROBE_STATE_ON,
+	  "sk_data_ready and socket I/O, waits by tracepoints: sockets; of others only how often they were returned" },
+	{ CALLBACK, 1, PS_PROBE_STATE_ON,
 	  "ep_poll_callback and typed sys_exit: some cost per system call of all programs" },
-	{ "on_data_ready", 0, PS_PROBE_STATE_ON,
-	  "sk_data_ready and typed sys_exit: some cost per system call of all programs" },
-	{ NULL, 0, PS_PROBE_STATE_FALLBACK,
-	  "this kernel tells no readiness: only the wait after the return of the poll" },
+	{ 0, 1, PS_PROBE_STATE_ON, "sk_data_ready and typed sys_exit: some cost per system call of all programs" },
+	{ 0, 0, PS_PROBE_STATE_FALLBACK, "this kernel tells no readiness: only the wait after the return of the poll" },
 };
 #define WAYS (sizeof(ways) / sizeof(*ways))
 
-/* The exits that are watched beside socket I/O, and whether a kernel may lack them. */
+/* The exits that are watched beside socket I/O, and whether a kernel may lack them. Waits have one function in common. */
 static const struct exit_probe {
 	const char *call;
 	int may_lack;
+	int is_wait;
 } exits[] = {
-	{ "epoll_pwait", 0 }, { "epoll_wait", 1 }, { "epoll_pwait2", 1 },
-	{ "accept", 1 },      { "accept4", 0 },	   { "epoll_ctl", 0 },
+	{ "epoll_pwait", 0, 1 }, { "epoll_wait", 1, 1 }, { "epoll_pwait2", 1, 1 },
+	{ "accept", 1, 0 },	 { "accept4", 0, 0 },	 { "epoll_ctl", 0, 0 },
 };
 #define EXITS (sizeof(exits) / sizeof(*exits))
 
@@ -120,12 +130,35 @@ static int attach(struct ready_probe *ready, struct bpf_program *program)
 	return keep(ready, program, bpf_program__attach(program));
 }
 
-static struct bpf_program *exit_program(const struct ready_probe *ready, const struct exit_probe *exit)
+/* on_CALL_end, at the kernel's own function, or on_CALL_exit, a classic tracepoint */
+static struct bpf_program *exit_program(const struct ready_probe *ready, const struct exit_probe *exit, int by_function)
 {
 	char name[48];
 
-	snprintf(name, sizeof(name), "on_%s_exit", exit->call);
+	snprintf(name, sizeof(name), "on_%s_%s", exit->call, by_function ? "end" : "exit");
 	return bpf_object__find_program_by_name(ready->skeleton->obj, name);
+}
+
+static int choose_exit(struct ready_probe *ready, const struct exit_probe *exit, unsigned needs)
+{
+	struct bpf_program *end = exit_program(ready, exit, 1);
+	int by_function = needs & FUNCTIONS;
+
+	bpf_program__set_autoload(exit_program(ready, exit, 0), needs & SOCKETS && !by_function);
+	if (exit->is_wait)
+		return 0;
+	bpf_program__set_autoload(end, by_function);
+	return by_function ? call_set_target(end, exit->call) : 0;
+}
+
+static int attach_ends(struct ready_probe *ready)
+{
+	int err = keep(ready, NULL, bpf_program__attach(ready->skeleton->progs.on_wait_end));
+
+	for (size_t i = 0; i < EXITS && !err; i++)
+		if (!exits[i].is_wait)
+			err = keep(ready, NULL, bpf_program__attach(exit_program(ready, &exits[i], 1)));
+	return err;
 }
 
 static int attach_exits(struct ready_probe *ready)
@@ -136,7 +169,7 @@ static int attach_exits(struct ready_probe *ready)
 		char name[48];
 
 		snprintf(name, sizeof(name), "sys_exit_%s", exits[i].call);
-		struct bpf_link *link = tracefs_attach(tracefs, "syscalls", name, exit_program(ready, &exits[i]));
+		struct bpf_link *link = tracefs_attach(tracefs, "syscalls", name, exit_program(ready, &exits[i], 0));
 		if (!link && errno == ENOENT && exits[i].may_lack)
 			continue;
 		err = keep(ready, NULL, link);
@@ -146,17 +179,38 @@ static int attach_exits(struct ready_probe *ready)
 	return err;
 }
 
-static int attach_use(struct ready_probe *ready, const struct way *way)
+static int attach_socket_io(struct ready_probe *ready)
+{
+	int err = attach(ready, ready->skeleton->progs.on_receive);
+
+	return err ? err : attach(ready, ready->skeleton->progs.on_send);
+}
+
+/* First what comes and goes at once: to end a program at a function takes the kernel as long as to end a classic tracepoint. */
+static int attach_way(struct ready_probe *ready, const struct way *way, unsigned *missing)
 {
 	const struct ready *skeleton = ready->skeleton;
+	int err = 0;
 
+	if (way->needs & SOCKETS)
+		err = attach_socket_io(ready);
+	if (err) {
+		*missing |= SOCKETS;
+		return err;
+	}
+	if (way->stamps)
+		err = attach(ready, ready->by_item ? skeleton->progs.on_poll_callback : skeleton->progs.on_data_ready);
+	if (err) {
+		*missing |= way->needs & CALLBACK;
+		return err;
+	}
 	/* it stays: it sees what is closed and registered, too */
-	if (!way->by_socket)
+	if (!(way->needs & SOCKETS))
 		return keep(ready, NULL, bpf_program__attach(skeleton->progs.on_exit));
-	int err = attach_exits(ready);
-	if (!err)
-		err = attach(ready, skeleton->progs.on_receive);
-	return err ? err : attach(ready, skeleton->progs.on_send);
+	err = way->needs & FUNCTIONS ? attach_ends(ready) : attach_exits(ready);
+	if (err)
+		*missing |= way->needs & FUNCTIONS;
+	return err;
 }
 
 static uint32_t room_for(size_t fds)
@@ -168,16 +222,17 @@ static uint32_t room_for(size_t fds)
 	return room;
 }
 
-static int load(struct ready_probe *ready, const struct way *way, uint64_t socket_f_op, size_t fds)
+/* What turns out to be missing is added to *missing, as far as it can be told. */
+static int load(struct ready_probe *ready, const struct way *way, uint64_t socket_f_op, size_t fds, unsigned *missing)
 {
 	struct ready *skeleton = ready__open();
-	int err;
+	int err = 0;
 
 	ready->skeleton = skeleton;
 	if (!skeleton)
 		return -errno;
-	ready->by_item = way->stamp && !strcmp(way->stamp, "on_poll_callback");
-	ready->by_socket = way->by_socket;
+	ready->by_item = !!(way->needs & CALLBACK);
+	ready->by_socket = !!(way->needs & SOCKETS);
 	PID_SPACE_SET(skeleton);
 	skeleton->rodata->cfg_socket_f_op = socket_f_op;
 	skeleton->rodata->cfg_by_item = ready->by_item;
@@ -186,18 +241,19 @@ static int load(struct ready_probe *ready, const struct way *way, uint64_t socke
 	bpf_map__set_max_entries(skeleton->maps.stamps, room_for(fds));
 	bpf_map__set_max_entries(skeleton->maps.by_data, room_for(fds));
 	bpf_program__set_autoload(skeleton->progs.on_poll_callback, ready->by_item);
-	bpf_program__set_autoload(skeleton->progs.on_data_ready, way->stamp && !ready->by_item);
-	bpf_program__set_autoload(skeleton->progs.on_exit, !way->by_socket);
-	bpf_program__set_autoload(skeleton->progs.on_receive, way->by_socket);
-	bpf_program__set_autoload(skeleton->progs.on_send, way->by_socket);
-	for (size_t i = 0; i < EXITS; i++)
-		bpf_program__set_autoload(exit_program(ready, &exits[i]), way->by_socket);
+	bpf_program__set_autoload(skeleton->progs.on_data_ready, way->stamps && !ready->by_item);
+	bpf_program__set_autoload(skeleton->progs.on_exit, !ready->by_socket);
+	bpf_program__set_autoload(skeleton->progs.on_receive, ready->by_socket);
+	bpf_program__set_autoload(skeleton->progs.on_send, ready->by_socket);
+	bpf_program__set_autoload(skeleton->progs.on_wait_end, way->needs & FUNCTIONS);
+	for (size_t i = 0; i < EXITS && !err; i++)
+		err = choose_exit(ready, &exits[i], way->needs);
+	if (err) {
+		*missing |= FUNCTIONS;
+		return err;
+	}
 	err = ready__load(skeleton);
-	if (!err)
-		err = attach_use(ready, way);
-	if (!err && way->stamp)
-		err = attach(ready, bpf_object__find_program_by_name(skeleton->obj, way->stamp));
-	return err;
+	return err ? err : attach_way(ready, way, missing);
 }
 
 static void say_why_not(char *reason, int err)
@@ -213,13 +269,16 @@ static void say_why_not(char *reason, int err)
 int ready_open(struct ready_probe **out, uint64_t socket_f_op, size_t fds, enum ps_probe_state *state, char *reason)
 {
 	struct ready_probe *ready = calloc(1, sizeof(*ready));
+	unsigned missing = 0;
 	int err = -ENOMEM;
 
 	*out = ready;
 	*state = PS_PROBE_STATE_MISSING;
 	libbpf_set_print(NULL);
 	for (size_t i = 0; ready && err && i < WAYS; i++) {
-		err = load(ready, &ways[i], socket_f_op, fds);
+		if (ways[i].needs & missing)
+			continue;
+		err = load(ready, &ways[i], socket_f_op, fds, &missing);
 		if (err) {
 			unload(ready);
 			continue;

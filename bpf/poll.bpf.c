@@ -8,14 +8,23 @@
  * end the slice. poll(), select() and rings are loops only where user space has found
  * one, since any library calls them.
  *
- * Two ways in, of which the loader takes one: classic tracepoints, which run
- * only for the syscalls they name, or the BTF-typed sys_enter and sys_exit,
- * which need less privilege but run for every syscall of the machine.
+ * Three ways in, of which the loader takes one for the waits on epoll: at the
+ * begin and the end of the kernel's own functions, which costs nobody else
+ * anything; classic tracepoints, which run only for the syscalls they name, but
+ * make the kernel take a longer way through every syscall of the machine; or the
+ * BTF-typed sys_enter and sys_exit, which need less privilege and run for all.
+ *
+ * At the end of a function the kernel runs nothing for a call that was in it
+ * while a program came to it or left it: ours when we attached, anybody's later.
+ * That such a wait is over is seen by what the thread does next (PS_WATCH_INSIDE).
  */
 #include "watch.h"
 
 /* Set by the loader when some loop waits in poll() or select(). */
 const volatile bool cfg_poll_select = false;
+
+/* Set by the loader: waits on epoll are seen at the functions of the calls. */
+const volatile bool cfg_by_function = false;
 
 static __always_inline struct ps_watch *add_thread(__u64 id, __u32 flags, __s32 fd)
 {
@@ -68,60 +77,18 @@ static __always_inline struct ps_watch *find_loop(__s32 fd, __u32 backend)
 	return watch && watch->poller_fd == fd && watch->backend == backend ? watch : NULL;
 }
 
-static __always_inline void send_enter(struct ps_watch *watch, __s64 timeout_ns, __u64 now)
-{
-	const struct ps_probe_settings *set = bpf_map_lookup_elem(&settings, &zero_key);
-	struct ps_ev_poll_enter *event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
-	bool measured = set && set->with_sched && watch->busy_since_ns;
-
-	if (!event) {
-		count_record(false);
-		return;
-	}
-	event->h = (struct ps_record){ now, (__u32)current_ids(), PS_EV_POLL_ENTER, sizeof(*event) };
-	event->poller_fd = watch->poller_fd;
-	event->backend = watch->backend;
-	event->timeout_ns = timeout_ns;
-	event->busy_since_ns = watch->busy_since_ns;
-	event->on_cpu_ns = measured ? watch->sum_ns[PS_SCHED_RUNNING] : PS_UNKNOWN;
-	event->runnable_ns = measured ? watch->sum_ns[PS_SCHED_RUNNABLE] : PS_UNKNOWN;
-	event->blocked_ns = measured ? watch->sum_ns[PS_SCHED_BLOCKED] : PS_UNKNOWN;
-	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
-	count_record(true);
-}
-
-static __always_inline void send_return(struct ps_watch *watch, __s64 result, __u64 now)
-{
-	struct ps_ev_poll_return *event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
-
-	if (!event) {
-		count_record(false);
-		return;
-	}
-	event->h = (struct ps_record){ now, (__u32)current_ids(), PS_EV_POLL_RETURN, sizeof(*event) };
-	event->poller_fd = watch->poller_fd;
-	event->ready = result;
-	event->entered_ns = watch->entered_ns;
-	event->backend = watch->backend;
-	event->flags = 0;
-	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
-	count_record(true);
-}
-
 static __always_inline int enter(__s32 fd, __u32 backend, __s64 timeout_ns)
 {
 	struct ps_watch *watch = find_loop(fd, backend);
 
 	if (!watch)
 		return 0;
-	__u64 now = bpf_ktime_get_ns();
 	count_hit(PS_PROBE_POLL);
-	account(watch, now, PS_SCHED_RUNNING);
-	watch->sched = PS_SCHED_RUNNING;
-	if (!(watch->flags & PS_WATCH_QUIET))
-		send_enter(watch, timeout_ns, now);
-	watch->busy_since_ns = 0;
-	watch->entered_ns = now;
+	if (watch->flags & PS_WATCH_INSIDE)
+		end_unseen(watch, current_ids());
+	begin_wait(watch, current_ids(), timeout_ns, bpf_ktime_get_ns());
+	if (cfg_by_function && backend == PS_BACKEND_EPOLL)
+		watch->flags |= PS_WATCH_INSIDE;
 	return 0;
 }
 
@@ -131,14 +98,8 @@ static __always_inline int leave(__s32 fd, __u32 backend, __s64 result)
 
 	if (!watch)
 		return 0;
-	__u64 now = bpf_ktime_get_ns();
 	count_hit(PS_PROBE_POLL);
-	if (!(watch->flags & PS_WATCH_QUIET))
-		send_return(watch, result, now);
-	watch->busy_since_ns = watch->mark_ns = now;
-	watch->sched = PS_SCHED_RUNNING;
-	for (int i = 0; i < PS_SCHED_COUNT; i++)
-		watch->sum_ns[i] = 0;
+	end_wait(watch, current_ids(), result, 0, bpf_ktime_get_ns());
 	return 0;
 }
 
@@ -156,6 +117,28 @@ static __always_inline __s64 from_user(__u64 address, __s64 scale)
 		return -1;
 	return time.seconds * 1000000000 + time.fraction * scale;
 }
+
+/* ---- the functions of the calls; the loader names them, they differ by machine ---- */
+
+#define WAIT_FUNCTION(name, timeout)                                                                                   \
+	SEC("fentry")                                                                                                  \
+	int BPF_PROG(on_##name##_begin, const struct pt_regs *regs)                                                    \
+	{                                                                                                              \
+		uint64_t args[3];                                                                                      \
+		regs_args(regs, args);                                                                                 \
+		return enter(args[0], PS_BACKEND_EPOLL, timeout);                                                      \
+	}                                                                                                              \
+	SEC("fexit")                                                                                                   \
+	int BPF_PROG(on_##name##_end, const struct pt_regs *regs, long result)                                         \
+	{                                                                                                              \
+		uint64_t args[3];                                                                                      \
+		regs_args(regs, args);                                                                                 \
+		return leave(args[0], PS_BACKEND_EPOLL, result);                                                       \
+	}
+
+WAIT_FUNCTION(epoll_wait, from_ms(regs_fourth(regs)))
+WAIT_FUNCTION(epoll_pwait, from_ms(regs_fourth(regs)))
+WAIT_FUNCTION(epoll_pwait2, from_user(regs_fourth(regs), 1))
 
 /* ---- classic tracepoints ---- */
 

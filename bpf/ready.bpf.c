@@ -457,7 +457,14 @@ static __always_inline void on_wait(__u32 tgid, __u32 tid, __s32 poller_fd, __u6
 	bpf_loop(returned.count, take_returned, &returned, 0);
 }
 
-/* ---- seldom calls, by classic tracepoints; the rest by the tracepoints of socket I/O ---- */
+/*
+ * ---- seldom calls; the rest by the tracepoints of socket I/O ----
+ *
+ * At the end of the kernel's own functions, else by classic tracepoints, which
+ * make every syscall of the machine longer. Waits end in one function that is not
+ * the poll group's: where a program comes to a function or leaves it, the kernel
+ * runs none at the end of the calls that are in it just then.
+ */
 
 struct call {
 	__u64 args[3];
@@ -466,35 +473,62 @@ struct call {
 };
 
 /* The system call that ends, if a loop's thread made it. */
-static __always_inline bool take_call(struct call *call)
+static __always_inline bool take_call(const struct pt_regs *regs, struct call *call)
 {
 	__u64 id = current_ids();
-	const struct pt_regs *regs;
 	uint64_t args[3];
 
 	if (!may_be_loop(id))
 		return false;
-	regs = (const struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
 	regs_args(regs, args);
 	*call = (struct call){ { args[0], args[1], args[2] }, regs_fourth(regs), id >> 32, id };
 	return true;
 }
 
-static __always_inline int wait_exit(long result)
+SEC("fexit/do_epoll_wait")
+int BPF_PROG(on_wait_end, int fd, void *events, int room, void *timeout, int result)
 {
-	struct call call;
+	__u64 id = current_ids();
 
-	if (active_since_ns && result > 0 && take_call(&call))
-		on_wait(call.tgid, call.tid, call.args[0], call.args[1], result);
+	if (active_since_ns && result > 0 && may_be_loop(id))
+		on_wait(id >> 32, id, fd, (__u64)events, result);
 	return 0;
 }
 
-static __always_inline int accept_exit(long result)
+static __always_inline int wait_exit(struct syscall_exit *ctx)
+{
+	struct call call;
+
+	if (active_since_ns && ctx->result > 0 &&
+	    take_call((const struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf()), &call))
+		on_wait(call.tgid, call.tid, call.args[0], call.args[1], ctx->result);
+	return 0;
+}
+
+SEC("tp/syscalls/sys_exit_epoll_wait")
+int on_epoll_wait_exit(struct syscall_exit *ctx)
+{
+	return wait_exit(ctx);
+}
+
+SEC("tp/syscalls/sys_exit_epoll_pwait")
+int on_epoll_pwait_exit(struct syscall_exit *ctx)
+{
+	return wait_exit(ctx);
+}
+
+SEC("tp/syscalls/sys_exit_epoll_pwait2")
+int on_epoll_pwait2_exit(struct syscall_exit *ctx)
+{
+	return wait_exit(ctx);
+}
+
+static __always_inline int accept_exit(const struct pt_regs *regs, long result)
 {
 	struct ps_ready_key key = { 0 };
 	struct call call;
 
-	if (!active_since_ns || !take_call(&call))
+	if (!active_since_ns || !take_call(regs, &call))
 		return 0;
 	key.tgid = call.tgid;
 	key.fd = call.args[0];
@@ -502,45 +536,30 @@ static __always_inline int accept_exit(long result)
 	return 0;
 }
 
-SEC("tp/syscalls/sys_exit_epoll_wait")
-int on_epoll_wait_exit(struct syscall_exit *ctx)
-{
-	return wait_exit(ctx->result);
-}
-
-SEC("tp/syscalls/sys_exit_epoll_pwait")
-int on_epoll_pwait_exit(struct syscall_exit *ctx)
-{
-	return wait_exit(ctx->result);
-}
-
-SEC("tp/syscalls/sys_exit_epoll_pwait2")
-int on_epoll_pwait2_exit(struct syscall_exit *ctx)
-{
-	return wait_exit(ctx->result);
-}
-
-SEC("tp/syscalls/sys_exit_accept")
-int on_accept_exit(struct syscall_exit *ctx)
-{
-	return accept_exit(ctx->result);
-}
-
-SEC("tp/syscalls/sys_exit_accept4")
-int on_accept4_exit(struct syscall_exit *ctx)
-{
-	return accept_exit(ctx->result);
-}
-
-SEC("tp/syscalls/sys_exit_epoll_ctl")
-int on_epoll_ctl_exit(struct syscall_exit *ctx)
+static __always_inline int control_exit(const struct pt_regs *regs, long result)
 {
 	struct call call;
 
-	if (!ctx->result && take_call(&call))
+	if (!result && take_call(regs, &call))
 		on_control(call.tgid, call.args[0], call.args[1], call.args[2], call.fourth);
 	return 0;
 }
+
+#define CALL(name, exit)                                                                                               \
+	SEC("fexit")                                                                                                   \
+	int BPF_PROG(on_##name##_end, const struct pt_regs *regs, long result)                                         \
+	{                                                                                                              \
+		return exit(regs, result);                                                                             \
+	}                                                                                                              \
+	SEC("tp/syscalls/sys_exit_" #name)                                                                             \
+	int on_##name##_exit(struct syscall_exit *ctx)                                                                 \
+	{                                                                                                              \
+		return exit((const struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf()), ctx->result);        \
+	}
+
+CALL(accept, accept_exit)
+CALL(accept4, accept_exit)
+CALL(epoll_ctl, control_exit)
 
 /* The descriptor of a sock, if the current thread is of its process. */
 static __always_inline struct ps_ready_stamp *find_key(struct sock *sk, struct ps_ready_key *key)

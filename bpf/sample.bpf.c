@@ -55,7 +55,10 @@ int on_sample(void *ctx)
 	watch = bpf_map_lookup_elem(&threads, &tid);
 	set = bpf_map_lookup_elem(&settings, &zero_key);
 	raw = bpf_map_lookup_elem(&scratch, &zero_key);
-	if (!watch || !set || !raw || !watch->busy_since_ns)
+	if (!watch || !set || !raw)
+		return 0;
+	look_inside(watch, bpf_get_current_task_btf(), tid);
+	if (!watch->busy_since_ns)
 		return 0;
 	now = bpf_ktime_get_ns();
 	busy_ns = now - watch->busy_since_ns;

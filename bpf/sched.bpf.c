@@ -13,14 +13,9 @@
  */
 #include "stack_copy.h"
 
-static __always_inline struct ps_watch *find_busy(__u32 tid)
+static __always_inline struct ps_watch *find(__u32 tid)
 {
-	struct ps_watch *watch;
-
-	if (!may_be_loop(tid))
-		return NULL;
-	watch = bpf_map_lookup_elem(&threads, &tid);
-	return watch && watch->busy_since_ns ? watch : NULL;
+	return may_be_loop(tid) ? bpf_map_lookup_elem(&threads, &tid) : NULL;
 }
 
 static __always_inline __u16 blocked_state(unsigned int task_state, int syscall)
@@ -111,14 +106,19 @@ static __always_inline void switch_in(struct ps_watch *watch, struct task_struct
 SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next, unsigned int prev_state)
 {
-	struct ps_watch *watch = find_busy(tid_of(prev));
+	__u32 tid = tid_of(prev);
+	struct ps_watch *watch = find(tid);
 
-	if (watch) {
+	if (watch)
+		look_inside(watch, prev, tid);
+	if (watch && watch->busy_since_ns) {
 		count_hit(PS_PROBE_SCHED);
 		switch_out(ctx, watch, prev, next, preempt || !prev_state, prev_state, bpf_ktime_get_ns());
 	}
-	watch = find_busy(tid_of(next));
-	if (watch) {
+	watch = find(tid_of(next));
+	if (watch && watch->flags & PS_WATCH_INSIDE)
+		watch->ran_ns = bpf_ktime_get_ns();
+	if (watch && watch->busy_since_ns) {
 		count_hit(PS_PROBE_SCHED);
 		switch_in(watch, next, bpf_ktime_get_ns());
 	}
@@ -128,11 +128,11 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 SEC("tp_btf/sched_wakeup")
 int BPF_PROG(on_wakeup, struct task_struct *task)
 {
-	struct ps_watch *watch = find_busy(tid_of(task));
+	struct ps_watch *watch = find(tid_of(task));
 	__u64 now;
 
 	/* woken before it left the CPU: it never slept */
-	if (!watch || (watch->sched != PS_SCHED_BLOCKED && watch->sched != PS_SCHED_UNKNOWN))
+	if (!watch || !watch->busy_since_ns || (watch->sched != PS_SCHED_BLOCKED && watch->sched != PS_SCHED_UNKNOWN))
 		return 0;
 	count_hit(PS_PROBE_SCHED);
 	now = bpf_ktime_get_ns();

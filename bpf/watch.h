@@ -125,6 +125,98 @@ static __always_inline void account(struct ps_watch *watch, __u64 now, __u32 was
 	watch->mark_ns = now;
 }
 
+/* ---- waits of a thread, which need not be the current one ---- */
+
+static __always_inline void send_enter(struct ps_watch *watch, __u32 tid, __s64 timeout_ns, __u64 now)
+{
+	const struct ps_probe_settings *set = bpf_map_lookup_elem(&settings, &zero_key);
+	struct ps_ev_poll_enter *event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
+	bool measured = set && set->with_sched && watch->busy_since_ns;
+
+	if (!event) {
+		count_record(false);
+		return;
+	}
+	event->h = (struct ps_record){ now, tid, PS_EV_POLL_ENTER, sizeof(*event) };
+	event->poller_fd = watch->poller_fd;
+	event->backend = watch->backend;
+	event->timeout_ns = timeout_ns;
+	event->busy_since_ns = watch->busy_since_ns;
+	event->on_cpu_ns = measured ? watch->sum_ns[PS_SCHED_RUNNING] : PS_UNKNOWN;
+	event->runnable_ns = measured ? watch->sum_ns[PS_SCHED_RUNNABLE] : PS_UNKNOWN;
+	event->blocked_ns = measured ? watch->sum_ns[PS_SCHED_BLOCKED] : PS_UNKNOWN;
+	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	count_record(true);
+}
+
+static __always_inline void send_return(struct ps_watch *watch, __u32 tid, __s64 result, __u32 flags, __u64 now)
+{
+	struct ps_ev_poll_return *event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
+
+	if (!event) {
+		count_record(false);
+		return;
+	}
+	event->h = (struct ps_record){ now, tid, PS_EV_POLL_RETURN, sizeof(*event) };
+	event->poller_fd = watch->poller_fd;
+	event->ready = result;
+	event->entered_ns = watch->entered_ns;
+	event->backend = watch->backend;
+	event->flags = flags;
+	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	count_record(true);
+}
+
+/* The wait on the thread's own poller; `task` may be any. */
+static __always_inline bool is_in_wait(const struct ps_watch *watch, struct task_struct *task)
+{
+	const struct pt_regs *regs = (const struct pt_regs *)bpf_task_pt_regs(task);
+	long number = regs_syscall(regs);
+	uint64_t args[3];
+
+	if (number != SYS_EPOLL_WAIT && number != SYS_EPOLL_PWAIT && number != SYS_EPOLL_PWAIT2)
+		return false;
+	regs_args(regs, args);
+	return (__s32)args[0] == watch->poller_fd;
+}
+
+static __always_inline void begin_wait(struct ps_watch *watch, __u32 tid, __s64 timeout_ns, __u64 now)
+{
+	account(watch, now, PS_SCHED_RUNNING);
+	watch->sched = PS_SCHED_RUNNING;
+	if (!(watch->flags & PS_WATCH_QUIET))
+		send_enter(watch, tid, timeout_ns, now);
+	watch->flags &= ~PS_WATCH_INSIDE;
+	watch->busy_since_ns = 0;
+	watch->entered_ns = now;
+}
+
+static __always_inline void end_wait(struct ps_watch *watch, __u32 tid, __s64 result, __u32 flags, __u64 now)
+{
+	if (!(watch->flags & PS_WATCH_QUIET))
+		send_return(watch, tid, result, flags, now);
+	watch->flags &= ~PS_WATCH_INSIDE;
+	watch->busy_since_ns = watch->mark_ns = now;
+	watch->sched = PS_SCHED_RUNNING;
+	for (int i = 0; i < PS_SCHED_COUNT; i++)
+		watch->sum_ns[i] = 0;
+}
+
+/* The end was not seen: the thread came back when it last began to run. */
+static __always_inline void end_unseen(struct ps_watch *watch, __u32 tid)
+{
+	end_wait(watch, tid, -1, PS_POLL_RAN, watch->ran_ns > watch->entered_ns ? watch->ran_ns : watch->entered_ns);
+}
+
+/* Is it somewhere else than the wait that it was not seen to leave? */
+static __always_inline void look_inside(struct ps_watch *watch, struct task_struct *task, __u32 tid)
+{
+	if (watch->flags & PS_WATCH_INSIDE && !is_in_wait(watch, task))
+		end_unseen(watch, tid);
+}
+
+/* ---- stacks and calls ---- */
+
 /* The path is copied while the call lasts: later its memory is used for something else. `raw` is of the current task. */
 static __always_inline void take_path(struct ps_raw *raw)
 {

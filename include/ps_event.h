@@ -359,6 +359,7 @@ struct ps_ev_poll_enter {
 
 enum ps_poll_flags {
 	PS_POLL_UNDERWAY = 1, /* not a return: at attach the thread was found busy; the slice began at or before ts */
+	PS_POLL_RAN = 2,      /* a return that was not seen itself: the thread ran then and was met elsewhere since; ready is -1 */
 };
 
 /* The wait is over: a busy slice begins. */

@@ -85,6 +85,7 @@ enum ps_sched { PS_SCHED_UNKNOWN, PS_SCHED_RUNNING, PS_SCHED_RUNNABLE, PS_SCHED_
 enum ps_watch_flags {
 	PS_WATCH_QUIET = 1,     /* its own recorder tells of its polls: do not say it twice */
 	PS_WATCH_GUESS = 2,     /* never seen to wait: the first poller that it does wait on is taken instead */
+	PS_WATCH_INSIDE = 4,    /* in a wait that it may leave without being seen: who meets it elsewhere ends the wait */
 };
 
 /* Of watched processes (key: tgid) the map holds the flags that threads met later begin with. */
@@ -99,6 +100,7 @@ struct ps_watch {
 	uint32_t zero;
 	uint64_t busy_since_ns; /* 0 = waiting */
 	uint64_t entered_ns;    /* of the wait that is under way or was last; 0 = not known */
+	uint64_t ran_ns;        /* when it last began to run, while PS_WATCH_INSIDE */
 	uint64_t mark_ns;       /* since when it is in `sched` */
 	uint64_t sum_ns[PS_SCHED_COUNT]; /* of this busy slice */
 	uint64_t burst;         /* tenth of a second, and how many stacks were taken in it: see PS_STACK_BURST */

@@ -3,7 +3,8 @@
  * A plain epoll loop that nobody prepared, with stalls that are known:
  * a timerfd wakes it every 50 ms; every tenth wake-up it spins 100 ms on the
  * CPU, every tenth (five later) it sleeps 120 ms in nanosleep. Runs argv[1]
- * seconds and prints what it did as JSON.
+ * seconds and prints what it did as JSON. With argv[2] it first waits so many
+ * seconds in one wait, after which it spins 100 ms.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -38,7 +39,8 @@ __attribute__((noinline)) static void sleep_on_purpose(long ns)
 int main(int argc, char **argv)
 {
 	uint64_t end = now() + (argc > 1 ? strtoull(argv[1], NULL, 10) : 5) * 1000000000ull;
-	struct itimerspec every = { { 0, 50000000 }, { 0, 50000000 } };
+	long first = argc > 2 ? atol(argv[2]) : 0;
+	struct itimerspec every = { { 0, 50000000 }, { first, first ? 0 : 50000000 } };
 	int poller = epoll_create1(0), timer = timerfd_create(CLOCK_MONOTONIC, 0);
 	struct epoll_event interest = { .events = EPOLLIN }, ready;
 	if (poller < 0 || timer < 0 || timerfd_settime(timer, 0, &every, NULL) ||
@@ -46,11 +48,11 @@ int main(int argc, char **argv)
 		return 1;
 	uint64_t polls = 0, spins = 0, sleeps = 0, ticks;
 	while (now() < end) {
-		int n = epoll_wait(poller, &ready, 1, 1000);
+		int n = epoll_wait(poller, &ready, 1, -1);
 		polls++;
 		if (n != 1 || read(timer, &ticks, sizeof(ticks)) != sizeof(ticks))
 			continue;
-		if (polls % 10 == 3) {
+		if (polls % 10 == 3 || (first && polls == 1)) {
 			spin_on_purpose(100000000);
 			spins++;
 		} else if (polls % 10 == 8) {

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Debian's 6.1 and 6.12 kernels in QEMU: the default probes load, both known
-# kinds of stall of a plain epoll program are found, named and explained.
+# kinds of stall of a plain epoll program are found, named and explained; also the
+# first one of a program that had been asleep since before the attach; and no end of
+# a wait is missing while other sessions come and go.
 # limit: 400
 . tests/lib.sh
 . tests/vm/lib_vm.sh
@@ -18,16 +20,34 @@ echo VM-JSON-BEGIN
 cat /tmp/stat.json
 echo VM-JSON-END
 pollscope doctor
+# whoever else comes to the functions of the waits hides the ends of those under way
+pollscope record -q -d 6s -o /tmp/two.psr $pid &
+recorder=$!
+sleep 2
+for i in 1 2 3 4; do pollscope stat -d 100ms --json $pid >/tmp/other.json; done
+wait $recorder
+echo VM-TWO-BEGIN
+pollscope export -q --to json /tmp/two.psr | grep -o '"event":"poll_[a-z]*"'
+echo VM-TWO-END
+kill $pid
+plain_epoll 60 4 >/dev/null &
+pid=$!
+sleep 1
+pollscope stat -d 5s --json $pid >/tmp/asleep.json
+echo VM-ASLEEP-BEGIN
+cat /tmp/asleep.json
+echo VM-ASLEEP-END
 kill $pid
 RUN
 vm_image "$T/initrd" "$PS" "$B/tests/programs/plain_epoll"
 for kernel in $kernels; do
 	echo "== $kernel"
-	vm_finish "$kernel" "$T/initrd" 70 "$T/console"
+	vm_finish "$kernel" "$T/initrd" 95 "$T/console"
 	sed '1,/^VM-JSON-BEGIN/d;/^VM-JSON-END/,$d' "$T/console" >"$T/vm.json"
 	grep -q '^VM-STAT 0' "$T/console" || { tail -50 "$T/console"; fail "stat failed"; }
 	json "$T/vm.json" '[(s["cause"], s["duration_ns"] // 1000000) for l in d["loops"] for s in l["stalls"]]'
-	stalls='[s for l in d["loops"] for s in l["stalls"] if not s.get("at_attach")]'
+	# not those that were cut by the begin or the end of the watch
+	stalls='[s for l in d["loops"] for s in l["stalls"] if not s.get("at_attach") and not s["open"]]'
 	spins="[s for s in $stalls if s['cause'] == 'cpu']"
 	sleeps="[s for s in $stalls if s['cause'] == 'sync-io']"
 	holds "$T/vm.json" "len($spins) >= 3 and len($sleeps) >= 3"
@@ -38,4 +58,13 @@ for kernel in $kernels; do
 	holds "$T/vm.json" "sorted(s['duration_ns'] for s in $stalls)[len($stalls) // 2] <= 150e6"
 	holds "$T/vm.json" "any('spin_on_purpose' in (f['name'] or '') for s in $spins for k in s['stacks'] for f in k['frames'])"
 	holds "$T/vm.json" "d['lost']['total'] == 0"
+	holds "$T/vm.json" "next(p for p in d['probes'] if p['group'] == 'poll')['reason'].startswith('fentry')"
+	sed '1,/^VM-ASLEEP-BEGIN/d;/^VM-ASLEEP-END/,$d' "$T/console" >"$T/asleep.json"
+	holds "$T/asleep.json" "len(d['loops']) == 1"
+	sed '1,/^VM-TWO-BEGIN/d;/^VM-TWO-END/,$d' "$T/console" >"$T/two"
+	[ "$(wc -l <"$T/two")" -gt 100 ] || fail "waits were not told beside other sessions: $(wc -l <"$T/two")"
+	[ -z "$(uniq -d "$T/two")" ] || fail "beside other sessions $(uniq -d "$T/two" | sort | uniq -c)"
+	first="min((s for s in d['loops'][0]['stalls']), key=lambda s: s['start_ns'])"
+	holds "$T/asleep.json" "95e6 <= ${first}['duration_ns'] <= 150e6 and not ${first}['at_attach'] and ${first}['cause'] == 'cpu'"
+	holds "$T/asleep.json" "d['loops'][0]['busy_ns'] < 2e9 and d['loops'][0]['wait_ns'] > 3e9"
 done
