@@ -12,7 +12,7 @@ cat >"$T/run.sh" <<'RUN'
 slow_server >/tmp/server &
 until [ -s /tmp/server ]; do sleep 0.1; done
 show() { echo "VM-$1-BEGIN"; cat "/tmp/$1.json"; echo "VM-$1-END"; }
-pollscope stat -d 4s --json $(cat /tmp/server) >/tmp/ready.json 2>/tmp/err || cat /tmp/err
+pollscope stat -d 7s --json $(cat /tmp/server) >/tmp/ready.json 2>/tmp/err || cat /tmp/err
 show ready
 kill $(cat /tmp/server)
 ulimit -n 200000
@@ -31,6 +31,7 @@ for kernel in $kernels; do
 	json "$T/ready.json" '[(p["group"], p["state"], p["reason"]) for p in d["probes"] if p["group"] in ("ready", "poller")]'
 	json "$T/ready.json" '[(f["kind"], f["ready"], f["dispatched"], (f["lag_ns"] or {}).get("p50")) for f in d["loops"][0]["fds"]]'
 	ready="next(p for p in d['probes'] if p['group'] == 'ready')"
+	holds "$T/ready.json" "len(d['loops']) == 1"
 	holds "$T/ready.json" "${ready}['state'] == 'on' and 'ep_poll_callback' in ${ready}['reason']"
 	clients="[f for f in d['loops'][0]['fds'] if f['kind'] == 'tcp']"
 	holds "$T/ready.json" "len($clients) == 2 and all(f['dispatched'] >= 3 and f['read_bytes'] % 100 == 0 for f in $clients)"
