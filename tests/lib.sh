@@ -37,5 +37,12 @@ until_ok() {
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 # json FILE EXPRESSION: evaluates a Python expression with the document as d
 json() { python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); print(eval(sys.argv[2]))' "$1" "$2"; }
-# holds FILE CONDITION: the Python condition is true of document d, or the test fails and prints why
-holds() { [ "$(json "$1" "bool($2)")" = True ] || { echo "not so: $2"; head -c 6000 "$1"; echo; fail "$1: $2"; }; }
+# holds FILE CONDITION: the Python condition is true of document d, or the test fails and prints why.
+# The document comes first, in few lines, and the reason last, where the runner shows it
+holds() {
+	local said; said=$(json "$1" "bool($2)" 2>&1)
+	[ "$said" = True ] && return
+	head -c 3000 "$1" | tr -s ' \n' ' '; echo
+	[ "$said" = False ] || echo "${said##*$'\n'}"
+	fail "$1: not so: $2"
+}
