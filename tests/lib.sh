@@ -41,8 +41,9 @@ json() { python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); print(e
 # The document comes first, in few lines, and the reason last, where the runner shows it
 holds() {
 	local said; said=$(json "$1" "bool($2)" 2>&1)
+	said=${said##*$'\n'} # after warnings of Python, or its exception
 	[ "$said" = True ] && return
 	head -c 3000 "$1" | tr -s ' \n' ' '; echo
-	[ "$said" = False ] || echo "${said##*$'\n'}"
+	[ "$said" = False ] || echo "$said"
 	fail "$1: not so: $2"
 }
