@@ -38,7 +38,7 @@ play_all() { # TARGET-NAME
 	[ $wrong = 0 ] || fail "$1: $wrong keys"
 	reset_keys
 	keys q
-	await 'ready>' 5
+	await 'ready>' 20 # taking the probes away waits for the kernel
 }
 start() { # ARGUMENTS…
 	run "clear; XDG_CONFIG_HOME='$T/config' $tool $*"

@@ -21,7 +21,7 @@ open_terminal() {
 screen() { terminal capture-pane -p; }
 shown() { screen | grep -q -e "$1"; }
 hidden() { ! shown "$1"; }
-await() { until_ok "${2:-5}" shown "$1" || fail "\"$1\" is not shown: $(screen)"; }
+await() { until_ok "${2:-10}" shown "$1" || fail "\"$1\" is not shown: $(screen)"; }
 await_gone() { until_ok "${2:-5}" hidden "$1" || fail "\"$1\" is still shown: $(screen)"; }
 keys() { terminal send-keys "$@"; }
 # run COMMAND…: in the shell of the terminal

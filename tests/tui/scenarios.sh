@@ -29,7 +29,7 @@ play() { # SCENARIO VERDICT EVIDENCE…
 		until_ok 5 verdict "$expected"
 	done
 	keys q
-	await 'ready>' 5
+	await 'ready>' 20 # taking the probes away waits for the kernel
 }
 slow=()
 play healthy 'OK  no stall' '1\*Overview'
