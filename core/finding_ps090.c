@@ -27,6 +27,18 @@ static void judge_loss(const struct finding_rule *rule, const struct model *mode
 	findings_add(list, &finding);
 }
 
+/* After days of many distinct stalls. */
+static void judge_names(const struct finding_rule *rule, const struct model *model, struct findings_list *list)
+{
+	struct finding finding = finding_of(rule, SEVERITY_WARN, NULL);
+	char count[16];
+	finding_title(&finding, "no room for more names: %s names and stacks that came later are not kept", text_count(count, model->unnamed));
+	finding.advice = "start the tool anew: it keeps 64 MiB of names, frames and stacks";
+	finding.last_ns = model->now_ns;
+	finding_count(&finding, "unnamed", model->unnamed);
+	findings_add(list, &finding);
+}
+
 static int all_loops_tell(const struct model *model)
 {
 	for (size_t i = 0; i < model->loop_count; i++)
@@ -55,6 +67,8 @@ static void judge(const struct finding_rule *rule, const struct model *model, ui
 {
 	if (model->lost_total && model->lost_last_ns >= since_ns)
 		judge_loss(rule, model, list);
+	if (model->unnamed)
+		judge_names(rule, model, list);
 	char missing[160] = "";
 	unsigned count = 0;
 	const char *reason = "";

@@ -421,6 +421,7 @@ struct model {
 	uint64_t realtime_offset_ns;      /* realtime - monotonic; 0 = not known */
 	uint64_t events, malformed, unknown;
 	uint64_t dropped;                 /* things that found no room: a bound of the model was reached */
+	uint64_t unnamed;                 /* of these, names, frames and stacks: what comes later has none */
 	uint64_t lost_total;
 	uint64_t lost[PS_LOST_SOURCE_COUNT];
 	uint64_t lost_last_ns;            /* newest LOST; 0 = none */

@@ -54,6 +54,7 @@ static void *arena_take(struct model_own *model, size_t bytes)
 	bytes = (bytes + 7) & ~(size_t)7;
 	if (names->bytes + bytes > MAX_NAME_BYTES) {
 		model->pub.dropped++;
+		model->pub.unnamed++;
 		return NULL;
 	}
 	struct arena_chunk *chunk = names->chunks;
@@ -75,10 +76,12 @@ static void *arena_take(struct model_own *model, size_t bytes)
 
 static void keep(struct model_own *model, struct table *table, uint32_t id, const void *thing)
 {
-	if (table->count >= MAX_NAMES && !table_get(table, id))
+	if (table->count >= MAX_NAMES && !table_get(table, id)) {
 		model->pub.dropped++;
-	else if (table_put(table, id, (uintptr_t)thing))
+		model->pub.unnamed++;
+	} else if (table_put(table, id, (uintptr_t)thing)) {
 		model->out_of_memory = 1;
+	}
 }
 
 const char *names_string(const struct names *names, uint32_t id)

@@ -443,6 +443,27 @@ TEST(ps090_loss_and_missing_probes_but_not_those_that_are_off)
 	model_close(model);
 }
 
+TEST(ps090_says_when_there_is_no_room_for_more_names)
+{
+	struct model *model = a_model();
+	static char text[4001];
+	a_loop(model, 0);
+	memset(text, 'x', sizeof(text) - 1);
+	for (uint32_t id = 1; id <= 16000; id++) {
+		snprintf(text, 12, "%010u", id);
+		text[10] = 'x';
+		string(model, id, text);
+	}
+	assert_null(find(model, "PS090"));
+	for (uint32_t id = 16001; id <= 17000; id++)
+		string(model, id, text);
+	const struct finding *finding = find(model, "PS090");
+	assert_non_null(finding);
+	assert_non_null(strstr(finding->title, "no room for more names"));
+	assert_in_range(model->unnamed, 1, 1000);
+	model_close(model);
+}
+
 TEST(ps090_does_not_miss_the_poll_probe_when_the_loops_tell_their_polls)
 {
 	struct model *model = a_model();
