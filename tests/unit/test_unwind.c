@@ -2,6 +2,7 @@
 /* Stacks by rules: made by hand, and this very process by the rules of its own files. */
 #include "test.h"
 
+#include <pthread.h>
 #include <string.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -133,6 +134,18 @@ __attribute__((no_sanitize("address", "thread"), noinline)) static void copy_sta
 		((uint64_t *)(void *)copy)[i] = words[i];
 }
 
+/* From here to where our stack ends: with few variables of the environment that is near. */
+static size_t stack_left(uint64_t from)
+{
+	pthread_attr_t attributes;
+	void *begin;
+	size_t bytes;
+	assert_int_equal(pthread_getattr_np(pthread_self(), &attributes), 0);
+	assert_int_equal(pthread_attr_getstack(&attributes, &begin, &bytes), 0);
+	pthread_attr_destroy(&attributes);
+	return (size_t)((uint64_t)(uintptr_t)begin + bytes - from);
+}
+
 /* Names of the functions on our own stack, by rules only. */
 __attribute__((noinline)) static size_t own_stack(char names[][64], size_t room, int *complete)
 {
@@ -143,7 +156,8 @@ __attribute__((noinline)) static size_t own_stack(char names[][64], size_t room,
 	ucontext_t context;
 	assert_int_equal(getcontext(&context), 0);
 	take_registers(&context, unwind.registers);
-	size_t bytes = 8192;
+	size_t bytes = stack_left(unwind.registers[7]);
+	bytes = bytes < sizeof(copy) ? bytes : sizeof(copy);
 	copy_stack(copy, unwind.registers[7], bytes);
 	assert_int_equal(symbols_open(&symbols, getpid()), 0);
 	unwind.arg = symbols;
