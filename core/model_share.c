@@ -64,11 +64,11 @@ static int shares_from_intervals(const struct model_own *model, const struct loo
 	} else if (stall->open && !gather->samples && !gather->off_intervals) {
 		return 0; /* nothing seen yet: it may be asleep */
 	} else if (stall->open && gather->proc_last_call <= 0) {
+		if (!share_by_cpu_time(loop, stall, &on_cpu, &waited))
+			on_cpu = rest;
 		/* the sampling timer counts CPU time too, and is never silent for longer than this */
 		if (model->pub.probes[PS_PROBE_SAMPLING].state == PS_PROBE_STATE_ON)
-			on_cpu = gather->cpu_sampled_ns + longest_silence(stall->duration_ns);
-		else if (!share_by_cpu_time(loop, stall, &on_cpu, &waited))
-			on_cpu = rest;
+			on_cpu = least(on_cpu, gather->cpu_sampled_ns + longest_silence(stall->duration_ns));
 		runnable += minus(rest, on_cpu);
 		rest = least(rest, on_cpu);
 	}
