@@ -32,9 +32,10 @@ def first(command, wanted):  # seconds until the terminal shows `wanted`
         pass
     took = time.monotonic() - start
     os.kill(pid, signal.SIGINT)
-    try:
-        while os.read(fd, 65536):
+    try: # what is asked to end while it begins may not hear it
+        while select.select([fd], [], [], 5)[0] and os.read(fd, 65536):
             pass
+        os.kill(pid, signal.SIGKILL)
     except OSError:
         pass
     os.waitpid(pid, 0)
