@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "calls.h"
+#include "fentry.h"
 #include "pid_space.h"
 #include "poll.skel.h"
 #include "tracefs.h"
@@ -197,12 +198,13 @@ static void tell_way(struct bpf_group *group, enum way way, int refused)
 void bpf_poll_load(struct bpf_source *source, int may_by_function)
 {
 	struct bpf_group *group = &source->groups[PS_PROBE_POLL];
-	int err = -ENOTSUP, refused = 0;
+	int err = -ENOTSUP, refused;
 
 	source->by_function = 0;
 	if (!bpf_group_wanted(source, PS_PROBE_POLL))
 		return;
-	for (enum way way = may_by_function ? BY_FUNCTION : BY_TRACEPOINT; err && way < WAYS; way++) {
+	refused = may_by_function ? fentry_refused() : 0;
+	for (enum way way = may_by_function && !refused ? BY_FUNCTION : BY_TRACEPOINT; err && way < WAYS; way++) {
 		bpf_group_unload(group);
 		err = load(source, way);
 		if (!err)

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "calls.h"
+#include "fentry.h"
 #include "pid_space.h"
 #include "ready.skel.h"
 #include "tap.h"
@@ -269,7 +270,7 @@ static void say_why_not(char *reason, int err)
 int ready_open(struct ready_probe **out, uint64_t socket_f_op, size_t fds, enum ps_probe_state *state, char *reason)
 {
 	struct ready_probe *ready = calloc(1, sizeof(*ready));
-	unsigned missing = 0;
+	unsigned missing = fentry_refused() ? CALLBACK | FUNCTIONS : 0;
 	int err = -ENOMEM;
 
 	*out = ready;
