@@ -22,9 +22,13 @@
 
 #define TEXT_MAX   4096u
 #define FRAMES_MAX 512u
-#define INTERN_MAX (16u << 20) /* per kind of definition */
 
 enum kind { TEXTS, FRAMES, STACKS, SYMBOLS, KINDS };
+
+/* Bytes of what is remembered as told already. Few stacks come back, so telling those anew costs less than remembering all. */
+static const size_t intern_max[KINDS] = {
+	[TEXTS] = 16u << 20, [FRAMES] = 4u << 20, [STACKS] = 4u << 20, [SYMBOLS] = 16u << 20
+};
 
 struct bytes {
 	char *data;
@@ -60,7 +64,7 @@ int stream_open(struct stream **stream)
 	if (!*stream)
 		return -ENOMEM;
 	for (int kind = 0; kind < KINDS && !err; kind++)
-		err = intern_open(&(*stream)->known[kind], INTERN_MAX);
+		err = intern_open(&(*stream)->known[kind], intern_max[kind]);
 	if (err) {
 		stream_close(*stream);
 		*stream = NULL;

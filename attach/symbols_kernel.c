@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define NAME_MAX_BYTES 128
+#define PADDING "__pfx_" /* in front of each function, never run: half of all names */
 
 struct function {
 	uint64_t address;
@@ -83,6 +84,8 @@ static void load(void)
 		/* all addresses are zero when they are hidden: the first one tells */
 		if (!address && !kernel.count)
 			break;
+		if (!strncmp(name, PADDING, sizeof(PADDING) - 1))
+			continue;
 		if (!add_function(address, name))
 			break;
 	}

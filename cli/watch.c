@@ -18,6 +18,7 @@
 #include "fault.h"
 
 #define DRAIN_NS (50 * 1000 * 1000ull)
+#define OWN_RING_SLOTS 4096u /* 256 KiB: seconds of what this loop does */
 #define RECORD_RING_BYTES (32u << 20) /* more than two seconds of 200,000 events a second */
 #define SECOND_NS 1000000000ull
 
@@ -207,7 +208,9 @@ static void on_wanted(struct ps_signal *handle, int number, void *arg)
 static int open_loop(struct watch *watch)
 {
 	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
-	const struct ps_loop_options options = { .size = sizeof(options), .name = "pollscope" };
+	const struct ps_loop_options options = { .size = sizeof(options),
+						 .name = "pollscope",
+						 .ring_slots = OWN_RING_SLOTS };
 	int err = ps_loop_open(&watch->loop, &options);
 	if (!err)
 		err = ps_timer_open(watch->loop, &watch->drain, drain, watch);

@@ -169,6 +169,37 @@ TEST(ids_stay_unique_when_the_interned_texts_outgrow_their_memory)
 	stream_close(stream);
 }
 
+/* 128 bytes and an entry each: more than the 4 MiB in which stacks are remembered, however long the session */
+TEST(stacks_that_outgrow_their_memory_are_forgotten_and_told_anew_under_a_new_id)
+{
+	struct stream *stream = opened();
+	struct seen *seen = calloc(1, sizeof(*seen));
+	uint32_t frames[32] = { 0 }, first = 0, last = 0;
+
+	for (uint32_t i = 0; i < 40000; i++) {
+		frames[0] = i + 1;
+		last = stream_stack(stream, frames, 32);
+		assert_int_equal(last, i + 1);
+		first = i ? first : last;
+		if (i % 1000 == 999) {
+			*seen = (struct seen){ .stop_at = -1 };
+			stream_flush(stream, take, seen);
+			assert_int_equal(seen->count, 1000);
+		}
+	}
+	assert_int_equal(stream_stack(stream, frames, 32), last);
+	frames[0] = 1;
+	uint32_t again = stream_stack(stream, frames, 32);
+	assert_true(again > last && again != first);
+	*seen = (struct seen){ .stop_at = -1 };
+	stream_flush(stream, take, seen);
+	assert_int_equal(seen->count, 1);
+	assert_int_equal(seen->at[0].event, PS_EV_STACK);
+	assert_int_equal(seen->at[0].id, again);
+	free(seen);
+	stream_close(stream);
+}
+
 TEST(a_symbol_is_told_once_per_process_and_address)
 {
 	struct stream *stream = opened();
