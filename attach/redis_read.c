@@ -101,7 +101,7 @@ static int read_timers(struct libuv_loop *loop, struct libuv_memory *memory, con
 
 static int read_watchers(struct libuv_loop *loop, struct libuv_memory *memory, const struct ae_loop *ae, size_t most)
 {
-	size_t count = (size_t)(ae->max_fd + 1), got = 0;
+	size_t count = (size_t)ae->max_fd + 1, got = 0;
 	uint8_t *files = count ? malloc(count * FILE_BYTES) : NULL;
 	loop->watchers = most ? calloc(most, sizeof(*loop->watchers)) : NULL;
 	if ((count && !files) || (most && !loop->watchers)) {

@@ -159,17 +159,11 @@ static void clear_section(struct section *section)
 
 static char *joined(const char *root, const char *name)
 {
-	size_t length = strlen(root), more = strlen(name);
-	int slash = length && root[length - 1] != '/' && *name != '/';
-	char *text = malloc(length + (size_t)slash + more + 1);
+	size_t length = strlen(root);
+	const char *slash = length && root[length - 1] != '/' && *name != '/' ? "/" : "";
+	char *text = NULL;
 
-	if (!text)
-		return NULL;
-	memcpy(text, root, length);
-	if (slash)
-		text[length] = '/';
-	memcpy(text + length + slash, name, more + 1);
-	return text;
+	return asprintf(&text, "%s%s%s", root, slash, name) < 0 ? NULL : text;
 }
 
 /* The strings of an array; one that is none becomes "". */

@@ -34,9 +34,9 @@ for target in "$pid" "$inner"; do
 	main="[l for l in d['loops'] if l['pid'] == $target and l['tid'] == $target][0]"
 	holds "$T/stat.json" "all(p['state'] in ('on', 'fallback', 'off') for p in d['probes'])"
 	holds "$T/stat.json" "{'poll', 'sched', 'sampling', 'poller', 'ready', 'runtime'} <= {p['group'] for p in d['probes'] if p['state'] != 'off'}"
-	holds "$T/stat.json" "$main['polls'] > 20"
-	holds "$T/stat.json" "$main['on_cpu_ns'] > 20e6"
-	holds "$T/stat.json" "any(f['name'] == 'spin' for s in $main['stalls'] for k in s['stacks'] for f in k['frames'])"
-	holds "$T/stat.json" "$main['poller']['depth'] >= 1"
+	holds "$T/stat.json" "${main}['polls'] > 20"
+	holds "$T/stat.json" "${main}['on_cpu_ns'] > 20e6"
+	holds "$T/stat.json" "any(f['name'] == 'spin' for s in ${main}['stalls'] for k in s['stacks'] for f in k['frames'])"
+	holds "$T/stat.json" "${main}['poller']['depth'] >= 1"
 	holds "$T/stat.json" "{c['name']: c['jobs'] for c in d['pools'][0]['classes']}['PBKDF2'] >= 5"
 done

@@ -55,7 +55,7 @@ $PS stat -d 40s --json --ready-fd 3 "$pid" >"$T/stat.json" 2>"$T/err" 3>"$T/read
 head -c 1 "$T/ready" >/dev/null
 sleep 0.2 # one look at the poller: what is registered from now on is followed
 python3 "$T/clients.py" "$(head -1 "$T/port")" >"$T/sent" & pids+=("$!")
-done_both() { [ "$(grep -c done "$T/sent")" = 2 ]; }
+done_both() { [ "$(grep -c "done" "$T/sent")" = 2 ]; }
 until_ok 30 done_both || fail "the clients are not served"
 kill -INT "$stat"
 wait "$stat" || fail "stat: exit $?: $(cat "$T/err")"
