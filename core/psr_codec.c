@@ -340,9 +340,11 @@ int psr_decode(struct psr_codec *codec, const unsigned char **in, const unsigned
 	if (event->tail && (get_tail(event, (uint32_t)memory->values[event->first + 1], &at, end, out) ||
 			    (event->known && !schema_check(out, out->size))))
 		return -EBADMSG;
+	if (at > end) /* in the middle of the tail's last number */
+		return -EBADMSG;
 	memory->times[event->number] = ts;
 	codec->ts = ts;
 	codec->tid = tid;
 	*in = at;
-	return at <= end ? event->known : -EBADMSG;
+	return event->known;
 }

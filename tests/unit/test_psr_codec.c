@@ -101,6 +101,27 @@ TEST(fields_and_events_of_another_version_are_matched_by_name)
 	psr_plan_close(plan);
 }
 
+/* The chunk ends in the middle of the last number, and zeros behind it would end that. */
+TEST(a_tail_that_ends_behind_its_chunk_is_refused_and_the_place_stays)
+{
+	struct builder schema = { .used = 0 };
+	put_event(&schema, 9, 4, 2, "later_stack");
+	put_field(&schema, 4, UNIT_NUMBER, "id");
+	put_field(&schema, 4, UNIT_NUMBER, "count");
+	struct psr_plan *plan;
+	struct psr_codec *codec;
+	assert_int_equal(psr_plan_open(&plan, schema.bytes, schema.used), 0);
+	assert_int_equal(psr_codec_open(&codec, plan), 0);
+
+	/* same thread, time 0, the count alone is told: one frame, whose number goes on */
+	unsigned char bytes[5 + PSR_PAD] = { 9, 0, 2, 2 * 1, 0x80 };
+	const unsigned char *at = bytes;
+	assert_int_equal(psr_decode(codec, &at, bytes + 5, (struct ps_record *)out_room), -EBADMSG);
+	assert_true(at == bytes);
+	psr_codec_close(codec);
+	psr_plan_close(plan);
+}
+
 TEST(a_field_that_is_guessed_in_an_unknown_way_is_of_a_newer_tool)
 {
 	struct psr_plan *plan = NULL;
