@@ -33,12 +33,12 @@ stalls = [s for l in document['loops'] for s in l['stalls']]
 # most of it ready to run, or what is left without that is below the threshold
 host = [s for s in stalls if s['cause'] in ('run-queue', 'throttled') and s['rule'] == 'host' or
         (s['runnable_ns'] or 0) > 0 and s['duration_ns'] - s['runnable_ns'] < document['stall_threshold_ns']]
-# or it waited for a thread of its pool, which held libuv's lock and waited for a CPU
-host += [s for s in stalls if s not in host and s['cause'] == 'lock' and s['rule'] == 'host']
-# or for the threads that collect garbage with it, in the same way
-host += [s for s in stalls if s not in host and s['cause'] == 'gc' and (s['blocked_ns'] or 0) > s['duration_ns'] // 2]
+# or it waited for a thread that waited for a CPU: one of its pool, which held libuv's lock, or one that collects garbage with it
+held = [s for s in stalls if s not in host and
+        (s['cause'] == 'lock' and s['rule'] == 'host' or s['cause'] == 'gc' and (s['blocked_ns'] or 0) > s['duration_ns'] // 2)]
+told = sum(s['runnable_ns'] for s in host) + sum(s['blocked_ns'] for s in held)
+host += held
 false = [s for s in stalls if s not in host]
-told = sum(s['blocked_ns'] if s['cause'] in ('lock', 'gc') else s['runnable_ns'] for s in host)
 for s in stalls:
     print('false' if s in false else 'host', s['duration_ns'] / 1e6, 'ms', s['cause'], s['rule'], s['culprit'],
           'on cpu', s['on_cpu_ns'], 'ready', s['runnable_ns'], 'blocked', s['blocked_ns'])
