@@ -35,17 +35,25 @@ static inline void probe_iteration(struct ps_loop *loop, uint64_t ts)
 	RECORD(loop->recorder, ITERATION, ps_ev_iteration, ts, .number = loop->iterations);
 }
 
+/* In a register: tracers do not follow an operand that is relative to the instruction pointer. */
+static inline const char *probe_phase_name(enum ps_phase phase)
+{
+	const char *name = probe_phase_names[phase];
+	__asm__("" : "+r"(name));
+	return name;
+}
+
 static inline void probe_phase(struct ps_loop *loop, enum ps_phase phase, uint64_t ts)
 {
 	loop->phase = (uint8_t)phase;
-	USDT(phase_begin, loop, probe_phase_names[phase]);
+	USDT(phase_begin, loop, probe_phase_name(phase));
 	RECORD(loop->recorder, PHASE, ps_ev_phase, ts, .phase = phase);
 }
 
 static inline void probe_phase_now(struct ps_loop *loop, enum ps_phase phase)
 {
 	loop->phase = (uint8_t)phase;
-	USDT(phase_begin, loop, probe_phase_names[phase]);
+	USDT(phase_begin, loop, probe_phase_name(phase));
 	RECORD(loop->recorder, PHASE, ps_ev_phase, clock_now(&loop->clock), .phase = phase);
 }
 
