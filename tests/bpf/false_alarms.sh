@@ -20,7 +20,7 @@ const paths = ['/rows', '/page', '/zip', '/login', '/stat', '/echo', '/many', '/
 let turn = 0, answered = 0;
 const beat = setInterval(() => {
   const path = paths[turn++ % paths.length], method = path === '/echo' ? 'POST' : 'GET';
-  const request = http.request({ port, agent, path, method }, (answer) => answer.resume().on('end', () => answered++));
+  const request = http.request({ host: '127.0.0.1', port, agent, path, method }, (answer) => answer.resume().on('end', () => answered++));
   request.on('error', () => {});
   request.end(method === 'POST' ? body : undefined);
 }, 5);
