@@ -234,14 +234,22 @@ static struct fact *add_fact(struct facts *facts, const struct fact *fact)
 	return &facts->list[facts->count++];
 }
 
+static int is_call(const json_t *stall)
+{
+	return !strcmp(told(stall, "rule"), "sync-call") || !strcmp(string_of(stall, "cause"), "sync-io");
+}
+
 static int take_fact(struct facts *facts, enum fact_kind kind, const json_t *stall, size_t document)
 {
-	struct fact fact = { .kind = kind, .document = document };
+	struct fact fact = { .kind = kind, .is_call = is_call(stall), .document = document };
 	double ns = number_of(stall, "duration_ns");
 	name_fact(&fact, stall);
 	struct fact *known = add_fact(facts, &fact);
 	if (!known)
 		return -ENOMEM;
+	known->runs += !known->runs || known->last != document;
+	known->last = document;
+	known->is_call |= fact.is_call;
 	known->count++;
 	known->total_ns += ns;
 	if (known->count > 1 && ns <= known->longest_ns)
@@ -262,9 +270,8 @@ static int take_stall(struct facts *facts, const json_t *loop, const json_t *sta
 	if (is_one_of(rule, by_chance) || is_one_of(cause, by_chance) ||
 	    (!strcmp(call, "futex") && !strncmp(culprit, "futex", 5)))
 		return 0;
-	int is_sync = !strcmp(rule, "sync-call") || !strcmp(cause, "sync-io");
 	int err = take_fact(facts, FACT_STALL, stall, document);
-	if (!err && is_sync)
+	if (!err && is_call(stall))
 		err = take_fact(facts, FACT_SYNC_CALL, stall, document);
 	if (!err && *rule && strcmp(rule, "unknown"))
 		err = take_fact(facts, FACT_RULE, stall, document);

@@ -110,7 +110,9 @@ struct fact {
 	uint32_t line;
 	double count, total_ns, longest_ns;
 	int is_unknown;          /* it has no name that means something in another run */
+	int is_call;             /* a synchronous call: done or not done, however long it took */
 	size_t document;         /* the first one that has it */
+	size_t runs, last;       /* how many have it, and the last of them */
 };
 struct facts { struct fact *list; size_t count, room; };
 /* Of the loops that count, sorted by kind and key; `where` may be NULL. -ENOMEM. */

@@ -32,24 +32,47 @@ static enum fact_kind kind_of(const struct metric *row)
 	return FACT_KIND_COUNT;
 }
 
-/* The worst one that is new; or, when nothing else is, one whose name is not known. */
-static const struct fact *count_new(const struct facts *now, const struct facts *before, enum fact_kind kind, double *count)
+/* What the runs did and the baseline did not: the worst ones, NULL = none. */
+struct news {
+	const struct fact *worst;   /* that the runs do */
+	const struct fact *seldom;  /* that some of the runs did */
+	const struct fact *unknown; /* whose name is not known */
+	double count, count_seldom;
+};
+
+/*
+ * A call is done or not done. Any other stall rests on how long something took: it is there or not as the machine
+ * was fast or slow, so one of ten runs that has it proves nothing about the program. More than half of them do: if it were
+ * a matter of chance, six of ten with it and none of ten without would be seen once in two hundred times.
+ */
+static int is_steady(const struct fact *fact, const struct check_runs *runs)
 {
-	const struct fact *worst = NULL, *unknown = NULL;
-	*count = 0;
+	return fact->is_call || 2 * fact->runs > runs->count;
+}
+
+static const struct fact *longer(const struct fact *a, const struct fact *b)
+{
+	return !a || b->longest_ns > a->longest_ns ? b : a;
+}
+
+static struct news find_news(const struct facts *now, const struct facts *before, enum fact_kind kind, const struct check_runs *runs)
+{
+	struct news news = { 0 };
 	for (size_t i = 0; i < now->count; i++) {
 		const struct fact *fact = &now->list[i];
 		if (fact->kind != kind || facts_find(before, fact))
 			continue;
 		if (fact->is_unknown) {
-			unknown = fact;
-			continue;
+			news.unknown = fact;
+		} else if (is_steady(fact, runs)) {
+			news.worst = longer(news.worst, fact);
+			news.count++;
+		} else {
+			news.seldom = longer(news.seldom, fact);
+			news.count_seldom++;
 		}
-		++*count;
-		if (!worst || fact->longest_ns > worst->longest_ns)
-			worst = fact;
 	}
-	return worst ? worst : unknown;
+	return news;
 }
 
 static void say_new(struct check_result *result, const struct fact *fact, const struct check_runs *runs)
@@ -62,20 +85,34 @@ static void say_new(struct check_result *result, const struct fact *fact, const 
 	else
 		result_say(result, "%.0f new: %s %s%s%s%s", result->measured, text_duration(ns, (uint64_t)fact->longest_ns), fact->text,
 			   *name ? " (" : "", name, *name ? ")" : "");
-	snprintf(result->file, sizeof(result->file), "%s", fact->file);
-	result->line = fact->line;
 }
 
-static void tell_new(struct check_result *result, const struct fact *worst, const struct check_runs *runs)
+static void say_seldom(struct check_result *result, const struct fact *fact, const struct check_runs *runs)
 {
 	char ns[16];
-	if (worst && result->measured > result->limit) {
+	result_say(result, "new in %zu of %zu runs: %s%s%s%s %s: more runs would tell", fact->runs, runs->count,
+		   fact->kind == FACT_RULE ? "rule " : "", fact->kind == FACT_RULE ? fact->key : "", fact->kind == FACT_RULE ? ": " : "",
+		   text_duration(ns, (uint64_t)fact->longest_ns), fact->text);
+}
+
+static void tell_new(struct check_result *result, const struct news *news, const struct check_runs *runs)
+{
+	const struct fact *told = NULL;
+	char ns[16];
+	if (news->worst && news->count > result->limit) {
 		result->verdict = VERDICT_FAIL;
-		say_new(result, worst, runs);
-	} else if (worst && worst->is_unknown) {
+		say_new(result, told = news->worst, runs);
+	} else if (news->seldom && news->count + news->count_seldom > result->limit) {
+		result->verdict = VERDICT_INCONCLUSIVE;
+		say_seldom(result, told = news->seldom, runs);
+	} else if (news->unknown) {
 		result->verdict = VERDICT_INCONCLUSIVE;
 		result_say(result, "a stall of %s whose culprit is not known: it may be new",
-			   text_duration(ns, (uint64_t)worst->longest_ns));
+			   text_duration(ns, (uint64_t)news->unknown->longest_ns));
+	}
+	if (told) {
+		snprintf(result->file, sizeof(result->file), "%s", told->file);
+		result->line = told->line;
 	}
 }
 
@@ -88,8 +125,11 @@ static int judge_new(struct check_result *result, const struct budget *budget, c
 		err = facts_gather(&before, baseline, &budget->where);
 	result->baseline = 0;
 	result->limit = budget->max;
-	if (!err)
-		tell_new(result, count_new(&now, &before, kind_of(budget->row), &result->measured), runs);
+	if (!err) {
+		struct news news = find_news(&now, &before, kind_of(budget->row), runs);
+		result->measured = news.count;
+		tell_new(result, &news, runs);
+	}
 	facts_free(&now);
 	facts_free(&before);
 	return err;

@@ -328,6 +328,28 @@ TEST(one_more_stall_in_a_noisy_run_is_named)
 	empty(&before);
 }
 
+TEST(what_few_of_many_runs_took_long_for_is_left_open_and_what_most_did_fails)
+{
+	for (int have = 1; have <= 10; have++) {
+		struct side before = { .count = 0 }, now = { .count = 0 };
+		for (int i = 0; i < 10; i++) {
+			before.documents[before.count++] = plain(100);
+			now.documents[now.count++] = i < have ? with(hash(), hash()) : plain(100);
+		}
+		struct check_report report = judge("  - metric: new.rules\n  - metric: new.stalls\n", &now, &before);
+		for (int i = 0; i < 2; i++) {
+			char words[40];
+			snprintf(words, sizeof(words), have > 5 ? "1 new: " : "new in %d of 10 runs: ", have);
+			assert_int_equal(report.results[i].verdict, have > 5 ? VERDICT_FAIL : VERDICT_INCONCLUSIVE);
+			assert_non_null(strstr(report.results[i].reason, words));
+			assert_non_null(strstr(report.results[i].reason, "pbkdf2"));
+		}
+		expect(judge("  - metric: new.rules\n    max: 1\n", &now, &before), VERDICT_PASS, "");
+		empty(&now);
+		empty(&before);
+	}
+}
+
 /* ---- what cannot be compared ---- */
 
 static void differs(const char *object, const char *key, const char *value, const char *regression, const char *words)
