@@ -152,6 +152,12 @@ static double known(uint64_t value)
 	return value == PS_UNKNOWN ? -1 : (double)value;
 }
 
+/* What one of the threads that take turns on a poller does between its waits says nothing of a loop. */
+static double own_time(const struct loop *loop, uint64_t ns)
+{
+	return loop_in_turns(loop) ? -1 : seconds(ns);
+}
+
 /* -1: not measured */
 #define LOOP(name, expression)                                                                                         \
 	static double loop_##name(const struct loop *loop)                                                             \
@@ -159,10 +165,10 @@ static double known(uint64_t value)
 		return expression;                                                                                     \
 	}
 LOOP(one, loop->state != LOOP_GONE)
-LOOP(busy, seconds(loop->busy_ns))
+LOOP(busy, own_time(loop, loop->busy_ns))
 LOOP(wait, seconds(loop->wait_ns))
-LOOP(runnable, seconds(loop->runnable_ns))
-LOOP(blocked, seconds(loop->blocked_ns))
+LOOP(runnable, own_time(loop, loop->runnable_ns))
+LOOP(blocked, own_time(loop, loop->blocked_ns))
 LOOP(polls, (double)loop->polls)
 LOOP(iterations, (double)loop->iterations)
 LOOP(ready, (double)loop->ready)
@@ -174,7 +180,11 @@ LOOP(handles, known(loop->handles))
 	{                                                                                                              \
 		return &loop->member;                                                                                  \
 	}
-LOOP_HIST(iteration, iteration)
+static const struct hist *hist_iteration(const struct loop *loop)
+{
+	static const struct hist none;
+	return loop_in_turns(loop) ? &none : &loop->iteration;
+}
 LOOP_HIST(poll_wait, poll_wait)
 LOOP_HIST(lag, lag)
 LOOP_HIST(stall, stall)

@@ -260,6 +260,7 @@ void model_close(struct model *pub)
 	free(pub->culprits);
 	table_free(&model->culprits);
 	free(model->stall_base);
+	free(model->turns);
 	table_free(&model->processes);
 	table_free(&model->threads);
 	table_free(&model->loops);

@@ -291,6 +291,7 @@ struct loop {
 	uint64_t first_ns, last_ns;    /* window in which it was watched */
 	enum loop_state state;
 	uint64_t state_since_ns;
+	uint32_t poller_threads;       /* that have waited on this poller; 0 = nobody has yet */
 	int phase;                     /* current, -1 = not known */
 	uint64_t iterations, polls, empty_polls, ready;
 	int iterations_exact;          /* 0: merged from polls, as the documentation says */
@@ -348,6 +349,9 @@ struct loop {
 	struct trend { uint64_t ns; uint64_t fds, timers; } trend[MODEL_TREND];
 	uint32_t trend_count;
 };
+
+/* Threads take turns on its poller: what one does between its waits is not the work of a loop. */
+int loop_in_turns(const struct loop *loop);
 
 struct pool_kind {
 	uint64_t submitted, started, finished, delivered, cancelled;

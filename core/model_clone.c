@@ -201,6 +201,7 @@ int model_clone(struct model **out, const struct model *pub)
 		thread->past = copy_bytes(thread->past, MODEL_PAST_JOBS * sizeof(*thread->past), &err);
 		thread->worked = copy_bytes(thread->worked, MODEL_SLOTS * sizeof(*thread->worked), &err);
 	}
+	copy->turns = copy_bytes(model->turns, model->turns_room * sizeof(*model->turns), &err);
 	copy_table(&copy->processes, &err);
 	copy_table(&copy->threads, &err);
 	copy_table(&copy->loops, &err);

@@ -8,6 +8,7 @@
  *   model_names.c    strings, frames, stacks, symbols
  *   model_who.c      processes, threads, loops
  *   model_poll.c     waits, busy slices, iterations, phases, seconds
+ *   model_turns.c    pollers that several threads wait on in turns
  *   model_handle.c   callbacks, descriptors
  *   model_descriptor.c  the kernel's poller and what is registered with it
  *   model_timer.c    timers, drains of ticks and immediates, gauges
@@ -273,6 +274,14 @@ struct loop_own {
 	size_t due_count, due_room;
 	size_t heap_room;
 	uint64_t first_iterations; /* of the runtime's counter, at the first snapshot */
+	uint32_t turns;           /* index + 1 of its poller in model.turns; 0 = it has not waited yet */
+};
+
+struct poller_turns {         /* of one poller, whoever waits on it */
+	uint32_t pid;
+	int32_t poller_fd;
+	uint32_t threads, waiting; /* its loops; threads 0 = this row is free */
+	uint32_t last_tid;        /* who returned last, since when nobody has waited; 0 = somebody has */
 };
 
 enum pool_gauged {
@@ -301,6 +310,8 @@ struct model_own {
 	size_t stats, armed, lag_hists, symbols, fds;
 	struct table culprits;    /* hash of the key -> index + 1 */
 	size_t culprit_room;
+	struct poller_turns *turns;
+	size_t turns_count, turns_room;
 	uint64_t swept_ns;
 	int out_of_memory;
 };
@@ -330,6 +341,12 @@ void loop_account(struct loop_own *loop, uint64_t to_ns);
 void loop_gone(struct model_own *model, struct loop_own *loop, uint64_t ts);
 void loop_seen_busy(struct model_own *model, struct loop_own *loop, uint64_t ts); /* a record that only a busy loop sends */
 struct slot *loop_slot(struct loop_own *loop, uint64_t ts); /* NULL = too old to keep */
+
+/* model_turns.c */
+/* Before the loop goes over to `state`. */
+void turns_change(struct model_own *model, struct loop_own *loop, enum loop_state state, uint64_t ts);
+void turns_leave(struct model_own *model, struct loop_own *loop); /* it gets another poller or process, or has gone */
+int turns_served(const struct model_own *model, const struct loop_own *loop); /* another thread is there for its poller */
 
 /* model_handle.c */
 void callback_end(struct model_own *model, struct loop_own *loop, uint64_t ts);

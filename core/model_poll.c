@@ -71,9 +71,10 @@ void loop_account(struct loop_own *loop, uint64_t to_ns)
 }
 
 /* Ends the state that lasted until now, at `ts`, and begins another. */
-static void turn(struct loop_own *loop, enum loop_state state, uint64_t ts)
+static void turn(struct model_own *model, struct loop_own *loop, enum loop_state state, uint64_t ts)
 {
 	loop_account(loop, ts);
+	turns_change(model, loop, state, ts);
 	loop->pub.state = state;
 	loop->pub.state_since_ns = ts;
 	loop->pub.last_ns = most(loop->pub.last_ns, ts);
@@ -114,9 +115,9 @@ static void phase_end(struct loop_own *loop, uint64_t ts)
 
 /* ---- slices and iterations ---- */
 
-static void slice_begin(struct loop_own *loop, uint64_t ts, int at_attach, int lossy)
+static void slice_begin(struct model_own *model, struct loop_own *loop, uint64_t ts, int at_attach, int lossy)
 {
-	turn(loop, LOOP_BUSY, ts);
+	turn(model, loop, LOOP_BUSY, ts);
 	loop->slice_ns = ts;
 	loop->slice_at_attach = at_attach;
 	loop->slice_lossy = lossy;
@@ -187,7 +188,7 @@ static void iteration_end(struct loop_own *loop, uint64_t ts)
 void loop_seen_busy(struct model_own *model, struct loop_own *loop, uint64_t ts)
 {
 	if (loop->pub.state == LOOP_UNKNOWN)
-		slice_begin(loop, ts, 1, 0);
+		slice_begin(model, loop, ts, 1, 0);
 }
 
 void loop_gone(struct model_own *model, struct loop_own *loop, uint64_t ts)
@@ -196,7 +197,7 @@ void loop_gone(struct model_own *model, struct loop_own *loop, uint64_t ts)
 		return;
 	if (loop->pub.state == LOOP_BUSY)
 		slice_end(model, loop, ts, &sums_unknown);
-	turn(loop, LOOP_GONE, ts);
+	turn(model, loop, LOOP_GONE, ts);
 	loop->pub.phase = -1;
 	loop->pub.flags |= PS_LOOP_GONE;
 }
@@ -250,7 +251,7 @@ static int slice_before_enter(struct model_own *model, struct loop_own *loop, ui
 	if (loop->pub.state == LOOP_BUSY) {
 		if (since > loop->slice_ns) { /* an enter and a return were lost */
 			slice_abandon(model, loop, since);
-			slice_begin(loop, since, 0, 1);
+			slice_begin(model, loop, since, 0, 1);
 		}
 		return 1;
 	}
@@ -263,7 +264,7 @@ static int slice_before_enter(struct model_own *model, struct loop_own *loop, ui
 	} else {
 		loop->accounted_ns = since;
 	}
-	slice_begin(loop, since, 0, loop->pub.state == LOOP_WAITING);
+	slice_begin(model, loop, since, 0, loop->pub.state == LOOP_WAITING);
 	return 1;
 }
 
@@ -289,7 +290,7 @@ void on_poll_enter(struct model_own *model, const void *record)
 	} else {
 		loop->accounted_ns = ts;
 	}
-	turn(loop, LOOP_WAITING, ts);
+	turn(model, loop, LOOP_WAITING, ts);
 	loop->timeout_ns = told->timeout_ns;
 }
 
@@ -316,7 +317,7 @@ static int wait_before_return(struct model_own *model, struct loop_own *loop, ui
 	}
 	if (loop->pub.state != LOOP_BUSY)
 		loop->accounted_ns = entered ? entered : ts;
-	turn(loop, LOOP_WAITING, entered ? entered : ts);
+	turn(model, loop, LOOP_WAITING, entered ? entered : ts);
 	loop->timeout_ns = -2;
 	return 1;
 }
@@ -355,14 +356,14 @@ void on_poll_return(struct model_own *model, const void *record)
 	if (told->flags & PS_POLL_UNDERWAY) {
 		if (loop->pub.state == LOOP_BUSY || (loop->pub.state == LOOP_WAITING && ts <= loop->pub.state_since_ns))
 			return;
-		slice_begin(loop, ts, 1, 0);
+		slice_begin(model, loop, ts, 1, 0);
 		return;
 	}
 	if (!wait_before_return(model, loop, told->entered_ns, ts))
 		return;
 	uint64_t wait_ns = minus(ts, loop->pub.state_since_ns);
 	count_return(loop, told, wait_ns);
-	slice_begin(loop, ts, 0, 0);
+	slice_begin(model, loop, ts, 0, 0);
 	loop->returned_ns = ts;
 	fds_held_up(model, loop, wait_ns, told->ready);
 }

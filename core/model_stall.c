@@ -165,7 +165,8 @@ static void judge(struct model_own *model, struct loop_own *loop, struct stall *
 
 void stall_watch(struct model_own *model, struct loop_own *loop, uint64_t now_ns)
 {
-	if (loop->stall || loop->pub.state != LOOP_BUSY || minus(now_ns, loop->slice_ns) < model->pub.config.stall_ns)
+	if (loop->stall || loop->pub.state != LOOP_BUSY || minus(now_ns, loop->slice_ns) < model->pub.config.stall_ns ||
+	    turns_served(model, loop))
 		return;
 	struct stall *stall = stall_open(model, loop);
 	if (stall)
@@ -200,12 +201,10 @@ void stall_refresh(struct model_own *model, struct loop_own *loop, uint64_t now_
 void stall_close(struct model_own *model, struct loop_own *loop, uint64_t end_ns, const struct slice_sums *sums)
 {
 	uint64_t ns = minus(end_ns, loop->slice_ns);
-	if (loop->stall && ns < model->pub.config.stall_ns) { /* a CLOCK had run ahead of the loop's own records */
-		stall_drop(model, loop);
+	if (ns < model->pub.config.stall_ns || turns_served(model, loop)) {
+		stall_drop(model, loop); /* if there is one: a CLOCK had run ahead of the loop's own records */
 		return;
 	}
-	if (ns < model->pub.config.stall_ns)
-		return;
 	loop->pub.stall_total_ns += ns;
 	loop->pub.stall_max_ns = most(loop->pub.stall_max_ns, ns);
 	hist_add(&loop->pub.stall, ns);

@@ -191,6 +191,8 @@ struct loop_own *loop_find(struct model_own *model, uint32_t tid, int32_t poller
 static void set_pid(struct model_own *model, struct loop_own *loop, uint32_t pid)
 {
 	struct process_own *process = pid ? table_pointer(&model->processes, pid) : NULL;
+	if (loop->pub.pid != pid)
+		turns_leave(model, loop);
 	loop->pub.pid = pid;
 	loop->pub.process = process ? &process->pub : &process_unknown;
 }
@@ -236,6 +238,7 @@ static struct loop_own *loop_instead(struct model_own *model, struct thread_own 
 	if (!loop || loop->pub.state == LOOP_GONE || loop->pub.polls)
 		return NULL;
 	table_remove(&model->loops, loop_key(loop->pub.tid, loop->pub.poller_fd));
+	turns_leave(model, loop);
 	loop->pub.poller_fd = poller_fd;
 	know(model, &model->loops, loop_key(loop->pub.tid, poller_fd), loop);
 	loop->pub.snapshot = snapshot_unknown;

@@ -364,6 +364,7 @@ static void put_identity(struct summary_run *run, json_t *object, const struct l
 	summary_put(object, "comm", summary_text(name));
 	summary_put(object, "poller_fd", loop->poller_fd < 0 ? json_null() : json_integer(loop->poller_fd));
 	summary_put(object, "backend", json_string(backend_name(loop->backend)));
+	summary_put(object, "poller_threads", json_integer(loop->poller_threads ? loop->poller_threads : 1));
 	summary_put(object, "window", json_pack("{s:o, s:o}", "first_ns", summary_number(loop->first_ns), "last_ns",
 						summary_number(loop->last_ns)));
 }
@@ -379,14 +380,29 @@ static void put_iterations(json_t *object, const struct loop *loop)
 	summary_put(object, "wait_ns", summary_number(loop->wait_ns));
 }
 
+/* A figure of the time between two waits of one thread, which is not the loop's where threads take turns. */
+static void put_own_time(struct summary_run *run, json_t *object, const char *path, const struct loop *loop, const char *key,
+			 json_t *value, enum ps_probe_group group)
+{
+	char full[160];
+	if (!loop_in_turns(loop)) {
+		summary_told(run, object, path, key, value, group);
+		return;
+	}
+	json_decref(value);
+	summary_put(object, key, json_null());
+	snprintf(full, sizeof(full), "%s%s", path, key);
+	json_object_set_new(run->not_measured, full, json_string("threads take turns on this poller: what one does between its waits is not the loop's"));
+}
+
 static void put_times(struct summary_run *run, json_t *object, const char *path, const struct loop *loop)
 {
-	summary_told(run, object, path, "utilization", utilization(loop), PS_PROBE_POLL);
+	put_own_time(run, object, path, loop, "utilization", utilization(loop), PS_PROBE_POLL);
 	summary_told(run, object, path, "on_cpu_ns", summary_number(loop->on_cpu_ns), PS_PROBE_SCHED);
 	summary_told(run, object, path, "runnable_ns", summary_number(loop->runnable_ns), PS_PROBE_SCHED);
 	summary_told(run, object, path, "blocked_ns", summary_number(loop->blocked_ns), PS_PROBE_SCHED);
-	summary_told(run, object, path, "iteration_ns", summary_hist(&loop->iteration), PS_PROBE_POLL);
-	summary_told(run, object, path, "iteration_cpu_ns", summary_hist(&loop->iteration_cpu), PS_PROBE_SCHED);
+	put_own_time(run, object, path, loop, "iteration_ns", summary_hist(&loop->iteration), PS_PROBE_POLL);
+	put_own_time(run, object, path, loop, "iteration_cpu_ns", summary_hist(&loop->iteration_cpu), PS_PROBE_SCHED);
 	summary_told(run, object, path, "poll_wait_ns", summary_hist(&loop->poll_wait), PS_PROBE_POLL);
 	summary_told(run, object, path, "lag_ns", summary_hist(&loop->lag), PS_PROBE_READY);
 	summary_told(run, object, path, "lag_kernel_ns", summary_hist(&loop->lag_kernel), PS_PROBE_READY);

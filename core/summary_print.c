@@ -230,6 +230,8 @@ static void print_loop(struct line *line, const json_t *document, const json_t *
 	    text_of(loop, "comm", "?"), text_of(loop, "backend", "?"));
 	if (json_is_integer(fd))
 		say(line, " fd %lld", (long long)json_integer_value(fd));
+	if (u64(loop, "poller_threads") > 1)
+		say(line, "   %llu threads take turns on it", (unsigned long long)u64(loop, "poller_threads"));
 	line_end(line);
 	if (json_is_number(utilization))
 		say(line, "  utilization %.1f%%", json_number_value(utilization) * 100);

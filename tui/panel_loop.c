@@ -71,6 +71,10 @@ static void add_rates(const struct view *view, const struct recent *recent, stru
 	uint64_t turns = view->loop->iterations_exact ? recent->iterations : recent->polls;
 	const char *unit = view->loop->iterations_exact ? wide ? "iter/s" : "it/s" : wide ? "polls/s" : "po/s";
 	line_add(line, 0, STYLE_BOLD, "%s %s", cell_count(text, (uint64_t)((double)turns * 1e9 / wall + 0.5)), unit);
+	if (loop_in_turns(view->loop)) {
+		line_add(line, 1, STYLE_NORMAL, wide ? "%u threads take turns" : "%u threads", view->loop->poller_threads);
+		known = 0;
+	}
 	if (known > 0)
 		line_add(line, 1, STYLE_BOLD, "busy %.*f%%", wide, (double)recent->busy_ns * 100 / known);
 	if (known > 0 && wide)

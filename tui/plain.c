@@ -23,7 +23,7 @@ static void print_loop(const struct view *view, const struct loop *loop, FILE *o
 	if (recent.seconds)
 		fprintf(out, "  %s %s/s", cell_count(turns, loop->iterations_exact ? recent.iterations : recent.polls),
 			loop->iterations_exact ? "iter" : "polls");
-	if (known > 0)
+	if (known > 0 && !loop_in_turns(loop))
 		fprintf(out, "  busy %.1f%%", (double)recent.busy_ns * 100 / known);
 	else
 		fprintf(out, "  busy n/a");

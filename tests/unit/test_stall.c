@@ -161,6 +161,92 @@ TEST(loss_during_a_stall_marks_it)
 	model_close(model);
 }
 
+/* ---- threads that take turns on one poller ---- */
+
+#define OTHER 102u
+
+/* both wait on FD from 1000 ms on */
+static struct model *two_takers(void)
+{
+	struct model *model = a_model();
+	a_loop(model, 0);
+	APPLY(model, THREAD, ps_ev_thread, 1000, OTHER, .pid = PID, .role = PS_ROLE_LOOP);
+	loop_is(model, 1000, OTHER, FD, 0);
+	enter(model, 1000, OTHER, FD, 0, -1);
+	return model;
+}
+
+TEST(who_does_something_else_while_another_thread_waits_on_its_poller_holds_nobody_up)
+{
+	struct model *model = two_takers();
+	returns(model, 1010, TID, FD, 1000, 1);
+	now(model, 3000);
+	assert_int_equal(model->stall_count, 0);
+	returns(model, 3001, OTHER, FD, 1000, 1); /* from now on nobody waits, but the slice that counts is the younger one */
+	now(model, 3040);
+	enter(model, 3050, TID, FD, 1010, -1);
+	assert_int_equal(model->stall_count, 0);
+	assert_int_equal(model->loops[0]->stalls, 0);
+	assert_int_equal(model->loops[0]->stall_max_ns, 0);
+	assert_int_equal(model->loops[0]->poller_threads, 2);
+	assert_true(loop_in_turns(model->loops[1]));
+	model_close(model);
+}
+
+TEST(a_poller_that_no_thread_waits_on_is_a_stall_of_who_returned_last_until_another_waits)
+{
+	struct model *model = two_takers();
+	returns(model, 1010, TID, FD, 1000, 1);
+	returns(model, 1020, OTHER, FD, 1000, 1);
+	now(model, 1100);
+	assert_int_equal(model->stall_count, 1);
+	assert_int_equal(model->stalls[0]->loop->tid, OTHER);
+	assert_int_equal(model->stalls[0]->open, 1);
+	enter(model, 1140, TID, FD, 1010, -1);
+	assert_int_equal(model->stalls[0]->open, 0);
+	assert_int_equal(model->stalls[0]->duration_ns, 120 * MS);
+	now(model, 1500);
+	enter(model, 1600, OTHER, FD, 1020, -1); /* slept meanwhile: the first one was there */
+	assert_int_equal(model->stall_count, 1);
+	assert_int_equal(last_stall(model)->duration_ns, 120 * MS);
+	model_close(model);
+}
+
+TEST(a_stall_that_the_clock_saw_before_another_threads_wait_was_told_is_taken_back)
+{
+	struct model *model = two_takers();
+	returns(model, 1010, TID, FD, 1000, 1);
+	returns(model, 1020, OTHER, FD, 1000, 1);
+	now(model, 1100);
+	assert_int_equal(model->stall_count, 1);
+	enter(model, 1030, TID, FD, 1010, -1);
+	assert_int_equal(model->stall_count, 0);
+	assert_int_equal(model->loops[1]->stalls, 0);
+	model_close(model);
+}
+
+TEST(when_the_other_thread_has_gone_a_loop_stalls_alone)
+{
+	struct model *model = two_takers();
+	APPLY(model, THREAD_EXIT, ps_ev_thread_exit, 1005, OTHER, .pid = PID);
+	returns(model, 1010, TID, FD, 1000, 1);
+	now(model, 1100);
+	assert_int_equal(model->stall_count, 1);
+	model_close(model);
+}
+
+TEST(a_loop_of_libuv_stalls_whoever_else_waits_on_its_poller)
+{
+	struct model *model = two_takers();
+	APPLY(model, LOOP_SNAPSHOT, ps_ev_loop_snapshot, 1005, TID, .poller_fd = FD, .address = 0x1000);
+	returns(model, 1010, TID, FD, 1000, 1);
+	now(model, 1100);
+	assert_int_equal(model->stall_count, 1);
+	assert_int_equal(model->stalls[0]->loop->tid, TID);
+	assert_false(loop_in_turns(model->loops[0]));
+	model_close(model);
+}
+
 /* ---- evidence ---- */
 
 TEST(samples_before_the_threshold_count_and_those_of_another_slice_do_not)
