@@ -29,6 +29,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "bpf_ring.h"
 #include "pid_space.h"
 #include "poller.skel.h"
 #include "proc.h"
@@ -38,7 +39,7 @@
 
 struct poller_reader {
 	struct poller *skeleton; /* NULL: /proc only */
-	struct ring_buffer *ring;
+	struct bpf_ring *ring;
 	char reason[160];
 	uint64_t f_op[PS_LEARN_FDS]; /* by index in teachers */
 	struct ps_poller_item *item;
@@ -184,13 +185,12 @@ static int load(struct poller_reader *reader)
 		err = learn(reader);
 	if (err)
 		return err;
-	reader->ring = ring_buffer__new(bpf_map__fd(reader->skeleton->maps.items), take_item, reader, NULL);
-	return reader->ring ? 0 : -errno;
+	return bpf_ring_open(&reader->ring, bpf_map__fd(reader->skeleton->maps.items), take_item, reader);
 }
 
 static void unload(struct poller_reader *reader)
 {
-	ring_buffer__free(reader->ring);
+	bpf_ring_close(reader->ring);
 	poller__destroy(reader->skeleton);
 	reader->ring = NULL;
 	reader->skeleton = NULL;
@@ -272,7 +272,7 @@ static int read_part(struct poller_reader *reader, struct poller_raw *raw)
 
 	*answer = (struct ps_poller_answer){ 0 };
 	int err = run_iterator(reader, (pid_t)request->tgid);
-	ring_buffer__consume(reader->ring);
+	bpf_ring_consume(reader->ring);
 	if (err)
 		return err;
 	if (reader->out_of_memory)
