@@ -195,8 +195,8 @@ static void put_poller(const json_t *poller)
 	const json_t *items = json_object_get(poller, "items"), *row;
 	size_t i;
 	char count[24], depth[24], ready[24], waiters[24];
-	put("  poller   %s descriptors, red-black tree of depth %s   ready %s   waiting threads %s   by %s",
-	    number(count, poller, "count"), number(depth, poller, "depth"), number(ready, poller, "ready"),
+	put("  poller   %s descriptor%s, red-black tree of depth %s   ready %s   waiting threads %s   by %s",
+	    number(count, poller, "count"), integer(poller, "count") == 1 ? "" : "s", number(depth, poller, "depth"), number(ready, poller, "ready"),
 	    number(waiters, poller, "waiters"), text_of(poller, "read_by", "?"));
 	if (json_array_size(items))
 		put("    %5s %-10s %-14s %-5s %8s %8s  %s", "FD", "KIND", "EVENTS", "READY", "UNREAD", "BACKLOG",
@@ -251,9 +251,10 @@ static void put_loop(const json_t *loop)
 	static const char *const servers[] = { "nginx", "redis" };
 	const json_t *libuv = json_object_get(loop, "libuv"), *poller = json_object_get(loop, "poller");
 	char fd[24];
+	int has_fd = json_is_integer(json_object_get(loop, "poller_fd"));
 	putchar('\n');
-	put("loop of thread %lld   %s fd %s%s", (long long)integer(loop, "tid"), text_of(loop, "backend", "?"),
-	    number(fd, loop, "poller_fd"),
+	put("loop of thread %lld   %s%s%s%s", (long long)integer(loop, "tid"), text_of(loop, "backend", "?"),
+	    has_fd ? " fd " : "", has_fd ? number(fd, loop, "poller_fd") : "",
 	    json_is_true(json_object_get(loop, "guess")) ? " (guessed: it was busy)" : "");
 	if (json_is_object(libuv)) {
 		char iterations[24], handles[24], requests[24], pending[24], closing[24], jobs[24];
@@ -308,11 +309,25 @@ static void put_threads(const json_t *threads)
 	}
 }
 
+/* Of a program that has no libuv it is said once, not of each of its loops. */
+static void put_missing(json_t *missing, int has_libuv)
+{
+	const char *path;
+	const json_t *reason;
+	if (json_object_size(missing))
+		puts("\nnot seen");
+	json_object_foreach(missing, path, reason)
+	{
+		const char *part = strrchr(path, '.');
+		if (!has_libuv && part && !strcmp(part, ".libuv"))
+			continue;
+		put("  %s: %s", path, json_string_value(reason) ? json_string_value(reason) : "");
+	}
+}
+
 static void put_document(json_t *document)
 {
-	const json_t *target = json_object_get(document, "target"), *libuv = json_object_get(document, "libuv"), *loop,
-		     *reason;
-	const char *path;
+	const json_t *target = json_object_get(document, "target"), *libuv = json_object_get(document, "libuv"), *loop;
 	size_t i;
 	put("%s[%lld]   %s %s   %s", text_of(target, "comm", "?"), (long long)integer(target, "pid"),
 	    text_of(target, "runtime", ""), text_of(target, "runtime_version", ""), text_of(target, "cmdline", ""));
@@ -324,11 +339,7 @@ static void put_document(json_t *document)
 	json_array_foreach(json_object_get(document, "loops"), i, loop) put_loop(loop);
 	if (json_is_object(json_object_get(document, "pool")))
 		put_pool(json_object_get(document, "pool"));
-	json_t *missing = json_object_get(document, "not_measured");
-	if (json_object_size(missing))
-		puts("\nnot seen");
-	json_object_foreach(missing, path, reason)
-		put("  %s: %s", path, json_string_value(reason) ? json_string_value(reason) : "");
+	put_missing(json_object_get(document, "not_measured"), json_is_object(libuv));
 }
 
 static int run(const struct options *options)

@@ -4,7 +4,8 @@
  * summary_loop.c loops with their stalls, summary_snapshot.c what was read of
  * them, summary_pool.c pools,
  * summary_culprit.c who did it again and again, and where the time went,
- * summary_print.c the text.
+ * summary_print.c the text, summary_line.c a line of it, summary_absent.c what
+ * was not measured.
  */
 #ifndef SUMMARY_PARTS_H
 #define SUMMARY_PARTS_H

@@ -1,53 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The summary for people: made from the document, so it can say nothing that
- * the JSON does not. Every line goes through line_end(), which cuts at 100
- * columns; unknown is "n/a", never 0.
+ * the JSON does not. Unknown is "n/a", never 0.
  */
 #include "summary.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "summary_line.h"
 #include "text.h"
 
-#define COLUMNS 100
 #define WORST 10 /* stalls shown */
-
-struct line {
-	FILE *out;
-	char text[1024];
-	size_t length;
-};
-
-__attribute__((format(printf, 2, 3))) static void say(struct line *line, const char *format, ...)
-{
-	va_list args;
-	va_start(args, format);
-	int wrote = vsnprintf(line->text + line->length, sizeof(line->text) - line->length, format, args);
-	va_end(args);
-	if (wrote > 0)
-		line->length += (size_t)wrote;
-	if (line->length >= sizeof(line->text))
-		line->length = sizeof(line->text) - 1;
-}
-
-static void line_end(struct line *line)
-{
-	char cut[sizeof(line->text)];
-	size_t room = sizeof(cut);
-	do
-		text_clean(cut, room--, line->text, line->length);
-	while (room > 4 && text_width(cut) > COLUMNS);
-	size_t length = strlen(cut);
-	while (length && cut[length - 1] == ' ')
-		cut[--length] = '\0';
-	fprintf(line->out, "%s\n", cut);
-	line->length = 0;
-	line->text[0] = '\0';
-}
 
 /* ---- values as text ---- */
 
@@ -90,26 +55,26 @@ static void print_head(struct line *line, const json_t *document)
 		     *lost = json_object_get(json_object_get(document, "lost"), "total");
 	char a[16], b[16], c[16];
 	if (json_is_object(target)) {
-		say(line, "%s[%lld]", text_of(target, "comm", "?"),
+		line_say(line, "%s[%lld]", text_of(target, "comm", "?"),
 		    (long long)json_integer_value(json_object_get(target, "pid")));
-		say(line, "  %s %s  ", text_of(target, "runtime", ""), text_of(target, "runtime_version", ""));
-		say(line, "%s", text_of(target, "cmdline", ""));
+		line_say(line, "  %s %s  ", text_of(target, "runtime", ""), text_of(target, "runtime_version", ""));
+		line_say(line, "%s", text_of(target, "cmdline", ""));
 		line_end(line);
 	}
 	uint64_t window = u64(document, "window_ns");
-	say(line, "watched %s   events %s   lost %s", duration(a, json_object_get(document, "window_ns")),
+	line_say(line, "watched %s   events %s   lost %s", duration(a, json_object_get(document, "window_ns")),
 	    number(b, json_object_get(document, "events")), number(c, lost));
 	if (json_is_integer(cpu) && window)
-		say(line, "   own cost %.1f%% of a CPU", (double)json_integer_value(cpu) * 100 / (double)window);
+		line_say(line, "   own cost %.1f%% of a CPU", (double)json_integer_value(cpu) * 100 / (double)window);
 	if (json_is_integer(json_object_get(cost, "rss_bytes")))
-		say(line, ", %s", text_bytes(a, u64(cost, "rss_bytes")));
+		line_say(line, ", %s", text_bytes(a, u64(cost, "rss_bytes")));
 	line_end(line);
 }
 
 static void print_hist(struct line *line, const char *name, const json_t *hist)
 {
 	char p50[16], p90[16], p99[16], max[16], count[16];
-	say(line, "  %-12s %8s %8s %8s %8s %8s", name, duration(p50, json_object_get(hist, "p50")),
+	line_say(line, "  %-12s %8s %8s %8s %8s %8s", name, duration(p50, json_object_get(hist, "p50")),
 	    duration(p90, json_object_get(hist, "p90")), duration(p99, json_object_get(hist, "p99")),
 	    duration(max, json_object_get(hist, "max")), number(count, json_object_get(hist, "count")));
 	line_end(line);
@@ -121,12 +86,12 @@ static void print_phases(struct line *line, const json_t *phases)
 	size_t i;
 	if (!json_array_size(phases))
 		return;
-	say(line, "  phases       %8s %8s %8s %8s", "COUNT", "TOTAL", "P99", "MAX");
+	line_say(line, "  phases       %8s %8s %8s %8s", "COUNT", "TOTAL", "P99", "MAX");
 	line_end(line);
 	json_array_foreach(phases, i, phase)
 	{
 		char count[16], total[16], p99[16], max[16];
-		say(line, "    %-10s %8s %8s %8s %8s", text_of(phase, "name", ""),
+		line_say(line, "    %-10s %8s %8s %8s %8s", text_of(phase, "name", ""),
 		    number(count, json_object_get(phase, "count")), duration(total, json_object_get(phase, "total_ns")),
 		    duration(p99, json_object_get(phase, "p99_ns")), duration(max, json_object_get(phase, "max_ns")));
 		line_end(line);
@@ -145,7 +110,7 @@ static void print_stall(struct line *line, const json_t *stall, uint64_t first_n
 	char length[16], cpu[16];
 	uint64_t start = u64(stall, "start_ns");
 	double at = start > first_ns ? (double)(start - first_ns) / 1e9 : 0;
-	say(line, "  %9.3fs %7s%s %-8s %-10s %-11s %6s  %s", at,
+	line_say(line, "  %9.3fs %7s%s %-8s %-10s %-11s %6s  %s", at,
 	    duration(length, json_object_get(stall, "duration_ns")),
 	    json_is_true(json_object_get(stall, "open")) ? "+" : " ", text_of(stall, "phase", "n/a"),
 	    text_of(stall, "cause", ""), text_of(stall, "rule", ""),
@@ -155,7 +120,7 @@ static void print_stall(struct line *line, const json_t *stall, uint64_t first_n
 	line_end(line);
 	const json_t *own = json_object_get(stall, "own");
 	if (json_is_object(own)) {
-		say(line, "  %10s %7s  %-8s %-10s %-11s %6s  own %s: %s", "", "", "", "", text_of(own, "rule", ""), "",
+		line_say(line, "  %10s %7s  %-8s %-10s %-11s %6s  own %s: %s", "", "", "", "", text_of(own, "rule", ""), "",
 		    duration(length, json_object_get(own, "ns")), text_of(own, "culprit", ""));
 		line_end(line);
 	}
@@ -166,13 +131,13 @@ static void print_stalls(struct line *line, const json_t *document, const json_t
 	const json_t *stalls = json_object_get(loop, "stalls");
 	size_t count = json_array_size(stalls), shown = count < WORST ? count : WORST;
 	char least[16], number_of[16], total[16], max[16];
-	say(line, "  stalls >= %s: %s", duration(least, json_object_get(document, "stall_threshold_ns")),
+	line_say(line, "  stalls >= %s: %s", duration(least, json_object_get(document, "stall_threshold_ns")),
 	    number(number_of, json_object_get(loop, "stall_count")));
 	if (u64(loop, "stall_count"))
-		say(line, ", together %s, longest %s", duration(total, json_object_get(loop, "stall_total_ns")),
+		line_say(line, ", together %s, longest %s", duration(total, json_object_get(loop, "stall_total_ns")),
 		    duration(max, json_object_get(loop, "stall_max_ns")));
 	if (shown < u64(loop, "stall_count"))
-		say(line, " (the %zu longest)", shown);
+		line_say(line, " (the %zu longest)", shown);
 	line_end(line);
 	const json_t **sorted = count ? calloc(count, sizeof(*sorted)) : NULL;
 	if (!sorted)
@@ -180,7 +145,7 @@ static void print_stalls(struct line *line, const json_t *document, const json_t
 	for (size_t i = 0; i < count; i++)
 		sorted[i] = json_array_get(stalls, i);
 	qsort(sorted, count, sizeof(*sorted), longest_first);
-	say(line, "  %10s %7s  %-8s %-10s %-11s %6s  %s", "AT", "LENGTH", "PHASE", "CAUSE", "RULE", "ON-CPU",
+	line_say(line, "  %10s %7s  %-8s %-10s %-11s %6s  %s", "AT", "LENGTH", "PHASE", "CAUSE", "RULE", "ON-CPU",
 	    "CULPRIT");
 	line_end(line);
 	for (size_t i = 0; i < shown; i++)
@@ -188,37 +153,27 @@ static void print_stalls(struct line *line, const json_t *document, const json_t
 	free(sorted);
 }
 
-/* Prints what stands in the line and `text`, broken at spaces; further lines are indented. */
-static void say_wrapped(struct line *line, const char *text, int indent)
-{
-	while (*text) {
-		size_t word = strcspn(text, " ");
-		char piece[512];
-		snprintf(piece, sizeof(piece), "%.*s", (int)(word < sizeof(piece) ? word : sizeof(piece) - 1), text);
-		if (line->length && text_width(line->text) + text_width(piece) > COLUMNS &&
-		    text_width(line->text) > indent) {
-			line_end(line);
-			say(line, "%*s", indent, "");
-		}
-		say(line, "%s ", piece);
-		text += word + (text[word] == ' ');
-	}
-	line_end(line);
-}
-
 static void print_timers(struct line *line, const json_t *timers)
 {
 	char armed[16], depth[16], due[16], overdue[16];
 	if (!json_is_integer(json_object_get(timers, "armed")))
 		return;
-	say(line, "  timers       armed %s   levels %s   next due in %s   overdue %s",
+	line_say(line, "  timers       armed %s   levels %s   next due in %s   overdue %s",
 	    number(armed, json_object_get(timers, "armed")), number(depth, json_object_get(timers, "depth")),
 	    duration(due, json_object_get(timers, "next_due_ns")), number(overdue, json_object_get(timers, "overdue")));
 	line_end(line);
 	if (*text_of(timers, "note", "")) {
-		say(line, "               ");
-		say_wrapped(line, text_of(timers, "note", ""), 15);
+		line_say(line, "               ");
+		line_wrap(line, text_of(timers, "note", ""), 15);
 	}
+}
+
+/* Nothing came: one wait from the beginning to the end, and no timer that would tell more. */
+static int slept(const json_t *loop)
+{
+	const json_t *utilization = json_object_get(loop, "utilization");
+	return !u64(loop, "polls") && !u64(loop, "stall_count") && json_is_number(utilization) && json_number_value(utilization) <= 0 &&
+	       !json_is_integer(json_object_get(json_object_get(loop, "timers"), "armed"));
 }
 
 static void print_loop(struct line *line, const json_t *document, const json_t *loop)
@@ -226,21 +181,26 @@ static void print_loop(struct line *line, const json_t *document, const json_t *
 	char polls[16], turns[16];
 	const json_t *utilization = json_object_get(loop, "utilization"), *fd = json_object_get(loop, "poller_fd");
 	line_end(line);
-	say(line, "loop of thread %lld (%s)  %s", (long long)json_integer_value(json_object_get(loop, "tid")),
+	line_say(line, "loop of thread %lld (%s)  %s", (long long)json_integer_value(json_object_get(loop, "tid")),
 	    text_of(loop, "comm", "?"), text_of(loop, "backend", "?"));
 	if (json_is_integer(fd))
-		say(line, " fd %lld", (long long)json_integer_value(fd));
+		line_say(line, " fd %lld", (long long)json_integer_value(fd));
 	if (u64(loop, "poller_threads") > 1)
-		say(line, "   %llu threads take turns on it", (unsigned long long)u64(loop, "poller_threads"));
+		line_say(line, "   %llu threads take turns on it", (unsigned long long)u64(loop, "poller_threads"));
 	line_end(line);
 	if (json_is_number(utilization))
-		say(line, "  utilization %.1f%%", json_number_value(utilization) * 100);
+		line_say(line, "  utilization %.1f%%", json_number_value(utilization) * 100);
 	else
-		say(line, "  utilization n/a");
-	say(line, "   iterations %s%s   polls %s", json_is_true(json_object_get(loop, "iterations_exact")) ? "" : "~",
+		line_say(line, "  utilization n/a");
+	line_say(line, "   iterations %s%s   polls %s", json_is_true(json_object_get(loop, "iterations_exact")) ? "" : "~",
 	    number(turns, json_object_get(loop, "iterations")), number(polls, json_object_get(loop, "polls")));
 	line_end(line);
-	say(line, "  %-12s %8s %8s %8s %8s %8s", "", "P50", "P90", "P99", "MAX", "COUNT");
+	if (slept(loop)) {
+		line_say(line, "  it waited all the time");
+		line_end(line);
+		return;
+	}
+	line_say(line, "  %-12s %8s %8s %8s %8s %8s", "", "P50", "P90", "P99", "MAX", "COUNT");
 	line_end(line);
 	print_hist(line, "iteration", json_object_get(loop, "iteration_ns"));
 	print_hist(line, "poll wait", json_object_get(loop, "poll_wait_ns"));
@@ -259,17 +219,17 @@ static void print_sizes(struct line *line, const json_t *pool)
 	char held[16], threads[16], wait[16];
 	size_t i;
 	if (json_is_object(holder)) {
-		say(line, "  held by %s%s%s   %s of thread time", text_of(holder, "kind", "?"),
+		line_say(line, "  held by %s%s%s   %s of thread time", text_of(holder, "kind", "?"),
 		    *text_of(holder, "class", "") ? ": " : "", text_of(holder, "class", ""),
 		    duration(held, json_object_get(holder, "held_ns")));
 		if (json_is_number(json_object_get(holder, "share")))
-			say(line, ", %.0f%%", json_number_value(json_object_get(holder, "share")) * 100);
+			line_say(line, ", %.0f%%", json_number_value(json_object_get(holder, "share")) * 100);
 		line_end(line);
 	}
 	if (!json_array_size(sizes))
 		return;
-	say(line, "  wait p99 with other sizes, replayed:");
-	json_array_foreach(sizes, i, size) say(line, "  %s: %s", number(threads, json_object_get(size, "threads")),
+	line_say(line, "  wait p99 with other sizes, replayed:");
+	json_array_foreach(sizes, i, size) line_say(line, "  %s: %s", number(threads, json_object_get(size, "threads")),
 					       duration(wait, json_object_get(size, "wait_p99_ns")));
 	line_end(line);
 }
@@ -280,12 +240,12 @@ static void print_pool(struct line *line, const json_t *pool)
 	const char *kind;
 	json_t *row, *kinds = json_object_get(pool, "by_kind");
 	line_end(line);
-	say(line, "pool of %lld   threads %s   busy %s   queued %s (at most %s)",
+	line_say(line, "pool of %lld   threads %s   busy %s   queued %s (at most %s)",
 	    (long long)json_integer_value(json_object_get(pool, "pid")),
 	    number(threads, json_object_get(pool, "threads")), number(busy, json_object_get(pool, "busy")),
 	    number(queued, json_object_get(pool, "queued")), number(most, json_object_get(pool, "max_queued")));
 	line_end(line);
-	say(line, "  %-12s %8s %8s %8s %8s %8s %8s", "KIND", "JOBS", "WAIT P50", "WAIT P99", "RUN P50", "RUN P99",
+	line_say(line, "  %-12s %8s %8s %8s %8s %8s %8s", "KIND", "JOBS", "WAIT P50", "WAIT P99", "RUN P50", "RUN P99",
 	    "BACK P99");
 	line_end(line);
 	json_object_foreach(kinds, kind, row)
@@ -293,7 +253,7 @@ static void print_pool(struct line *line, const json_t *pool)
 		const json_t *wait = json_object_get(row, "wait_ns"), *run = json_object_get(row, "run_ns");
 		const json_t *back = json_object_get(row, "delivery_ns");
 		char jobs[16], w50[16], w99[16], r50[16], r99[16], b99[16];
-		say(line, "  %-12s %8s %8s %8s %8s %8s %8s", kind, number(jobs, json_object_get(row, "submitted")),
+		line_say(line, "  %-12s %8s %8s %8s %8s %8s %8s", kind, number(jobs, json_object_get(row, "submitted")),
 		    duration(w50, json_object_get(wait, "p50")), duration(w99, json_object_get(wait, "p99")),
 		    duration(r50, json_object_get(run, "p50")), duration(r99, json_object_get(run, "p99")),
 		    duration(b99, json_object_get(back, "p99")));
@@ -310,60 +270,18 @@ static void print_findings(struct line *line, const json_t *findings)
 	const json_t *finding;
 	size_t i;
 	line_end(line);
-	say(line, json_array_size(findings) ? "findings" : "findings: none");
+	line_say(line, json_array_size(findings) ? "findings" : "findings: none");
 	line_end(line);
 	json_array_foreach(findings, i, finding)
 	{
 		const char *word = "", *severity = text_of(finding, "severity", "");
 		for (size_t k = 0; k < 3; k++)
 			word = strcmp(words[k].name, severity) ? word : words[k].word;
-		say(line, "  %s %s ", word, text_of(finding, "id", ""));
-		say_wrapped(line, text_of(finding, "title", ""), 13);
-		say(line, "             try: ");
-		say_wrapped(line, text_of(finding, "advice", ""), 18);
+		line_say(line, "  %s %s ", word, text_of(finding, "id", ""));
+		line_wrap(line, text_of(finding, "title", ""), 13);
+		line_say(line, "             try: ");
+		line_wrap(line, text_of(finding, "advice", ""), 18);
 	}
-}
-
-/* The reasons once each, with what they are about. */
-static void print_missing(struct line *line, json_t *not_measured)
-{
-	json_t *by_reason = json_object(), *reason;
-	const char *path, *text;
-	json_t *paths;
-	json_object_foreach(not_measured, path, reason)
-	{
-		if (strstr(path, ".*.") || strstr(path, "by_kind") || strstr(path, "own_cost"))
-			continue;
-		paths = json_object_get(by_reason, json_string_value(reason));
-		if (!paths)
-			json_object_set_new(by_reason, json_string_value(reason), paths = json_array());
-		if (paths)
-			json_array_append_new(paths, json_string(path));
-	}
-	if (json_object_size(by_reason)) {
-		line_end(line);
-		say(line, "not measured");
-		line_end(line);
-	}
-	json_object_foreach(by_reason, text, paths)
-	{
-		size_t i;
-		const json_t *one;
-		say(line, "  %s:", text);
-		line_end(line);
-		say(line, "    ");
-		json_array_foreach(paths, i, one)
-		{
-			const char *name = json_string_value(one);
-			if (line->length + strlen(name) + 1 > COLUMNS) {
-				line_end(line);
-				say(line, "    ");
-			}
-			say(line, "%s ", name);
-		}
-		line_end(line);
-	}
-	json_decref(by_reason);
 }
 
 int summary_print(const json_t *document, FILE *out)
@@ -374,12 +292,12 @@ int summary_print(const json_t *document, FILE *out)
 	print_head(&line, document);
 	if (!json_array_size(loops)) {
 		line_end(&line);
-		say(&line, "no event loop was seen");
+		line_say(&line, "no event loop was seen");
 		line_end(&line);
 	}
 	json_array_foreach(loops, i, loop) print_loop(&line, document, loop);
 	json_array_foreach(json_object_get(document, "pools"), i, pool) print_pool(&line, pool);
 	print_findings(&line, json_object_get(document, "findings"));
-	print_missing(&line, json_object_get(document, "not_measured"));
+	summary_print_missing(&line, document);
 	return ferror(out) ? (errno ? -errno : -EIO) : 0;
 }

@@ -248,6 +248,42 @@ TEST(an_empty_model_has_a_document_and_a_text)
 	model_close(model);
 }
 
+/* five loops of one process: two moved, three waited from the beginning to the end */
+TEST(what_many_loops_lack_is_said_once_and_a_loop_that_slept_in_a_line)
+{
+	struct model *model = a_model();
+	char *text;
+	size_t bytes;
+	a_loop(model, 0);
+	probe_is(model, PS_PROBE_RUNTIME, PS_PROBE_STATE_OFF, "no runtime that can be read was found in it, and this sentence is longer than a line of the summary has room");
+	probe_is(model, PS_PROBE_POLL, PS_PROBE_STATE_ON, "");
+	for (uint32_t i = 1; i < 5; i++) {
+		APPLY(model, THREAD, ps_ev_thread, 1000, TID + i, .pid = PID, .role = PS_ROLE_LOOP);
+		loop_is(model, 1000, TID + i, FD + (int)i, 0);
+		enter(model, 1000, TID + i, FD + (int)i, 0, -1);
+	}
+	returns(model, 1010, TID, FD, 1000, 1);
+	enter(model, 1020, TID, FD, 1010, -1);
+	returns(model, 1012, TID + 3, FD + 3, 1000, 1);
+	enter(model, 1013, TID + 3, FD + 3, 1012, -1);
+	now(model, 2000);
+	json_t *document = summary_document(model, "pollscope 1", 0);
+	FILE *out = open_memstream(&text, &bytes);
+	assert_int_equal(summary_print(document, out), 0);
+	fclose(out);
+	assert_non_null(strstr(text, "    loops.*: callbacks phases "));
+	assert_non_null(strstr(text, "    loops.2-4: "));
+	assert_null(strstr(text, "loops.0.callbacks"));
+	assert_non_null(strstr(text, "has room\n")); /* the reason is broken, not cut */
+	int slept = 0;
+	for (const char *at = text; (at = strstr(at, "it waited all the time")); at++)
+		slept++;
+	assert_int_equal(slept, 3);
+	free(text);
+	json_decref(document);
+	model_close(model);
+}
+
 TEST(cpu_time_of_an_iteration_is_summed_over_its_slices_and_unknown_when_one_is)
 {
 	struct model *model = a_model();
