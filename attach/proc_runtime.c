@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What runs in a process, guessed cheaply: by the name of its executable, by
- * the libraries it has mapped, and whether its symbol table is there. Only
+ * the libraries it has mapped, the note of its linker, and whether its symbol table is there. Only
  * names and headers are read, nothing is searched; what is not known stays "".
  */
 #include "proc.h"
@@ -34,6 +34,7 @@ static const struct runtime_name {
 	{ "nginx", "nginx", 0 },
 	{ "memcached", "memcached", 0 },
 	{ "haproxy", "haproxy", 0 },
+	{ "unbound", "unbound", 0 }, /* maps python for its modules */
 	{ "python", "python", 1 },
 	{ "pypy", "python", 0 },
 	{ "bun", "bun", 0 },
@@ -114,6 +115,30 @@ static int is_stripped(pid_t pid)
 	return stripped;
 }
 
+/* 1: the linker of Go has left its build id, which is there in stripped programs too. Nothing in the file is believed. */
+static int is_go(pid_t pid)
+{
+	char path[64], note[16];
+	Elf64_Ehdr header;
+	Elf64_Phdr parts[SECTIONS_MAX];
+	int found = 0;
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return 0;
+	if (pread(fd, &header, sizeof(header), 0) == sizeof(header) && !memcmp(header.e_ident, ELFMAG, SELFMAG) &&
+	    header.e_ident[EI_CLASS] == ELFCLASS64 && header.e_phentsize == sizeof(*parts)) {
+		size_t wanted = header.e_phnum < SECTIONS_MAX ? header.e_phnum : SECTIONS_MAX;
+		ssize_t bytes = pread(fd, parts, wanted * sizeof(*parts), (off_t)(header.e_phoff & INT64_MAX));
+		for (ssize_t i = 0; i < bytes / (ssize_t)sizeof(*parts) && !found; i++)
+			found = parts[i].p_type == PT_NOTE &&
+				pread(fd, note, sizeof(note), (off_t)(parts[i].p_offset & INT64_MAX)) == sizeof(note) &&
+				!memcmp(note + 12, "Go\0", 4); /* sizes and type before it */
+	}
+	close(fd);
+	return found;
+}
+
 /*
  * Opens a regular file of the target's root for reading. The names below that
  * root are the target's: no link is followed out of it, and what is no file
@@ -189,6 +214,8 @@ void proc_runtime(pid_t pid, const char *comm, const char *exe, struct proc_runt
 	if (!named) /* Debian's redis-server is a link to redis-check-rdb */
 		named = find_name(comm);
 	const char *name = named ? named->runtime : find_mapped(pid);
+	if (!name && is_go(pid))
+		name = "go";
 	snprintf(runtime->name, sizeof(runtime->name), "%s", name ? name : "generic");
 	if (named && named->versioned)
 		name_version(exe, named->prefix, runtime->version, sizeof(runtime->version));

@@ -159,18 +159,48 @@ static int is_one_of(const struct stall *stall, uint32_t causes)
 	return causes == FINDING_TICKS ? by_ticks : !by_ticks && causes >> cause & 1;
 }
 
-/* What helps against the habit that was broken; NULL = what the finding says of itself. */
-static const char *advice_of(enum stall_rule rule)
+enum speech { SPEECH_ANY, SPEECH_NODE, SPEECH_PYTHON, SPEECH_COUNT };
+
+static enum speech speech_of(const struct process *process)
 {
-	static const char *const advice[RULE_COUNT] = {
-		[RULE_SYNC_CALL] = "use the asynchronous form of the call (fs.promises, child_process.execFile), or the thread pool",
-		[RULE_REGEX] = "the pattern backtracks: write it without nested repetition, limit the input, or use a linear-time engine",
-		[RULE_JSON] = "stream the document, send less of it at once, or parse it in a worker thread",
-		[RULE_CRYPTO] = "use the asynchronous form (crypto.pbkdf2, crypto.scrypt): it works on the thread pool",
-		[RULE_COMPRESSION] = "use the asynchronous or the streaming form (zlib.gzip, zlib.createGzip)",
-		[RULE_MODULE_LOAD] = "load modules when the program starts, before the loop serves anybody",
+	static const struct {
+		const char *runtime;
+		enum speech speech;
+	} rows[] = { { "node", SPEECH_NODE }, { "bun", SPEECH_NODE }, { "deno", SPEECH_NODE }, { "python", SPEECH_PYTHON } };
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		if (!strcmp(process->runtime, rows[i].runtime))
+			return rows[i].speech;
+	return SPEECH_ANY;
+}
+
+/* What helps against the habit that was broken, in the words of the runtime; NULL = what the finding says of itself. */
+static const char *advice_of(const struct process *process, enum stall_rule rule)
+{
+	static const char *const advice[RULE_COUNT][SPEECH_COUNT] = {
+		[RULE_SYNC_CALL] = { NULL,
+			"use the asynchronous form of the call (fs.promises, child_process.execFile), or the thread pool",
+			"await the asynchronous form of the call (asyncio.sleep, an asynchronous client), or give it to a thread "
+			"(asyncio.to_thread)" },
+		[RULE_REGEX] = {
+			"the pattern backtracks: write it without nested repetition, limit the input, or use a linear-time engine" },
+		[RULE_JSON] = { "stream the document, send less of it at once, or parse it in another thread",
+			"stream the document, send less of it at once, or parse it in a worker thread",
+			"send less of the document at once, or parse it in another process" },
+		[RULE_COMPUTATION] = { NULL, NULL,
+			"cut the work into parts and await between them, or give it to another process (ProcessPoolExecutor): a "
+			"thread shares the interpreter with the loop" },
+		[RULE_CRYPTO] = { "give it to a thread, or choose a cheaper cost",
+			"use the asynchronous form (crypto.pbkdf2, crypto.scrypt): it works on the thread pool",
+			"give it to a thread (asyncio.to_thread): hashlib lets the loop run meanwhile" },
+		[RULE_COMPRESSION] = { "use the streaming form, a lower level, or another thread",
+			"use the asynchronous or the streaming form (zlib.gzip, zlib.createGzip)",
+			"give it to a thread (asyncio.to_thread): zlib lets the loop run meanwhile" },
+		[RULE_MODULE_LOAD] = { "load modules when the program starts, before the loop serves anybody" },
 	};
-	return (unsigned)rule < RULE_COUNT ? advice[rule] : NULL;
+	if ((unsigned)rule >= RULE_COUNT)
+		return NULL;
+	const char *own = advice[rule][speech_of(process)];
+	return own ? own : advice[rule][SPEECH_ANY];
 }
 
 int finding_stalls(const struct model *model, const struct loop *loop, uint64_t since_ns, uint32_t causes, uint64_t least_ns,
@@ -220,8 +250,8 @@ void finding_of_stalls(const struct finding_rule *rule, const struct model *mode
 		finding_text(&finding, "rule", stall_rule_name(worst->rule));
 		if (*worst->regexp)
 			finding_text(&finding, "pattern", worst->regexp);
-		if (advice_of(worst->rule))
-			finding.advice = advice_of(worst->rule);
+		const char *advice = advice_of(loop->process, worst->rule);
+		finding.advice = advice ? advice : finding.advice;
 		findings_add(list, &finding);
 	}
 }

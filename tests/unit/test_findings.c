@@ -46,6 +46,20 @@ TEST(ps001_cpu_work_warns_and_a_long_one_is_critical)
 	model_close(model);
 }
 
+TEST(advice_is_in_the_words_of_the_runtime)
+{
+	static const struct {
+		const char *runtime, *says;
+	} rows[] = { { "node", "fs.promises" }, { "python", "asyncio.to_thread" }, { "generic", "submit it to the thread pool" } };
+	for (size_t i = 0; i < 3; i++) {
+		struct model *model = stalled(80, 1, 0, 79);
+		string(model, 9050, rows[i].runtime);
+		APPLY(model, PROCESS, ps_ev_process, 1091, 0, .pid = PID, .start_ns = 1, .comm = 9001, .cmdline = 9002, .runtime = 9050);
+		assert_non_null(strstr(find(model, "PS002")->advice, rows[i].says));
+		model_close(model);
+	}
+}
+
 TEST(ps002_a_sleep_outside_the_poller)
 {
 	struct model *model = stalled(80, 1, 0, 79);
