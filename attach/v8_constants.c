@@ -21,8 +21,12 @@
 
 #define PREFIX       "v8dbg_"
 #define SIZES_NAME   "_ZN2v88internal11interpreter9Bytecodes14kBytecodeSizesE"
+#define OPERANDS_NAME "_ZZN2v88internal29TranslationOpcodeOperandCountENS0_17TranslationOpcodeEE6counts"
 #define ISOLATE_NAME "_ZN2v88internal18g_current_isolate_E"
 #define C_ENTRY_NAME "Builtins_CEntry_"
+
+#define OPERANDS_MAX 8
+#define FRAME_KINDS  4  /* of functions of scripts, in a row */
 
 enum need { MAY, MUST };
 
@@ -191,6 +195,28 @@ static void take_bytecodes(struct elf *elf, const GElf_Sym *symbol)
 		elf->layout->bytecode_bytes[i / count][i % count] = table[i];
 }
 
+/*
+ * The operands of the operations of a translation. The one with the most is the frame of an interpreted function that
+ * gets a value back; the next is the same without the two words about that value.
+ */
+static void take_operations(struct elf *elf, const GElf_Sym *symbol)
+{
+	int32_t counts[V8_OPERATIONS], most = 0;
+	size_t count = read_symbol(elf, symbol, counts, sizeof(counts)) / sizeof(*counts);
+
+	for (size_t i = 0; i < count; i++) {
+		if (counts[i] < 0 || counts[i] > OPERANDS_MAX)
+			return;
+		most = counts[i] > counts[most] ? (int32_t)i : most;
+	}
+	if (count < FRAME_KINDS || (size_t)most > count - FRAME_KINDS || counts[most + 1] != counts[most] - 2)
+		return;
+	for (size_t i = 0; i < count; i++)
+		elf->layout->operands[i] = counts[i];
+	elf->layout->operations = count;
+	elf->layout->operation_frame = most;
+}
+
 int32_t v8_find_c_entry_fp(const uint8_t *code, size_t bytes)
 {
 	static const uint8_t store_fp[] = { 0x49, 0x89, 0xad };           /* mov %rbp, offset(%r13) */
@@ -216,6 +242,8 @@ static void take_symbol(struct elf *elf, const char *name, const GElf_Sym *symbo
 		take_constant(elf, name + sizeof(PREFIX) - 1, symbol);
 	} else if (!strcmp(name, SIZES_NAME)) {
 		take_bytecodes(elf, symbol);
+	} else if (!strcmp(name, OPERANDS_NAME)) {
+		take_operations(elf, symbol);
 	} else if (!strcmp(name, ISOLATE_NAME)) {
 		/* the executable's own block ends at the thread pointer */
 		if (GELF_ST_TYPE(symbol->st_info) == STT_TLS && symbol->st_value < elf->tls_bytes)

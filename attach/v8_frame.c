@@ -107,8 +107,8 @@ static uint32_t frame_at(struct v8 *v8, struct stream *stream, const struct v8_p
 	if (is_start)
 		v8_line(v8->scripts, &v8->reader, function.script, function.start, &frame.line, &frame.column);
 	uint32_t line = frame.line, column = frame.column;
-	/* where it begins is not where it is: no column says so */
-	frame.column = is_start ? 0 : column;
+	/* where it begins is not where it is, nor is what is near: no column says so */
+	frame.column = is_start || place->is_near ? 0 : column;
 	tell_source(v8, stream, &function, file, line, column, &frame);
 	return stream_frame(stream, &frame);
 }
@@ -166,7 +166,7 @@ static void put_interpreted(struct v8 *v8, struct v8_out *out, const struct v8_f
 {
 	const uint64_t key[3] = { frame->shared, frame->bytecode_array, (uint64_t)(int64_t)offset };
 	struct v8_known_frame *known = find_known(v8, key, function_witness(v8, frame->shared));
-	struct v8_place place = { frame->shared, -1 };
+	struct v8_place place = { frame->shared, -1, 0 };
 
 	if (put_known(out, known))
 		return;
@@ -181,7 +181,7 @@ static void put_code(struct v8 *v8, struct v8_out *out, const struct v8_code *co
 	uint64_t data = v8_field(&v8->reader, code->object, at->code_deoptimization);
 	const uint64_t key[3] = { code->object, (frame->pc - code->start) * 2 + !!frame->is_return, frame->shared };
 	struct v8_known_frame *known = find_known(v8, key, data * 31 + code->start);
-	struct v8_place places[V8_INLINED_MAX] = { { frame->shared, -1 } };
+	struct v8_place places[V8_INLINED_MAX] = { { frame->shared, -1, 0 } };
 	size_t count = 1;
 
 	if (put_known(out, known))
@@ -253,7 +253,7 @@ static void put_generated(struct v8 *v8, struct v8_out *out, const struct v8_fra
 
 	if (v8_code_find(&v8->reader, frame->pc, &code)) {
 		if (has_function)
-			put_places(v8, out, &(struct v8_known_frame){ 0 }, &(struct v8_place){ frame->shared, -1 }, 1);
+			put_places(v8, out, &(struct v8_known_frame){ 0 }, &(struct v8_place){ frame->shared, -1, 0 }, 1);
 	} else if (code.kind == v8_kind_regexp(&v8->reader.layout)) {
 		put(out, regexp_frame(v8, out));
 	} else if (code.kind == v8_kind_regexp(&v8->reader.layout) - 1 && has_function) {
@@ -263,7 +263,7 @@ static void put_generated(struct v8 *v8, struct v8_out *out, const struct v8_fra
 		put_code(v8, out, &code, frame);
 		/* V8 10 tells of optimized code only which function it is of */
 		if (out->count == before && has_function && v8->reader.layout.code_inline != V8_NONE)
-			put_places(v8, out, &(struct v8_known_frame){ 0 }, &(struct v8_place){ frame->shared, -1 }, 1);
+			put_places(v8, out, &(struct v8_known_frame){ 0 }, &(struct v8_place){ frame->shared, -1, 0 }, 1);
 	}
 	if (out->count == before)
 		put_unnamed(v8, out, frame, &code);

@@ -10,11 +10,14 @@
 #include "v8_parts.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "source.h"
 
 #define SMALL_MAX 512
+#define COPY_MAX  (4u << 20)
+#define INDEX_MAX (1 << 24)
 
 void v8_turn(struct v8_reader *reader, uint64_t deadline_ns)
 {
@@ -127,4 +130,45 @@ int v8_type(struct v8_reader *reader, uint64_t object)
 	if (v8_is_smi(map) || v8_read(reader, place_of(map) + reader->layout.map_type, &type, sizeof(type)))
 		return -1;
 	return type;
+}
+
+uint8_t *v8_copy(struct v8_reader *reader, uint64_t object, int32_t data, int32_t length, size_t *bytes)
+{
+	if (data < 0 || length <= 0 || length > (int32_t)COPY_MAX)
+		return NULL;
+	uint8_t *copy = malloc(length);
+	if (copy && v8_read(reader, place_of(object) + data, copy, length)) {
+		free(copy);
+		return NULL;
+	}
+	*bytes = length;
+	return copy;
+}
+
+uint8_t *v8_copy_table(struct v8_reader *reader, uint64_t array, size_t *bytes)
+{
+	int32_t length;
+
+	if (v8_bytes_length(reader, array, &length))
+		return NULL;
+	return v8_copy(reader, array, reader->layout.array_data, length, bytes);
+}
+
+uint64_t v8_element(struct v8_reader *reader, uint64_t array, int32_t index)
+{
+	const struct v8_layout *at = &reader->layout;
+	int32_t length;
+
+	if (index < 0 || index > INDEX_MAX || v8_smi(reader, array, at->array_length, &length) || index >= length)
+		return 0;
+	return v8_field(reader, array, at->array_data + index * at->tagged_bytes);
+}
+
+uint64_t v8_shared_of(struct v8_reader *reader, uint64_t object)
+{
+	int type = v8_type(reader, object);
+
+	if (type >= 0 && type == reader->layout.shared_wrapper)
+		object = v8_field(reader, object, reader->layout.tagged_bytes);
+	return object & ~2ull;
 }

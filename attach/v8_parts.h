@@ -18,6 +18,7 @@
 #define V8_NONE     (-1)  /* a field that this build does not have */
 #define V8_SCALES   3     /* operands of one, two and four bytes */
 #define V8_BYTECODES 256
+#define V8_OPERATIONS 128
 
 struct v8_layout {
 	/* byte offsets in objects */
@@ -44,6 +45,9 @@ struct v8_layout {
 	int32_t stream_header;  /* bytes before the instructions of an InstructionStream */
 	/* length of each bytecode by scale of its operands, itself included; 0 = there is none */
 	uint8_t bytecode_bytes[V8_SCALES][V8_BYTECODES];
+	/* of a translation: how many kinds of operations there are and how many operands each has; the first that is a frame */
+	int32_t operations, operation_frame;
+	uint8_t operands[V8_OPERATIONS];
 	/* for the walk; 0 = not known */
 	int64_t isolate_offset;
 	int32_t c_entry_fp;
@@ -93,6 +97,13 @@ int32_t v8_smi_value(const struct v8_reader *reader, uint64_t word);
 int v8_type(struct v8_reader *reader, uint64_t object);
 /* Length of an array of bytes, of either kind. -EINVAL when it is none. */
 int v8_bytes_length(struct v8_reader *reader, uint64_t array, int32_t *length);
+/* `length` bytes from `data` on in an object, or a whole array of bytes; malloc'ed. NULL when there are none. */
+uint8_t *v8_copy(struct v8_reader *reader, uint64_t object, int32_t data, int32_t length, size_t *bytes);
+uint8_t *v8_copy_table(struct v8_reader *reader, uint64_t array, size_t *bytes);
+/* Element of a FixedArray, or 0. */
+uint64_t v8_element(struct v8_reader *reader, uint64_t array, int32_t index);
+/* A SharedFunctionInfo may be referred to weakly, or through a wrapper. */
+uint64_t v8_shared_of(struct v8_reader *reader, uint64_t object);
 
 /* ---- strings and functions (v8_names.c) ---- */
 
@@ -171,6 +182,7 @@ int v8_code_is_wasm(const struct v8_reader *reader, const struct v8_code *code);
 struct v8_place {
 	uint64_t shared;
 	int32_t position;
+	int is_near;  /* it is there or a little further: only the line tells something */
 };
 
 /* The last entry of a source position table that is not behind `offset`; is_flagged: as since V8 14. -ENOENT. */
@@ -186,5 +198,21 @@ int32_t v8_baseline_position(struct v8_reader *reader, const struct v8_code *cod
 /* The functions that optimised code is in, innermost first; at least one unless it returns 0. */
 size_t v8_optimized_places(struct v8_reader *reader, const struct v8_code *code, uint64_t pc, int is_return,
 			   struct v8_place places[V8_INLINED_MAX]);
+
+/* ---- translations (v8_translation.c): frames of the interpreter that optimised code stands for ---- */
+
+struct v8_interpreted {
+	int32_t bytecode, function;  /* offset; which literal */
+};
+
+/* The one that begins at `from` in the table: frames of functions, outermost first. Returns how many; 0 = it makes no sense. */
+size_t v8_translation_read(const struct v8_layout *layout, const uint8_t *table, size_t bytes, int32_t from,
+			   struct v8_interpreted frames[V8_INLINED_MAX]);
+
+/* ---- code of the middle compiler (v8_maglev.c) ---- */
+
+/* As v8_optimized_places(), from what V8 keeps to go on in the interpreter. 0 = it cannot be told. */
+size_t v8_translated_places(struct v8_reader *reader, const struct v8_code *code, uint64_t pc, int is_return,
+			    struct v8_place places[V8_INLINED_MAX]);
 
 #endif

@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define TABLE_MAX (4u << 20)
 #define STEP_FLAGS 2
@@ -114,29 +115,6 @@ int v8_baseline_lookup(const struct v8_layout *layout, const uint8_t *table, siz
 	return 0;
 }
 
-/* Copies `length` bytes from `data` on in an object; malloc'ed. */
-static uint8_t *copy_bytes(struct v8_reader *reader, uint64_t array, int32_t data, int32_t length, size_t *bytes)
-{
-	if (data < 0 || length <= 0 || length > (int32_t)TABLE_MAX)
-		return NULL;
-	uint8_t *copy = malloc(length);
-	if (copy && v8_read(reader, (array & ~3ull) + data, copy, length)) {
-		free(copy);
-		return NULL;
-	}
-	*bytes = length;
-	return copy;
-}
-
-static uint8_t *copy_table(struct v8_reader *reader, uint64_t array, size_t *bytes)
-{
-	int32_t length;
-
-	if (v8_bytes_length(reader, array, &length))
-		return NULL;
-	return copy_bytes(reader, array, reader->layout.array_data, length, bytes);
-}
-
 static uint8_t *copy_bytecodes(struct v8_reader *reader, uint64_t array, size_t *bytes)
 {
 	int32_t length;
@@ -144,7 +122,7 @@ static uint8_t *copy_bytecodes(struct v8_reader *reader, uint64_t array, size_t 
 	if (v8_type(reader, array) != reader->layout.bytecode_array ||
 	    v8_smi(reader, array, reader->layout.array_length, &length))
 		return NULL;
-	return copy_bytes(reader, array, reader->layout.bytecode_data, length, bytes);
+	return v8_copy(reader, array, reader->layout.bytecode_data, length, bytes);
 }
 
 /* Tables of bytecode and of machine code are written alike. */
@@ -156,7 +134,7 @@ static int has_flags(const struct v8_reader *reader)
 static int lookup_in(struct v8_reader *reader, uint64_t array, int32_t offset, uint64_t *position)
 {
 	size_t bytes;
-	uint8_t *table = copy_table(reader, array, &bytes);
+	uint8_t *table = v8_copy_table(reader, array, &bytes);
 	int err = table ? v8_position_lookup(table, bytes, has_flags(reader), offset, position) : -ENOENT;
 
 	free(table);
@@ -201,7 +179,7 @@ static int32_t bytecode_position(struct v8_reader *reader, uint64_t bytecode_arr
 
 	for (int32_t at = 16; at <= reader->layout.bytecode_data - 8 && found < 0; at += 8) {
 		size_t bytes;
-		uint8_t *table = copy_table(reader, v8_field(reader, bytecode_array, at), &bytes);
+		uint8_t *table = v8_copy_table(reader, v8_field(reader, bytecode_array, at), &bytes);
 
 		if (table && v8_position_table(table, bytes, has_flags(reader)) &&
 		    !v8_position_lookup(table, bytes, has_flags(reader), offset < 0 ? 0 : offset, &position))
@@ -231,7 +209,7 @@ int32_t v8_baseline_position(struct v8_reader *reader, const struct v8_code *cod
 
 	if (v8_type(reader, array) == at->interpreter_data)
 		array = v8_field(reader, array, at->tagged_bytes);
-	uint8_t *table = copy_table(reader, v8_field(reader, code->object, at->code_offset_table), &table_bytes);
+	uint8_t *table = v8_copy_table(reader, v8_field(reader, code->object, at->code_offset_table), &table_bytes);
 	uint8_t *bytecodes = copy_bytecodes(reader, array, &bytecode_bytes);
 
 	if (table && bytecodes &&
@@ -240,27 +218,6 @@ int32_t v8_baseline_position(struct v8_reader *reader, const struct v8_code *cod
 	free(table);
 	free(bytecodes);
 	return position;
-}
-
-/* Element of a FixedArray, or 0. */
-static uint64_t element(struct v8_reader *reader, uint64_t array, int32_t index)
-{
-	const struct v8_layout *at = &reader->layout;
-	int32_t length;
-
-	if (index < 0 || v8_smi(reader, array, at->array_length, &length) || index >= length)
-		return 0;
-	return v8_field(reader, array, at->array_data + index * at->tagged_bytes);
-}
-
-/* A SharedFunctionInfo may be referred to weakly, or through a wrapper. */
-static uint64_t function_of(struct v8_reader *reader, uint64_t object)
-{
-	int type = v8_type(reader, object);
-
-	if (type >= 0 && type == reader->layout.shared_wrapper)
-		object = v8_field(reader, object, reader->layout.tagged_bytes);
-	return object & ~2ull;
 }
 
 struct inlined {
@@ -279,31 +236,67 @@ static int read_inlined(struct v8_reader *reader, uint64_t list, int32_t index, 
 	return v8_read(reader, (list & ~3ull) + at->array_data + index * sizeof(*inlined), inlined, sizeof(*inlined));
 }
 
+/* By the position table: inlined functions are told by their calls. */
+static size_t table_places(struct v8_reader *reader, const struct v8_code *code, uint64_t data, int32_t offset,
+			   struct v8_place places[V8_INLINED_MAX])
+{
+	const struct v8_layout *at = &reader->layout;
+	uint64_t outer = v8_shared_of(reader, v8_element(reader, data, at->deoptimization_shared)), position = 0;
+	uint64_t literals = v8_element(reader, data, at->deoptimization_literals);
+	uint64_t list = v8_element(reader, data, at->deoptimization_positions);
+	struct inlined inlined;
+	size_t count = 0;
+
+	int known = !lookup_in(reader, v8_field(reader, code->object, at->code_positions), offset, &position);
+	for (int32_t call = known ? inlined_call(position) : -1; call >= 0; call = inlined_call(position)) {
+		if (count == V8_INLINED_MAX - 1 || read_inlined(reader, list, call, &inlined))
+			break;
+		uint64_t literal = v8_element(reader, literals, inlined.function);
+		uint64_t shared = inlined.function < 0 ? outer : v8_shared_of(reader, literal);
+		if (v8_type(reader, shared) != at->shared)
+			break;
+		places[count++] = (struct v8_place){ shared, script_position(position), 0 };
+		position = inlined.position;
+	}
+	/* a list that ends too early does not tell where in the outermost function the call was */
+	places[count++] = (struct v8_place){ outer, known && inlined_call(position) < 0 ? script_position(position) : -1, 0 };
+	return count;
+}
+
+static int same_functions(const struct v8_place *a, size_t a_count, const struct v8_place *b, size_t b_count)
+{
+	for (size_t i = 0; i < a_count && a_count == b_count; i++)
+		if (a[i].shared != b[i].shared)
+			return 0;
+	return a_count == b_count;
+}
+
 size_t v8_optimized_places(struct v8_reader *reader, const struct v8_code *code, uint64_t pc, int is_return,
 			   struct v8_place places[V8_INLINED_MAX])
 {
 	const struct v8_layout *at = &reader->layout;
-	uint64_t data = v8_field(reader, code->object, at->code_deoptimization), position = 0;
-	uint64_t outer = function_of(reader, element(reader, data, at->deoptimization_shared));
-	uint64_t literals = element(reader, data, at->deoptimization_literals);
-	uint64_t list = element(reader, data, at->deoptimization_positions);
-	struct inlined inlined;
-	size_t count = 0;
+	uint64_t data = v8_field(reader, code->object, at->code_deoptimization);
+	uint64_t outer = v8_shared_of(reader, v8_element(reader, data, at->deoptimization_shared));
+	struct v8_place translated[V8_INLINED_MAX];
+	size_t translated_count = 0, count = 0;
+	int is_middle = code->kind == at->kind_baseline + 1;
 
 	if (v8_type(reader, outer) != at->shared)
 		return 0;
-	int known = !lookup_in(reader, v8_field(reader, code->object, at->code_positions),
-			       (int32_t)(pc - code->start) - !!is_return, &position);
-	for (int32_t call = known ? inlined_call(position) : -1; call >= 0; call = inlined_call(position)) {
-		if (count == V8_INLINED_MAX - 1 || read_inlined(reader, list, call, &inlined))
-			break;
-		uint64_t shared = inlined.function < 0 ? outer : function_of(reader, element(reader, literals, inlined.function));
-		if (v8_type(reader, shared) != at->shared)
-			break;
-		places[count++] = (struct v8_place){ shared, script_position(position) };
-		position = inlined.position;
+	if (is_middle)
+		translated_count = v8_translated_places(reader, code, pc, is_return, translated);
+	if (!translated_count || !is_return)
+		count = table_places(reader, code, data, (int32_t)(pc - code->start) - !!is_return, places);
+	/*
+	 * Tables of the middle compiler (since V8 14) name the last place that can be gone back to. Which function it is in
+	 * is certain; where that was called the translation knows better.
+	 */
+	if (!count || (translated_count &&
+		       (places[0].position < 0 || same_functions(places, count, translated, translated_count)))) {
+		memcpy(places, translated, translated_count * sizeof(*places));
+		return translated_count;
 	}
-	/* a list that ends too early does not tell where in the outermost function the call was */
-	places[count++] = (struct v8_place){ outer, known && inlined_call(position) < 0 ? script_position(position) : -1 };
+	for (size_t i = 0; i < count && is_middle; i++)
+		places[i].is_near = 1;
 	return count;
 }

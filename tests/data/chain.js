@@ -4,8 +4,10 @@ Error.stackTraceLimit = 100;
 Error.prepareStackTrace = (error, calls) => calls.map((call) =>
   [call.getFunctionName() || '(anonymous)', call.getFileName() || call.getScriptNameOrSourceURL() || call.getEvalOrigin() || '', call.getLineNumber(), call.getColumnNumber()]);
 
-function stop() {
-  if (Date.now() < warm) return 0;
+// the chain goes through a builtin here and through a value that changes, so that optimised code stays what it is when this blocks
+const state = { warm: Infinity };
+function stop(a, b) {
+  if (Date.now() < state.warm) return a - b;
   const stack = new Error().stack;
   require('fs').writeFileSync(process.argv[3], JSON.stringify(stack.slice(1)));
   const end = Date.now() + 400;
@@ -13,6 +15,7 @@ function stop() {
   while (Date.now() < end) sum += Math.sqrt(sum + 1);
   return sum;
 }
+function last() { return [2, 1].sort(stop)[0]; }
 
 class Base {
   constructor(next) { this.made = next(); }
@@ -20,7 +23,7 @@ class Base {
 }
 class Derived extends Base {
   #secret(next) { return next(); }
-  get value() { return this.#secret(() => stop()); }
+  get value() { return this.#secret(() => last()); }
   open() {
     const self = this;
     return self.value;
@@ -58,14 +61,16 @@ function evaluated(a) {
 }
 const made = new Function('next', 'object', 'return next(object)');
 const named = eval('(function fromBundle(a) { return made(evaluated, a); })\n//# sourceURL=webpack:///./app.js');
-function round() { named(object); }
+function round() {
+  state.warm = Infinity - state.warm ? Infinity : Number.MAX_VALUE;
+  named(object);
+}
 
 // quiet while warming up: stop() returns at once, and what is hot gets compiled
-let warm = Infinity;
 const object = Base.make.call(Derived, () => 1);
 const cold = Date.now() + Number(process.argv[2] || 0);
 while (Date.now() < cold) round();
 setTimeout(() => {
   console.log('ready');
-  setTimeout(function timer() { warm = 0; round(); setInterval(() => {}, 1000); }, 1500);
+  setTimeout(function timer() { state.warm = 0; named(object); setInterval(() => {}, 1000); }, 1500);
 }, 1);

@@ -29,6 +29,9 @@ static void ask(struct v8_reader *reader, struct v8_scripts *scripts, uint64_t w
 	if (v8_code_find(reader, word, &code))
 		code = (struct v8_code){ .object = word, .start = word, .bytes = 100, .kind = 13 };
 	v8_optimized_places(reader, &code, code.start + 12, 1, places);
+	code.kind = layout.kind_baseline + 1;
+	v8_optimized_places(reader, &code, code.start + 12, 1, places);
+	v8_optimized_places(reader, &code, code.start + 11, 0, places);
 	v8_baseline_position(reader, &code, code.start + 12);
 }
 
@@ -38,6 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct v8_reader reader;
 	struct v8_scripts *scripts;
 	uint64_t words[8] = { 0 };
+	struct v8_interpreted frames[V8_INLINED_MAX];
 	uint64_t position;
 	int32_t offset;
 
@@ -60,6 +64,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	v8_baseline_lookup(&layout, data, size / 2, data + size / 2, size - size / 2, 500, &offset);
 	v8_find_c_entry_fp(data, size);
+	for (int32_t from = 0; from < 8; from++)
+		v8_translation_read(&layout, data, size, from, frames);
 	v8_scripts_close(scripts);
 	return 0;
 }

@@ -44,7 +44,8 @@ static const struct v8_layout layout = {
 	.cons = 1, .external = 2, .sliced = 3, .thin = 5, .kind_mask = 15, .kind_baseline = 11, .tagged_bytes = 8,
 	.smi_shift_bits = 32, .deoptimization_literals = 2, .deoptimization_shared = 6, .deoptimization_positions = 7,
 	.scope_locals = 2, .scope_first = 3, .stream_header = 16, .code_entry = V8_NONE, .code_flags = V8_NONE,
-	.code_bytes = V8_NONE, .context_cell = V8_NONE,
+	.code_bytes = V8_NONE, .context_cell = V8_NONE, .operations = 12, .operation_frame = 2,
+	.operands = { 3, 1, 6, 4, 3, 3, 2, 1, 1, 0, 2, 1 },
 };
 
 #endif

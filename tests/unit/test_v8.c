@@ -671,6 +671,139 @@ TEST(inlined_functions_are_told_innermost_first_with_the_place_of_each_call)
 	assert_int_equal(v8_optimized_places(&reader, &code, start + 12, 0, places), 0);
 }
 
+/* ---- code of the middle compiler ---- */
+
+/* Kinds of operations: two frames of functions, two of builtins, the beginning, a value, and "as before". */
+enum { FRAME_RESULT, FRAME_PLAIN, BEGIN = 4, VALUE, SHARE, KINDS };
+
+static void set_operations(void)
+{
+	static const uint8_t operands[KINDS] = { 6, 4, 3, 3, 3, 1, 1 };
+
+	reader.layout.operations = KINDS;
+	reader.layout.operation_frame = 0;
+	memcpy(reader.layout.operands, operands, sizeof(operands));
+}
+
+static const uint8_t translations[] = {
+	/* 0: two frames: function 0 at bytecode 2, function 1 at 4 */
+	BEGIN, 0, 4, 4, FRAME_PLAIN, 4, 0, 0, 0, VALUE, 3, FRAME_PLAIN, 8, 2, 0, 0,
+	/* 16: the first two operations of that, then its own: function 2 at 6 */
+	BEGIN, 16, 4, 4, KINDS + 2, VALUE, 9, FRAME_RESULT, 12, 4, 0, 0, 0, 0,
+	/* 30: its own frame at 3, then two as before */
+	BEGIN, 30, 4, 4, FRAME_PLAIN, 6, 0, 0, 0, SHARE, 2,
+	/* 41: function 0 at 5, with a builtin that was inlined */
+	BEGIN, 0, 4, 4, FRAME_PLAIN, 10, 0, 0, 0, 2, 1, 0, 0,
+};
+
+TEST(a_translation_shares_operations_with_an_earlier_one)
+{
+	struct v8_interpreted frames[V8_INLINED_MAX];
+	const struct v8_layout *layout = &reader.layout;
+
+	set_up();
+	assert_int_equal(v8_translation_read(layout, translations, sizeof(translations), 0, frames), 0);
+	set_operations();
+	assert_int_equal(v8_translation_read(layout, translations, sizeof(translations), 0, frames), 2);
+	assert_true(frames[0].bytecode == 2 && frames[0].function == 0);
+	assert_true(frames[1].bytecode == 4 && frames[1].function == 1);
+	assert_int_equal(v8_translation_read(layout, translations, sizeof(translations), 16, frames), 2);
+	assert_true(frames[0].bytecode == 2 && frames[0].function == 0);
+	assert_true(frames[1].bytecode == 6 && frames[1].function == 2);
+	assert_int_equal(v8_translation_read(layout, translations, sizeof(translations), 30, frames), 2);
+	assert_true(frames[0].bytecode == 3 && frames[0].function == 0);
+	assert_true(frames[1].bytecode == 4 && frames[1].function == 1);
+	assert_int_equal(v8_translation_read(layout, translations, sizeof(translations), 41, frames), 1);
+	assert_int_equal(frames[0].bytecode, 5);
+	/* cut, begun elsewhere, or with an earlier one before the table */
+	assert_int_equal(v8_translation_read(layout, translations, 14, 0, frames), 0);
+	assert_int_equal(v8_translation_read(layout, translations, sizeof(translations), 4, frames), 0);
+	assert_int_equal(v8_translation_read(layout, translations, sizeof(translations), 1000, frames), 0);
+	assert_int_equal(v8_translation_read(layout, translations, sizeof(translations), -1, frames), 0);
+	assert_int_equal(v8_translation_read(layout, translations + 16, 14, 0, frames), 0);
+}
+
+static uint64_t compiled_function(int32_t first, int32_t step)
+{
+	static const uint8_t bytecodes[16] = { 9 };
+	const struct pair pairs[] = { { 0, place(first, -1) }, { 2, place(first + step, -1) }, { 4, place(first + 2 * step, -1) },
+				      { 6, place(first + 3 * step, -1) } };
+	uint8_t table[32];
+	uint64_t array = bytes_object(BYTECODE_ARRAY, 54, bytecodes, sizeof(bytecodes));
+
+	put_word(array + 32, bytes_object(BYTE_ARRAY, 16, table, make_table(table, pairs, 4)));
+	return shared_of(one_byte("f"), array, smi(0));
+}
+
+/* 64 bytes of instructions: calls return to 20 and 40, a check at 28 leaves to 50. */
+static uint64_t middle_code(uint64_t data, int is_new, uint64_t *start)
+{
+	static const uint8_t check[] = { 0x0f, 0x84, 16, 0, 0, 0 };
+	/* return address, entry and where it was led to, both one more, registers */
+	static const uint8_t calls[] = { 20, 2, 0, 0, 40, 3, 61, 0 };
+	uint64_t code = code_of(12, 64, start), table = allocate(16 + sizeof(calls));
+	const int32_t header[] = { 2, 1 | 1 << 4 | 1 << 7, 0, 0 };
+
+	memcpy(heap + (*start + 28 - BASE), check, sizeof(check));
+	put_word(code + 16, data);
+	put_word(code + 24, smi(0));
+	put_int(table, is_new ? 9 : header[0]);
+	put_int(table + 4, is_new ? header[0] : header[1]);
+	put_int(table + 8, is_new ? header[1] : 0);
+	memcpy(heap + (table - 1 + 16 - BASE), calls, sizeof(calls));
+	v8_turn(&reader, 0);
+	return code;
+}
+
+TEST(code_without_positions_is_where_its_translations_say)
+{
+	struct v8_place places[V8_INLINED_MAX];
+	struct v8_code code;
+	uint64_t start;
+
+	set_up();
+	set_operations();
+	uint64_t functions[] = { compiled_function(10, 1), compiled_function(100, 10) | 2, compiled_function(1000, 100) };
+	uint64_t data[20] = { 0 };
+	data[0] = bytes_object(BYTE_ARRAY, 16, translations, sizeof(translations));
+	data[2] = words_object(functions, 3);
+	data[6] = functions[0];
+	data[7] = bytes_object(BYTE_ARRAY, 16, "", 0);
+	/* a check within function 1, a call from it, a call from function 2 */
+	const int32_t numbers[] = { 1, 2, 0, 0, 50, 0, 0, 55, 0, 16, 60 };
+	for (int i = 0; i < 11; i++)
+		data[9 + i] = smi(numbers[i]);
+	uint64_t array = words_object(data, 20);
+
+	for (int is_new = 0; is_new < 2; is_new++) {
+		middle_code(array, is_new, &start);
+		assert_int_equal(v8_code_find(&reader, start + 30, &code), 0);
+		assert_int_equal(v8_optimized_places(&reader, &code, start + 20, 1, places), 2);
+		assert_true(places[0].shared == (functions[1] & ~2ull) && places[0].position == 120 && !places[0].is_near);
+		assert_true(places[1].shared == functions[0] && places[1].position == 11 && !places[1].is_near);
+		assert_int_equal(v8_optimized_places(&reader, &code, start + 40, 1, places), 2);
+		assert_true(places[0].shared == functions[2] && places[0].position == 1300);
+		/* the call was given up, and returns to its exit */
+		assert_int_equal(v8_optimized_places(&reader, &code, start + 60, 1, places), 2);
+		assert_true(places[0].shared == functions[2]);
+		/* between a call and a check of the same function: in it, not far behind the call */
+		assert_int_equal(v8_optimized_places(&reader, &code, start + 25, 0, places), 2);
+		assert_true(places[0].shared == (functions[1] & ~2ull) && places[0].position == 120 && places[0].is_near);
+		assert_true(places[1].position == 11 && !places[1].is_near);
+		/* between two inlined functions: only the outermost is certain */
+		assert_int_equal(v8_optimized_places(&reader, &code, start + 35, 0, places), 1);
+		assert_true(places[0].shared == functions[0] && places[0].is_near);
+		/* what is behind no call is the function's */
+		assert_int_equal(v8_optimized_places(&reader, &code, start + 30, 1, places), 1);
+		assert_true(places[0].shared == functions[0] && places[0].position == -1);
+	}
+	/* of another function */
+	put_word(array + 16 + 6 * 8, functions[2]);
+	v8_turn(&reader, 0);
+	assert_int_equal(v8_optimized_places(&reader, &code, start + 20, 1, places), 1);
+	assert_true(places[0].shared == functions[2] && places[0].position == -1);
+}
+
 TEST(an_interpreted_function_is_where_its_saved_offset_says)
 {
 	static const uint8_t bytecodes[16] = { 9 };
@@ -717,6 +850,7 @@ static void ask_all(struct v8_scripts *scripts, uint64_t word)
 	if (v8_code_find(&reader, word + 64, &code))
 		code = (struct v8_code){ .object = word, .start = word, .bytes = 100, .kind = 13 };
 	v8_optimized_places(&reader, &code, code.start + 12, 1, places);
+	v8_optimized_places(&reader, &code, code.start + 11, 0, places);
 	v8_baseline_position(&reader, &code, code.start + 12);
 }
 
