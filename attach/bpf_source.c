@@ -218,13 +218,13 @@ static void choose_settings(struct bpf_source *source)
 		source->settings.sample_ns = source->settings.stall_ns / 10;
 	if (source->settings.sample_ns < SAMPLE_NS_MIN)
 		source->settings.sample_ns = SAMPLE_NS_MIN;
-	source->settings.profile_ticks = (PROFILE_NS + source->settings.sample_ns / 2) / source->settings.sample_ns;
 }
 
 static int begin(struct bpf_source *source)
 {
 	const uint32_t zero = 0;
 
+	source->settings.profile_ticks = (PROFILE_NS + source->settings.sample_ns / 2) / source->settings.sample_ns;
 	source->settings.with_sched = source->groups[PS_PROBE_SCHED].state == PS_PROBE_STATE_ON;
 	int err = bpf_map_update_elem(source->maps.settings, &zero, &source->settings, BPF_ANY);
 	if (err)

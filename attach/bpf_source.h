@@ -65,6 +65,7 @@ struct bpf_source {
 	struct bpf_thread threads[BPF_THREADS];
 	uint32_t thread_count;
 	int cpus;
+	uint32_t jiffies;       /* of the scheduler's ticks to a sample; 0 = by timers of our own */
 	struct bpf_link **timers; /* of the sampling group, one per CPU; NULL = none: there is no such CPU now */
 	uint64_t received, lost_told;
 	uint64_t put_failed;    /* records that found no memory here */

@@ -21,6 +21,7 @@
 #include "pid_space.h"
 #include "sample.skel.h"
 #include "sched.skel.h"
+#include "tick.h"
 
 static int perf_event_open(struct perf_event_attr *attr, pid_t pid, int cpu)
 {
@@ -129,6 +130,9 @@ static int load_sampling(struct bpf_source *source)
 	group->destroy = destroy_sample;
 	group->skeleton = skeleton;
 	group->object = skeleton->obj;
+	skeleton->rodata->cfg_jiffies = source->jiffies ? source->jiffies : 1;
+	bpf_program__set_autoload(skeleton->progs.on_timer, !source->jiffies);
+	bpf_program__set_autoload(skeleton->progs.on_tick, source->jiffies > 0);
 	int err = bpf_share_maps(source, skeleton->obj);
 	return err ? err : sample__load(skeleton);
 }
@@ -228,12 +232,13 @@ static void try_sched(struct bpf_source *source)
 }
 
 /*
- * One timer per CPU, not per thread: a thread's own is set and taken back at each of its switches, and where it is due
- * before the tick of the scheduler that means to program the clock of the machine, microseconds on a virtual one.
+ * Where the tick cannot be had. One timer per CPU, not per thread: a thread's own is set and taken back at each of its
+ * switches, and where it is due before the tick of the scheduler that means to program the clock of the machine. Even so
+ * it costs what runs there some hundredths on a virtual machine, whatever the program does.
  */
 static int open_timer(const struct bpf_source *source, int cpu)
 {
-	struct bpf_program *program = ((struct sample *)source->groups[PS_PROBE_SAMPLING].skeleton)->progs.on_sample;
+	struct bpf_program *program = ((struct sample *)source->groups[PS_PROBE_SAMPLING].skeleton)->progs.on_timer;
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_SOFTWARE,
 		.size = sizeof(attr),
@@ -256,7 +261,7 @@ int bpf_timers_open(struct bpf_source *source)
 {
 	int count = 0, err = -ENODEV;
 
-	if (!source->groups[PS_PROBE_SAMPLING].object)
+	if (!source->groups[PS_PROBE_SAMPLING].object || source->jiffies)
 		return 0;
 	for (int cpu = 0; cpu < source->cpus; cpu++) {
 		int failed = source->timers[cpu] ? 0 : open_timer(source, cpu);
@@ -267,20 +272,39 @@ int bpf_timers_open(struct bpf_source *source)
 	return count ? 0 : err;
 }
 
+static int attach_sampling(struct bpf_source *source)
+{
+	struct bpf_group *group = &source->groups[PS_PROBE_SAMPLING];
+	const struct sample *skeleton = group->skeleton;
+
+	return source->jiffies ? bpf_group_keep(group, bpf_program__attach(skeleton->progs.on_tick)) : bpf_timers_open(source);
+}
+
+/* The scheduler's tick, where it is often enough; else timers of our own. */
 static void try_sampling(struct bpf_source *source)
 {
 	struct bpf_group *group = &source->groups[PS_PROBE_SAMPLING];
+	uint64_t wanted_ns = source->settings.sample_ns;
+	int err = -ENOTSUP;
 
 	if (!bpf_group_wanted(source, PS_PROBE_SAMPLING))
 		return;
-	int err = load_with_or_without(source, PS_PROBE_SAMPLING, load_sampling);
-	if (!err)
-		err = bpf_timers_open(source);
+	for (int by_tick = 1; by_tick >= 0 && err; by_tick--) {
+		bpf_group_unload(group);
+		source->settings.sample_ns = wanted_ns;
+		source->jiffies = by_tick ? tick_find(wanted_ns, &source->settings.sample_ns) : 0;
+		if (by_tick && !source->jiffies)
+			continue;
+		err = by_tick ? load_sampling(source) : load_with_or_without(source, PS_PROBE_SAMPLING, load_sampling);
+		if (!err)
+			err = attach_sampling(source);
+	}
 	if (err)
 		bpf_group_missing(group, err);
 	else
-		bpf_group_state(group, PS_PROBE_STATE_ON, "every %.1f ms of CPU time once busy for %.0f ms",
-				source->settings.sample_ns / 1e6, source->settings.stall_ns / 2e6);
+		bpf_group_state(group, PS_PROBE_STATE_ON, "every %.1f ms of CPU time, by %s, once busy for %.0f ms",
+				source->settings.sample_ns / 1e6, source->jiffies ? "the scheduler's tick" : "a timer of each CPU",
+				source->settings.stall_ns / 2e6);
 }
 
 void bpf_groups_load(struct bpf_source *source)

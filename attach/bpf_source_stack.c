@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "tick.h"
+
 #define FRAMES_MAX (2 * PS_USER_FRAMES)  /* inlined functions are frames too */
 
 /* Index of a process; process_count = not one of ours. */
@@ -20,14 +22,19 @@ static size_t process_of(const struct bpf_source *source, uint32_t pid)
 	return i;
 }
 
-/* On top of a stack taken at a switch lie the frames of the probe itself: those above the scheduler's. */
-static uint32_t first_kernel_frame(const struct ps_raw *raw)
+/*
+ * On top of a stack lie the frames of the probe itself: those above the scheduler's when it was taken at a switch, and
+ * when it was taken at a tick, those of the interrupt.
+ */
+static uint32_t first_kernel_frame(const struct bpf_source *source, const struct ps_raw *raw)
 {
-	if (raw->h.event != PS_RAW_OFFCPU)
+	int is_off = raw->h.event == PS_RAW_OFFCPU;
+
+	if (!is_off && !source->jiffies)
 		return 0;
 	for (uint32_t i = 0; i < raw->kernel_frames && i < PS_KERNEL_FRAMES; i++)
-		if (!strcmp(symbols_kernel_name(raw->kernel[i]), "__schedule"))
-			return i;
+		if (!strcmp(symbols_kernel_name(raw->kernel[i]), is_off ? "__schedule" : TICK_ENTRY))
+			return is_off ? i : i + 1;
 	return 0;
 }
 
@@ -110,7 +117,7 @@ static uint32_t put_stack(struct bpf_source *source, const struct ps_raw *raw, c
 	struct stream *stream = source->context.stream;
 	size_t process = process_of(source, raw->tgid), count = 0;
 
-	for (uint32_t i = first_kernel_frame(raw); i < raw->kernel_frames && i < PS_KERNEL_FRAMES; i++)
+	for (uint32_t i = first_kernel_frame(source, raw); i < raw->kernel_frames && i < PS_KERNEL_FRAMES; i++)
 		frames[count++] = symbols_kernel_frame(stream, raw->kernel[i]);
 	if (process == source->context.process_count)
 		return stream_stack(stream, frames, count);

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
 /*
- * The sampling group: where a loop thread is while it is busy. A timer of each
- * CPU looks who runs there; its ticks are the thread's CPU time. A busy slice
+ * The sampling group: where a loop thread is while it is busy. With each tick a
+ * CPU looks who runs there; the ticks are the thread's CPU time. A busy slice
  * that is young gives one sample in a hundredth of a second, which makes the
  * profile; one that is older than half of the stall threshold is looked at with
  * every tick; one that goes on and on more and more seldom, for it says the same
  * again and again. What all of it may cost a CPU is bounded (struct ps_pace): a
  * tick that would be above it is left out, and the next sample stands for it too.
+ *
+ * Two ticks, of which the loader takes one: the scheduler's own, which comes
+ * anyhow, seen where the interrupt of the CPU's timer enters the kernel; or a timer of ours on each
+ * CPU, which makes every thread there slower, by some hundredths on a virtual machine.
  */
 #include "stack_copy.h"
 
@@ -39,8 +43,7 @@ static __always_inline void fill(void *ctx, struct ps_raw *raw, __u64 id, __u64 
 	take_stacks(ctx, raw);
 }
 
-SEC("perf_event")
-int on_sample(void *ctx)
+static __always_inline int sample(void *ctx)
 {
 	__u64 id = current_ids(), now, busy_ns;
 	const struct ps_probe_settings *set;
@@ -79,4 +82,38 @@ int on_sample(void *ctx)
 	}
 	ps_pace_spend(pace, now, bpf_ktime_get_ns());
 	return 0;
+}
+
+SEC("perf_event")
+int on_timer(void *ctx)
+{
+	return sample(ctx);
+}
+
+/* Set by the loader: the scheduler's ticks between two of ours. */
+const volatile __u32 cfg_jiffies = 1;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);  /* the jiffy of the last tick */
+} ticked SEC(".maps");
+
+/* Whatever else is due interrupts the CPU too: one interrupt of a jiffy is the tick. */
+static __always_inline bool is_tick(void)
+{
+	__u64 *last = bpf_map_lookup_elem(&ticked, &zero_key), now = bpf_jiffies64();
+
+	if (!last || now - *last < cfg_jiffies)
+		return false;
+	*last = now;
+	return true;
+}
+
+/* The frames of the interrupt lie on top of its stacks; user space takes them off, for it knows their names. */
+SEC("tp_btf/local_timer_entry")
+int BPF_PROG(on_tick, int vector)
+{
+	return is_tick() ? sample(ctx) : 0;
 }

@@ -105,7 +105,7 @@ struct ps_watch {
 	uint64_t sum_ns[PS_SCHED_COUNT]; /* of this busy slice */
 	uint64_t burst;         /* tenth of a second, and how many stacks were taken in it: see PS_STACK_BURST */
 	uint64_t burst_stacks;
-	uint32_t ticks;         /* of the sampling timer since the last sample */
+	uint32_t ticks;         /* of sampling since the last sample */
 	uint32_t copied;        /* `off` goes with a copy of the stack */
 	struct ps_raw off;      /* while off the CPU: the record to send when it was long */
 };
@@ -113,7 +113,7 @@ struct ps_watch {
 struct ps_probe_settings {
 	uint64_t stall_ns;      /* sampling begins at half of it */
 	uint64_t offcpu_ns;     /* shorter intervals are in the sums only */
-	uint64_t sample_ns;     /* between two ticks of the sampling timer */
+	uint64_t sample_ns;     /* between two ticks of sampling */
 	uint32_t profile_ticks; /* one sample in so many ticks, while a slice is not suspect */
 	uint32_t with_sched;    /* the sums are kept */
 };
