@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "proc.h"
+#include "proc_stopped.h"
 
 #define KEVENT_LOOKS 60
 
@@ -94,10 +95,10 @@ static uint16_t off_state(pid_t pid, pid_t tid, int syscall)
 {
 	struct proc_stat stat;
 
+	if (proc_is_stopped(pid, tid))
+		return PS_OFF_STOPPED;
 	if (proc_read_stat(pid, tid, &stat))
 		return PS_OFF_SLEEPING;
-	if (stat.state == 'T' || stat.state == 't')
-		return PS_OFF_STOPPED;
 	if (syscall < 0)
 		return PS_OFF_FAULT;
 	return stat.state == 'D' ? PS_OFF_DISK : PS_OFF_SLEEPING;
@@ -116,7 +117,8 @@ static int look_at(struct ps_watch *watch, const struct loop_found *found, int b
 	backend = call.number >= 0 ? proc_poller(&call, &poller_fd, &fds) : 0;
 	if (found->is_guess && backend == PS_BACKEND_EPOLL && backend == watch->backend)
 		watch->poller_fd = poller_fd; /* now it is seen to wait */
-	if (backend && backend == watch->backend && poller_fd == watch->poller_fd) {
+	/* one that is stopped has left its wait, whatever /proc says */
+	if (backend && backend == watch->backend && poller_fd == watch->poller_fd && !proc_is_stopped(found->pid, found->tid)) {
 		watch->entered_ns = watch->mark_ns;
 		watch->flags |= by_function && backend == PS_BACKEND_EPOLL ? PS_WATCH_INSIDE : 0;
 		return 1;

@@ -285,7 +285,7 @@ int proc_put_cpu_time(struct stream *stream, pid_t pid, pid_t tid)
 	return stream_put(stream, &time.h);
 }
 
-int proc_put_sample(struct stream *stream, pid_t pid, pid_t tid, const struct proc_syscall *call)
+int proc_put_sample(struct stream *stream, pid_t pid, pid_t tid, const struct proc_syscall *call, int is_stopped)
 {
 	struct proc_stat stat;
 	int err = proc_read_stat(pid, tid, &stat);
@@ -295,7 +295,7 @@ int proc_put_sample(struct stream *stream, pid_t pid, pid_t tid, const struct pr
 		.h = { stream_now(), (uint32_t)tid, PS_EV_SAMPLE, sizeof(sample) },
 		.syscall = call->number >= 0 ? call->number : -1,
 		.kind = PS_SAMPLE_PROC,
-		.state = (uint8_t)stat.state,
+		.state = is_stopped ? 'T' : (uint8_t)stat.state,
 	};
 	if (call->number >= 0) {
 		memcpy(sample.args, call->args, sizeof(sample.args));

@@ -90,8 +90,8 @@ int64_t proc_registered(pid_t pid, int epfd);
 
 int proc_put_thread(struct stream *stream, pid_t pid, pid_t tid, uint32_t role, uint16_t generation);
 int proc_put_cpu_time(struct stream *stream, pid_t pid, pid_t tid);
-/* Puts what the thread does now as a SAMPLE of kind PROC. -errno when it may not be seen. */
-int proc_put_sample(struct stream *stream, pid_t pid, pid_t tid, const struct proc_syscall *call);
+/* Puts what the thread does now as a SAMPLE of kind PROC; is_stopped: it is known to be. -errno when it may not be seen. */
+int proc_put_sample(struct stream *stream, pid_t pid, pid_t tid, const struct proc_syscall *call, int is_stopped);
 
 /* ---- what waits in a poller (proc_syscall.c) ---- */
 

@@ -33,7 +33,7 @@ static int has_word(const char *list, size_t bytes, const char *word)
 	return 0;
 }
 
-int quota_parse_group(const char *text, size_t bytes, char *path, size_t room)
+int quota_parse_group(const char *text, size_t bytes, const char *controller, char *path, size_t room)
 {
 	int version = 0;
 
@@ -44,7 +44,7 @@ int quota_parse_group(const char *text, size_t bytes, char *path, size_t room)
 		const char *group = names ? memchr(names + 1, ':', (size_t)(end - names - 1)) : NULL;
 		if (!group)
 			continue;
-		int found = has_word(names + 1, (size_t)(group - names - 1), "cpu") ? 1 : names + 1 == group ? 2 : 0;
+		int found = controller && has_word(names + 1, (size_t)(group - names - 1), controller) ? 1 : names + 1 == group ? 2 : 0;
 		size_t length = (size_t)(end - group - 1);
 		/* where the old version has the controller, the new one has not */
 		if (!found || version == 1 || length >= room || memchr(group + 1, '\0', length))
@@ -136,7 +136,7 @@ void quota_find(struct quota *quota, pid_t pid)
 	quota_close(quota);
 	snprintf(folder, sizeof(folder), "/proc/%d/cgroup", (int)pid);
 	ssize_t got = read_text(folder, text, sizeof(text));
-	int version = got > 0 ? quota_parse_group(text, (size_t)got, group, sizeof(group)) : 0;
+	int version = got > 0 ? quota_parse_group(text, (size_t)got, "cpu", group, sizeof(group)) : 0;
 	for (int i = 0; version && roots[version][i]; i++) {
 		size_t root = strlen(roots[version][i]);
 

@@ -23,8 +23,9 @@ void quota_close(struct quota *quota);
 /* Over all groups. Returns 0 when there is nothing to read. */
 int quota_read(const struct quota *quota, struct quota_sum *sum);
 
-/* For tests: the path of the cpu controller in the text of /proc/PID/cgroup; 0 = none, else the version. */
-int quota_parse_group(const char *text, size_t bytes, char *path, size_t room);
+/* The group of a controller (NULL: of version 2 alone) in the text of /proc/PID/cgroup; 0 = none, else the version. */
+int quota_parse_group(const char *text, size_t bytes, const char *controller, char *path, size_t room);
+/* For tests. */
 int quota_parse_stat(const char *text, size_t bytes, struct quota_sum *sum); /* adds; 0 or -EINVAL */
 
 #endif

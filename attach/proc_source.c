@@ -23,6 +23,7 @@
 
 #include "proc.h"
 #include "proc_quota.h"
+#include "proc_stopped.h"
 
 #define SECOND_NS 1000000000u
 #define LOOPS_PER_DRAIN 64
@@ -32,6 +33,7 @@ struct loop_thread {
 	pid_t pid, tid;
 	int has_ring;           /* its ring tells when it is busy */
 	int is_gone;
+	int is_stopped;         /* its process is, as of the last second */
 	struct proc_syscall call; /* at the last look */
 	uint64_t same_since_ns; /* it has been in that call since, as far as looking can tell; 0 = in none worth telling */
 };
@@ -250,14 +252,25 @@ static void look_at_loop(struct proc_source *source, struct loop_thread *loop)
 	uint64_t now = stream_now();
 	if (loop->has_ring || proc_read_syscall(loop->pid, loop->tid, &call))
 		return;
-	int is_away = call.number != PROC_SYSCALL_RUNNING && !proc_poller(&call, &poller_fd, &fds);
+	/* a call that it was stopped in is over, though /proc still shows it */
+	int is_away = call.number != PROC_SYSCALL_RUNNING && (loop->is_stopped || !proc_poller(&call, &poller_fd, &fds));
 	int is_same = loop->same_since_ns && call.number == loop->call.number &&
 		      !memcmp(call.args, loop->call.args, sizeof(call.args));
 	if (!is_away || !is_same)
 		loop->same_since_ns = is_away ? now : 0;
 	else if (now - loop->same_since_ns >= source->stall_ns / 2)
-		proc_put_sample(source->context.stream, loop->pid, loop->tid, &call);
+		proc_put_sample(source->context.stream, loop->pid, loop->tid, &call, loop->is_stopped);
 	loop->call = call;
+}
+
+/* Looked at each second: the groups of a process are files to open. */
+static void check_stopped(struct proc_source *source, size_t i)
+{
+	pid_t pid = source->context.processes[i].pid;
+	int is_stopped = proc_is_stopped(pid, 0);
+	for (size_t j = 0; j < source->loop_count; j++)
+		if (source->loops[j].pid == pid)
+			source->loops[j].is_stopped = is_stopped;
 }
 
 static void look_at_loops(struct proc_source *source)
@@ -377,6 +390,8 @@ static int open_proc(void **state, const struct source_context *context)
 		close_proc(source);
 		return err;
 	}
+	for (size_t i = 0; i < context->process_count; i++)
+		check_stopped(source, i);
 	put_probe(source);
 	put_own_cost(source);
 	*state = source;
@@ -415,6 +430,7 @@ static int drain_proc(void *state)
 			continue;
 		check_threads(source, i);
 		check_program(source, i);
+		check_stopped(source, i);
 	}
 	look_at_loops(source);
 	if (is_second) {

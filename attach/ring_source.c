@@ -319,7 +319,7 @@ static void look_at_loops(struct ring_source *source)
 			continue;
 		if (proc_read_syscall(pid, tid, &call))
 			call.number = PROC_SYSCALL_NONE;
-		proc_put_sample(source->context.stream, pid, tid, &call);
+		proc_put_sample(source->context.stream, pid, tid, &call, 0);
 	}
 }
 

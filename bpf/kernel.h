@@ -87,9 +87,12 @@ struct timespec_copy {
 };
 
 /* States of a task that has left the CPU (include/linux/sched.h; stable since 4.14). */
+#define STATE_INTERRUPTIBLE   0x0001
 #define STATE_UNINTERRUPTIBLE 0x0002
 #define STATE_STOPPED         0x0004
 #define STATE_TRACED          0x0008
+#define STATE_FREEZABLE       0x2000 /* this and the next since 6.1 */
+#define STATE_FROZEN          0x8000
 
 #if defined(__TARGET_ARCH_x86)
 #define SYS_POLL 7

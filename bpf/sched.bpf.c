@@ -20,7 +20,12 @@ static __always_inline struct ps_watch *find(__u32 tid)
 
 static __always_inline __u16 blocked_state(unsigned int task_state, int syscall)
 {
-	if (task_state & (STATE_STOPPED | STATE_TRACED))
+	const unsigned int freezer = STATE_INTERRUPTIBLE | STATE_FREEZABLE;
+
+	if (task_state & (STATE_STOPPED | STATE_TRACED | STATE_FROZEN))
+		return PS_OFF_STOPPED;
+	/* control groups of version 2 freeze a thread on its way out, in no call of its own */
+	if (syscall < 0 && (task_state & freezer) == freezer)
 		return PS_OFF_STOPPED;
 	/* nothing but a fault blocks a thread that is not in a syscall */
 	if (syscall < 0)

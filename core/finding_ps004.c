@@ -16,6 +16,8 @@ static void judge(const struct finding_rule *rule, const struct model *model, ui
 		struct finding finding = finding_of(rule, SEVERITY_CRIT, model->loops[i]);
 		finding_title(&finding, "%s has not come back for %s: %s", finding_who(model, model->loops[i], who),
 			      text_duration(age, stall->duration_ns), stall->culprit);
+		if (stall->cause == CAUSE_STOPPED)
+			finding.advice = finding_advice_stopped;
 		finding.stall_id = stall->id;
 		finding.last_ns = model->now_ns;
 		finding_ns(&finding, "age_ns", stall->duration_ns);

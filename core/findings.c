@@ -173,8 +173,11 @@ static enum speech speech_of(const struct process *process)
 	return SPEECH_ANY;
 }
 
+const char finding_advice_stopped[] =
+	"find who holds it: kill -CONT, docker unpause or cgroup.freeze of its group, or a debugger (TracerPid in its status)";
+
 /* What helps against the habit that was broken, in the words of the runtime; NULL = what the finding says of itself. */
-static const char *advice_of(const struct process *process, enum stall_rule rule)
+static const char *advice_of(const struct process *process, enum stall_cause cause, enum stall_rule rule)
 {
 	static const char *const advice[RULE_COUNT][SPEECH_COUNT] = {
 		[RULE_SYNC_CALL] = { NULL,
@@ -197,6 +200,8 @@ static const char *advice_of(const struct process *process, enum stall_rule rule
 			"give it to a thread (asyncio.to_thread): zlib lets the loop run meanwhile" },
 		[RULE_MODULE_LOAD] = { "load modules when the program starts, before the loop serves anybody" },
 	};
+	if (cause == CAUSE_STOPPED)
+		return finding_advice_stopped;
 	if ((unsigned)rule >= RULE_COUNT)
 		return NULL;
 	const char *own = advice[rule][speech_of(process)];
@@ -250,7 +255,7 @@ void finding_of_stalls(const struct finding_rule *rule, const struct model *mode
 		finding_text(&finding, "rule", stall_rule_name(worst->rule));
 		if (*worst->regexp)
 			finding_text(&finding, "pattern", worst->regexp);
-		const char *advice = advice_of(loop->process, worst->rule);
+		const char *advice = advice_of(loop->process, worst->cause, worst->rule);
 		finding.advice = advice ? advice : finding.advice;
 		findings_add(list, &finding);
 	}

@@ -68,6 +68,7 @@ int finding_stalls(const struct model *model, const struct loop *loop, uint64_t 
 /* For every loop: a finding when there are such stalls; the worst one decides warn or crit. */
 void finding_of_stalls(const struct finding_rule *rule, const struct model *model, uint64_t since_ns, uint32_t causes,
 		       uint64_t warn_ns, uint64_t crit_ns, const char *verb, struct findings_list *list);
+extern const char finding_advice_stopped[]; /* somebody keeps it from running */
 /* Sums of the loop's last FINDINGS_RATE_SECONDS whole seconds; returns how many were watched. */
 unsigned finding_recent(const struct model *model, const struct loop *loop, struct slot *sum);
 

@@ -439,7 +439,7 @@ void stall_blame(const struct model_own *model, struct loop_own *loop, struct st
 		say_gc(&line, loop, stall);
 		break;
 	case CAUSE_STOPPED:
-		say(&line, "stopped by a signal or a debugger");
+		say(&line, "stopped: signal, debugger or freezer");
 		break;
 	default:
 		say_work(&line, stall);

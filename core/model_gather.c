@@ -104,6 +104,13 @@ const struct blocked_call *gather_longest_call(const struct gather *gather)
 
 /* ---- off the CPU ---- */
 
+/* Its own wait is over when a slice goes on: who sleeps "in" it is held back on the way out, by a stop or a freezer. */
+static int is_own_wait(const struct loop_own *loop, int32_t number, const uint64_t *args)
+{
+	return loop->pub.backend == PS_BACKEND_EPOLL && syscall_is(number, "epoll_wait epoll_pwait epoll_pwait2") &&
+	       args[0] == (uint64_t)(uint32_t)loop->pub.poller_fd;
+}
+
 void on_offcpu(struct model_own *model, const void *record)
 {
 	const struct ps_ev_offcpu *told = record;
@@ -112,6 +119,8 @@ void on_offcpu(struct model_own *model, const void *record)
 		return;
 	struct gather *gather = &loop->gather;
 	unsigned state = told->state <= PS_OFF_LOCK ? told->state : PS_OFF_SLEEPING;
+	if (state != PS_OFF_RUNNABLE && state != PS_OFF_FAULT && is_own_wait(loop, told->syscall, told->args))
+		state = PS_OFF_STOPPED;
 	uint64_t off = most(told->off_ns, loop->slice_ns), on = told->h.ts;
 	/* runnable from the wake on; one preempted was never asleep */
 	uint64_t wake = state == PS_OFF_RUNNABLE ? off : told->wake_ns ? least(most(told->wake_ns, off), on) : on;
@@ -153,11 +162,11 @@ void on_offcpu(struct model_own *model, const void *record)
 static int proc_sample(struct model_own *model, struct loop_own *loop, const struct ps_ev_sample *told)
 {
 	struct gather *gather = &loop->gather;
-	if (syscall_is(told->syscall, "epoll_wait epoll_pwait epoll_pwait2") &&
-	    told->args[0] == (uint64_t)(uint32_t)loop->pub.poller_fd)
+	int is_stopped = told->state == 'T' || told->state == 't';
+	if (!is_stopped && is_own_wait(loop, told->syscall, told->args))
 		return 0;
 	int row = -1;
-	if (told->state == 'T' || told->state == 't') {
+	if (is_stopped) {
 		gather->proc_stopped++;
 	} else if (told->state == 'S' || told->state == 'D') {
 		gather->proc_asleep++;

@@ -28,12 +28,11 @@ void line_end(struct line *line)
 {
 	char cut[sizeof(line->text)];
 	size_t room = sizeof(cut);
+	while (line->length && line->text[line->length - 1] == ' ') /* that of a wrapped word takes no column */
+		line->text[--line->length] = '\0';
 	do
 		text_clean(cut, room--, line->text, line->length);
 	while (room > 4 && text_width(cut) > COLUMNS);
-	size_t length = strlen(cut);
-	while (length && cut[length - 1] == ' ')
-		cut[--length] = '\0';
 	fprintf(line->out, "%s\n", cut);
 	line->length = 0;
 	line->text[0] = '\0';

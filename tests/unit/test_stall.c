@@ -161,6 +161,41 @@ TEST(loss_during_a_stall_marks_it)
 	model_close(model);
 }
 
+/* ---- stopped ---- */
+
+TEST(who_sleeps_in_its_own_wait_after_that_has_returned_is_held_by_a_stop_or_a_freezer)
+{
+	struct model *model = busy_model();
+	OFFCPU(model, 1500, 1010, 1499, PS_OFF_SLEEPING, SYS_epoll_wait, .args = { FD });
+	enter_sums(model, 1501, 0, 1, 490);
+	const struct stall *stall = last_stall(model);
+	assert_int_equal(stall->cause, CAUSE_STOPPED);
+	assert_non_null(strstr(stall->culprit, "freezer"));
+	model_close(model);
+	/* in the wait of another poller it sleeps in that */
+	model = busy_model();
+	OFFCPU(model, 1500, 1010, 1499, PS_OFF_SLEEPING, SYS_epoll_wait, .args = { FD + 1 });
+	enter_sums(model, 1501, 0, 1, 490);
+	assert_int_equal(last_stall(model)->cause, CAUSE_SYNC_IO);
+	model_close(model);
+}
+
+TEST(a_thread_that_was_stopped_before_we_came_stalls_and_is_no_ok)
+{
+	struct model *model = a_model();
+	process(model, 1000);
+	loop_is(model, 1000, TID, FD, 0);
+	APPLY(model, POLL_RETURN, ps_ev_poll_return, 1000, TID, .poller_fd = FD, .backend = PS_BACKEND_EPOLL, .flags = PS_POLL_UNDERWAY);
+	for (int ms = 1050; ms <= 2000; ms += 50) {
+		PROC(model, ms, 'T', SYS_epoll_wait, .args = { FD });
+		now(model, ms);
+	}
+	assert_int_equal(model->stall_count, 1);
+	assert_int_equal(model->stalls[0]->open, 1);
+	assert_int_equal(model->stalls[0]->cause, CAUSE_STOPPED);
+	model_close(model);
+}
+
 /* ---- threads that take turns on one poller ---- */
 
 #define OTHER 102u

@@ -4,6 +4,7 @@
 
 #include "events.h"
 #include "summary.h"
+#include "summary_line.h"
 #include "text.h"
 
 static struct model *busy_model(void)
@@ -246,6 +247,24 @@ TEST(an_empty_model_has_a_document_and_a_text)
 	free(text);
 	json_decref(document);
 	model_close(model);
+}
+
+TEST(a_word_that_ends_in_the_last_column_is_not_cut)
+{
+	struct line line = { 0 };
+	char *text, word[96];
+	size_t bytes;
+	line.out = open_memstream(&text, &bytes);
+	memset(word, 'x', 90);
+	snprintf(word + 90, sizeof(word) - 90, "%s", " yy");
+	for (int lead = 5; lead < 11; lead++) {
+		line_say(&line, "%*s", lead, "");
+		line_wrap(&line, word, 0);
+	}
+	fclose(line.out);
+	assert_null(strstr(text, "\xe2\x80\xa6"));
+	assert_null(strstr(text, " \n"));
+	free(text);
 }
 
 /* five loops of one process: two moved, three waited from the beginning to the end */

@@ -190,12 +190,14 @@ TEST(the_group_of_the_cpu_controller_is_found_in_both_versions)
 	char path[64];
 	static const char one[] = "3:cpuset:/x\n2:cpu,cpuacct:/a/b\n0::/c\n", two[] = "0::/only/new\n",
 			  none[] = "1:memory:/m";
-	assert_int_equal(quota_parse_group(one, sizeof(one) - 1, path, sizeof(path)), 1);
+	assert_int_equal(quota_parse_group(one, sizeof(one) - 1, "cpu", path, sizeof(path)), 1);
 	assert_string_equal(path, "/a/b");
-	assert_int_equal(quota_parse_group(two, sizeof(two) - 1, path, sizeof(path)), 2);
+	assert_int_equal(quota_parse_group(two, sizeof(two) - 1, "cpu", path, sizeof(path)), 2);
 	assert_string_equal(path, "/only/new");
-	assert_int_equal(quota_parse_group(none, sizeof(none) - 1, path, sizeof(path)), 0);
-	assert_int_equal(quota_parse_group("0::/toolong", 11, path, 4), 0);
+	assert_int_equal(quota_parse_group(one, sizeof(one) - 1, NULL, path, sizeof(path)), 2);
+	assert_string_equal(path, "/c");
+	assert_int_equal(quota_parse_group(none, sizeof(none) - 1, "cpu", path, sizeof(path)), 0);
+	assert_int_equal(quota_parse_group("0::/toolong", 11, "cpu", path, 4), 0);
 }
 
 TEST(throttled_time_is_read_in_both_units_and_odd_texts_are_refused)
