@@ -141,11 +141,17 @@ static void put_pool(struct runtime_source *source, struct runtime_process *proc
 		stream_put(source->context.stream, &gauges.h);
 }
 
+static int has_ended(pid_t pid)
+{
+	struct proc_stat stat;
+	return proc_read_stat(pid, 0, &stat) || stat.state == 'Z' || stat.state == 'X';
+}
+
 static void read_process(struct runtime_source *source, struct runtime_process *process, uint64_t now, int whole)
 {
+	if (!process->runtime->snapshot || !process->state || has_ended(process->pid))
+		return; /* what was read of one that has ended stays true */
 	process->read = 0;
-	if (!process->runtime->snapshot || !process->state)
-		return;
 	if (whole)
 		look_for_loops(process);
 	for (size_t i = 0; i < process->loop_count; i++) {

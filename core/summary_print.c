@@ -48,6 +48,22 @@ static const char *share(char out[16], const json_t *part, uint64_t whole, int e
 
 /* ---- parts ---- */
 
+/* A program that crashed while it was watched is the first thing to know. */
+static void print_end(struct line *line, const json_t *target)
+{
+	const json_t *told = json_object_get(target, "exit_status");
+	int status = (int)json_integer_value(told);
+	if (!json_is_true(json_object_get(target, "exited")))
+		return;
+	if (!json_is_integer(told))
+		line_say(line, "it has ended, how is not known");
+	else if (status & 0x7f)
+		line_say(line, "it has ended by signal %d (%s)", status & 0x7f, strsignal(status & 0x7f));
+	else
+		line_say(line, "it has ended with exit code %d", status >> 8 & 0xff);
+	line_end(line);
+}
+
 static void print_head(struct line *line, const json_t *document)
 {
 	const json_t *target = json_object_get(document, "target"), *cost = json_object_get(document, "own_cost");
@@ -69,6 +85,7 @@ static void print_head(struct line *line, const json_t *document)
 	if (json_is_integer(json_object_get(cost, "rss_bytes")))
 		line_say(line, ", %s", text_bytes(a, u64(cost, "rss_bytes")));
 	line_end(line);
+	print_end(line, target);
 }
 
 static void print_hist(struct line *line, const char *name, const json_t *hist)

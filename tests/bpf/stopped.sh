@@ -27,7 +27,7 @@ held() {
 	release=$3
 	$2
 	$PS stat -d 1500ms --json "$pid" >"$T/before.json" 2>"$T/err" || fail "stat: exit $?: $(cat "$T/err")"
-	holds "$T/before.json" "[(s['cause'], s['open'], s['at_attach']) for s in $main['stalls']] == [('stopped', True, True)]"
+	holds "$T/before.json" "[(s['cause'], s['open'], s['at_attach']) for s in ${main}['stalls']] == [('stopped', True, True)]"
 	holds "$T/before.json" "'PS004' in [f['id'] for f in d['findings']]"
 	$3
 	: >"$T/attached"
@@ -38,7 +38,7 @@ held() {
 	sleep 0.7
 	$3
 	wait "$watching" || fail "stat: exit $?: $(cat "$T/err")"
-	holds "$T/while.json" "max(s['duration_ns'] for s in $main['stalls'] if s['cause'] == 'stopped') > 400e6"
+	holds "$T/while.json" "max(s['duration_ns'] for s in ${main}['stalls'] if s['cause'] == 'stopped') > 400e6"
 	holds "$T/while.json" "'PS003' in [f['id'] for f in d['findings']]"
 }
 
