@@ -406,6 +406,23 @@ int attach_drain(struct attach *attach, attach_sink_fn *sink, void *arg)
 	return got;
 }
 
+int attach_forget(struct attach *attach)
+{
+	int err = stream_forget(attach->stream);
+
+	for (size_t i = 0; i < SOURCES && !err; i++) {
+		if (!attach->states[i] || !session_sources[i]->tell_again)
+			continue;
+		relief_remove(attach->relief, session_sources[i]);
+		session_sources[i]->tell_again(attach->states[i]);
+		relief_add(attach->relief, session_sources[i], attach->states[i]);
+	}
+	if (!err)
+		session_tell_again(attach);
+	stream_forgotten(attach->stream);
+	return err;
+}
+
 size_t attach_look(struct attach *attach)
 {
 	session_follow(attach);

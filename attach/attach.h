@@ -47,6 +47,8 @@ struct attach_options {
 int attach_open(struct attach **attach, const struct attach_options *options, char *message, size_t room);
 /* Gives everything that has come in. Returns the number of records, or what the sink returned if not 0. */
 int attach_drain(struct attach *attach, attach_sink_fn *sink, void *arg);
+/* What was told of strings, frames and stacks is void: what is named from now on is defined anew. -EAGAIN: not now, -ENOMEM. */
+int attach_forget(struct attach *attach);
 /* How many processes are watched, after a look for new ones; with `expect` it may be 0 as yet. attach_drain() looks too. */
 size_t attach_look(struct attach *attach);
 /* 1 while at least one target process lives. */

@@ -75,6 +75,15 @@ static int note_launched(struct attach *attach, struct ps_ev_process *out)
 	return err;
 }
 
+void session_tell_again(struct attach *attach)
+{
+	struct ps_ev_process *then = &attach->launched_as;
+	uint32_t *const texts[] = { &then->comm, &then->cmdline, &then->exe, &then->runtime, &then->version, &then->build_id };
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		*texts[i] = stream_again(attach->stream, *texts[i]);
+}
+
 static void open_one(struct attach *attach, pid_t pid, size_t loops)
 {
 	char message[256];

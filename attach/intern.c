@@ -25,6 +25,8 @@ struct intern {
 	char *arena;
 	size_t filled, room, max_bytes;
 	uint32_t last_id;
+	size_t *places;       /* by number from first_place on: index in entries + 1; NULL: not asked for since the last change */
+	uint32_t first_place;
 };
 
 static uint64_t hash_bytes(const unsigned char *bytes, size_t count)
@@ -124,7 +126,50 @@ void intern_close(struct intern *intern)
 		return;
 	free(intern->entries);
 	free(intern->arena);
+	free(intern->places);
 	free(intern);
+}
+
+int intern_forget(struct intern *intern, struct intern **before)
+{
+	struct intern *fresh;
+	int err = intern_open(&fresh, intern->max_bytes);
+
+	*before = NULL;
+	if (err)
+		return err;
+	struct intern old = *intern;
+	*intern = *fresh;
+	intern->last_id = old.last_id;
+	*fresh = old;
+	*before = fresh;
+	return 0;
+}
+
+static int find_places(struct intern *intern)
+{
+	uint32_t first = intern->last_id;
+
+	for (size_t i = 0; i < intern->size; i++)
+		if (intern->entries[i].id && intern->entries[i].id < first)
+			first = intern->entries[i].id;
+	intern->places = calloc((size_t)intern->last_id - first + 1, sizeof(*intern->places));
+	intern->first_place = first;
+	for (size_t i = 0; i < intern->size && intern->places; i++)
+		if (intern->entries[i].id)
+			intern->places[intern->entries[i].id - first] = i + 1;
+	return intern->places ? 0 : -ENOMEM;
+}
+
+const void *intern_bytes(struct intern *intern, uint32_t id, size_t *count)
+{
+	if (!id || id > intern->last_id || (!intern->places && find_places(intern)) || id < intern->first_place)
+		return NULL;
+	size_t place = intern->places[id - intern->first_place];
+	if (!place)
+		return NULL;
+	*count = intern->entries[place - 1].bytes;
+	return intern->arena + intern->entries[place - 1].offset;
 }
 
 uint32_t intern_id(struct intern *intern, const void *bytes, size_t count, int *is_new)
@@ -137,6 +182,8 @@ uint32_t intern_id(struct intern *intern, const void *bytes, size_t count, int *
 		return entry->id;
 	if (make_room(intern, count))
 		return 0;
+	free(intern->places);
+	intern->places = NULL;
 	entry = find_entry(intern, hash, bytes, count);
 	*entry = (struct entry){ .hash = hash, .offset = intern->filled, .bytes = count, .id = ++intern->last_id };
 	memcpy(intern->arena + intern->filled, bytes, count);

@@ -16,5 +16,9 @@ int intern_open(struct intern **intern, size_t max_bytes);
 void intern_close(struct intern *intern);
 /* The number of these bytes; *is_new says that it was given just now. 0 = no memory. */
 uint32_t intern_id(struct intern *intern, const void *bytes, size_t count, int *is_new);
+/* Forgets all; the numbers go on rising. What it was is in *before, to be read and closed. -ENOMEM: nothing is forgotten. */
+int intern_forget(struct intern *intern, struct intern **before);
+/* What has this number; NULL = nothing that is remembered. */
+const void *intern_bytes(struct intern *intern, uint32_t id, size_t *count);
 
 #endif

@@ -315,6 +315,13 @@ static void relieve(void *arg)
 		runtime_jobs_relieve(source->jobs);
 }
 
+static void tell_again(void *state)
+{
+	struct runtime_source *source = state;
+	if (source->jobs)
+		runtime_jobs_tell_again(source->jobs);
+}
+
 const struct source source_runtime = {
 	.name = "runtime",
 	.groups = 1u << PS_PROBE_RUNTIME | 1u << PS_PROBE_SNAPSHOT,
@@ -322,5 +329,6 @@ const struct source source_runtime = {
 	.adopt = adopt,
 	.drain = drain,
 	.relieve = relieve,
+	.tell_again = tell_again,
 	.close = close_source,
 };

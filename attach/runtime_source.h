@@ -41,6 +41,7 @@ void runtime_jobs_drain(struct runtime_jobs *jobs);
 void runtime_jobs_relieve(struct runtime_jobs *jobs); /* see source.h */
 /* Counts hits, gives the probes up when they cost too much, and tells the group. */
 void runtime_jobs_tell(struct runtime_jobs *jobs, uint64_t now_ns);
+void runtime_jobs_tell_again(struct runtime_jobs *jobs); /* the names of all jobs: see source.h */
 void runtime_jobs_close(struct runtime_jobs *jobs);
 int runtime_jobs_any(const struct runtime_jobs *jobs); /* 1: some probe is attached */
 /* When the oldest job of this process that waits was submitted; 0 = none waits, PS_UNKNOWN = not known. */

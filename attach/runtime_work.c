@@ -55,6 +55,15 @@ void runtime_jobs_forget(struct runtime_jobs *jobs)
 	jobs->job_room = jobs->free_slot = 0;
 }
 
+void runtime_jobs_tell_again(struct runtime_jobs *jobs)
+{
+	for (uint32_t i = 0; i < jobs->job_room; i++) {
+		struct job *job = &jobs->jobs[i];
+		job->name = stream_again(jobs->context.stream, job->name);
+		job->class_name = stream_again(jobs->context.stream, job->class_name);
+	}
+}
+
 static struct job *add_job(struct runtime_jobs *jobs, size_t process, uint64_t work)
 {
 	if (!jobs->free_slot && widen(jobs) == -E2BIG) {

@@ -38,5 +38,7 @@ void session_tell(struct attach *attach, size_t first_loop);
 /* ---- follow.c ---- */
 /* Takes in launched processes and descendants that have begun to run a loop, now and then. */
 void session_follow(struct attach *attach);
+/* Of the launched process, while nobody has been told of it: see stream_again(). */
+void session_tell_again(struct attach *attach);
 
 #endif

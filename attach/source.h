@@ -41,6 +41,15 @@ int stream_lost(struct stream *stream, enum ps_lost_source source, uint64_t coun
 /* LOOP of what was found, unless its own recorder tells it; said once, by source_bpf where it works, else by the session. */
 int stream_loop(struct stream *stream, const struct attach_options *options, const struct loop_found *found);
 uint64_t stream_now(void); /* CLOCK_MONOTONIC, ns */
+/*
+ * From now on all strings, frames, stacks and symbols are told anew, under new ids; the old ones mean nothing any more.
+ * Who keeps an id looks whether the epoch is still the same, or has the text told again before stream_forgotten().
+ * -EAGAIN: something was not handed over yet, and nothing is forgotten; -ENOMEM: something may have been.
+ */
+int stream_forget(struct stream *stream);
+uint32_t stream_again(struct stream *stream, uint32_t string); /* the id that the text has now; 0 = not known */
+void stream_forgotten(struct stream *stream);
+uint32_t stream_epoch(const struct stream *stream);
 /* Sorts and hands over definitions first, then records in time order; empties the stream. */
 int stream_flush(struct stream *stream, attach_sink_fn *sink, void *arg);
 
@@ -128,6 +137,8 @@ struct source {
 	 * ring and the backlog, and neither the stream nor symbols.
 	 */
 	void (*relieve)(void *state);
+	/* Optional, for a source that keeps ids of strings: has them told again (stream_again). */
+	void (*tell_again)(void *state);
 	void (*close)(void *state);    /* last drain included */
 };
 

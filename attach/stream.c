@@ -46,6 +46,8 @@ struct stream {
 	struct place *places, *spare;  /* of the records; both have place_room entries */
 	size_t place_count, place_room;
 	uint64_t refused;
+	uint32_t epoch;
+	struct intern *before;         /* texts, while what is kept of them is told anew; NULL */
 };
 
 uint64_t stream_now(void)
@@ -78,11 +80,49 @@ void stream_close(struct stream *stream)
 		return;
 	for (int kind = 0; kind < KINDS; kind++)
 		intern_close(stream->known[kind]);
+	intern_close(stream->before);
 	free(stream->definitions.data);
 	free(stream->records.data);
 	free(stream->places);
 	free(stream->spare);
 	free(stream);
+}
+
+uint32_t stream_epoch(const struct stream *stream)
+{
+	return stream->epoch;
+}
+
+int stream_forget(struct stream *stream)
+{
+	struct intern *before[KINDS] = { NULL };
+	int err = 0;
+
+	if (stream->definitions.filled || stream->place_count)
+		return -EAGAIN;
+	for (int kind = 0; kind < KINDS && !err; kind++)
+		err = intern_forget(stream->known[kind], &before[kind]);
+	for (int kind = 0; kind < KINDS; kind++)
+		if (kind != TEXTS)
+			intern_close(before[kind]);
+	intern_close(stream->before);
+	stream->before = before[TEXTS];
+	stream->epoch++;
+	return err;
+}
+
+uint32_t stream_again(struct stream *stream, uint32_t string)
+{
+	size_t bytes;
+	const char *text = stream->before ? intern_bytes(stream->before, string, &bytes) : NULL;
+
+	return text ? stream_string(stream, text, bytes) : 0;
+}
+
+void stream_forgotten(struct stream *stream)
+{
+	intern_close(stream->before);
+	stream->before = NULL;
 }
 
 /* Room for `count` more bytes, a multiple of 8, so that records stay aligned. */

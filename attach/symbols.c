@@ -64,6 +64,7 @@ struct symbols {
 	uint64_t jit_tried_ns;
 	struct known_rule *rules; /* RULES_SIZE; NULL = never asked for */
 	struct cached cache[CACHE_SIZE];
+	uint32_t epoch;        /* of the stream that the ids in it belong to */
 };
 
 int symbols_open(struct symbols **symbols, pid_t pid)
@@ -291,6 +292,10 @@ uint32_t symbols_frame(struct symbols *symbols, struct stream *stream, uint64_t 
 	uint64_t key = address * 2 + !!is_return;
 	struct cached *cached = &symbols->cache[(key * 0x9e3779b97f4a7c15ull) >> 52];
 
+	if (symbols->epoch != stream_epoch(stream)) {
+		memset(symbols->cache, 0, sizeof(symbols->cache));
+		symbols->epoch = stream_epoch(stream);
+	}
 	if (cached->frame && cached->key == key)
 		return cached->frame;
 	const struct map *map = find_map(symbols, address - !!is_return);

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -162,6 +163,10 @@ size_t v8_stack(struct v8 *v8, struct stream *stream, const struct ps_raw *raw, 
 	struct v8_out out = { .stream = stream, .ids = ids, .room = room, .sp = raw->sp };
 	uint64_t began;
 
+	if (v8->epoch != stream_epoch(stream)) {
+		memset(v8->frames, 0, sizeof(v8->frames));
+		v8->epoch = stream_epoch(stream);
+	}
 	/* what files are loaded for the first of many stacks is not this one's time */
 	for (uint32_t i = 0; i < raw->user_frames && i < PS_USER_FRAMES; i++)
 		if (raw->user[i] && v8_classify(v8, raw->user[i] - !!i) <= PC_REGEXP)

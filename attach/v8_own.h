@@ -48,6 +48,7 @@ struct v8 {
 	struct v8_reader reader;
 	struct v8_known_pc pcs[V8_CACHE];
 	struct v8_known_frame frames[V8_CACHE];
+	uint32_t epoch;          /* of the stream that the ids in them belong to */
 };
 
 /* The frames that are being collected for one stack. */

@@ -10,6 +10,7 @@
 #include "watch.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <string.h>
 #include <time.h>
@@ -20,6 +21,7 @@
 #define DRAIN_NS (50 * 1000 * 1000ull)
 #define OWN_RING_SLOTS 4096u /* 256 KiB: seconds of what this loop does */
 #define RECORD_RING_BYTES (32u << 20) /* more than two seconds of 200,000 events a second */
+#define NAMES_SPARE (2u << 20) /* bytes of names that may be kept without use */
 #define SECOND_NS 1000000000ull
 
 static uint64_t now_ns(void)
@@ -164,6 +166,17 @@ static int has_begun(struct watch *watch, int launch_has_ended)
 	return !code;
 }
 
+/* What will not be named any more is let go of. A recording's own memory of names would only grow by telling them anew. */
+static void forget(struct watch *watch)
+{
+	size_t bytes = model_name_bytes(watch->model);
+	if (watch->tape || bytes < watch->names_kept + NAMES_SPARE || attach_forget(watch->attach))
+		return;
+	model_forget(watch->model);
+	watch->names_kept = model_name_bytes(watch->model);
+	malloc_trim(0);
+}
+
 static void drain(void *arg)
 {
 	struct watch *watch = arg;
@@ -177,6 +190,7 @@ static void drain(void *arg)
 	}
 	if (watch->tape)
 		tape_look(watch->tape, watch->model);
+	forget(watch);
 	check_ends(watch, ended);
 	if (watch->after_drain)
 		watch->after_drain(watch, watch->arg);

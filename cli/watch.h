@@ -33,6 +33,7 @@ struct watch {
 	struct model *model;
 	struct tape *tape;     /* NULL = nothing is recorded */
 	uint64_t events;
+	size_t names_kept;     /* bytes of names that the model had use for, when it was last asked */
 	uint64_t attach_ns, begin_ns;  /* the attach began; there was a loop to watch */
 	uint64_t cut_ns;               /* when it ended; 0 = it goes on, or ended with the target */
 	uint64_t most_events;          /* 0 = no limit */

@@ -21,6 +21,17 @@ static void put_frame(FILE *out, const struct frame *frame)
 		fprintf(out, " %s:%u", frame->file, frame->line);
 }
 
+/* outermost first */
+static void put_frames(FILE *out, const struct stack *stack)
+{
+	const struct frame *frames[MODEL_STACK_FRAMES];
+	uint32_t count = 0;
+	for (; stack->count && count < MODEL_STACK_FRAMES; stack = stack->outer)
+		frames[count++] = stack->frame;
+	while (count--)
+		put_frame(out, frames[count]);
+}
+
 static int put_stall(void *arg, const struct stall *stall)
 {
 	struct export_run *run = arg;
@@ -30,8 +41,7 @@ static int put_stall(void *arg, const struct stall *stall)
 		if (!sampled->stack || !sampled->stack->count)
 			continue;
 		fputs(process && process->comm[0] ? process->comm : "process", run->out);
-		for (uint32_t frame = sampled->stack->count; frame--;)
-			put_frame(run->out, sampled->stack->frames[frame]);
+		put_frames(run->out, sampled->stack);
 		fprintf(run->out, " %u\n", sampled->count);
 	}
 	return 0;

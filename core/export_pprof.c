@@ -167,10 +167,10 @@ static void put_sample(struct export_run *run, const struct stall *stall, const 
 	struct pprof *state = run->state;
 	struct pb *part = &state->part;
 	uint64_t locations[MODEL_STACK_FRAMES];
-	uint32_t count = sampled->stack->count < MODEL_STACK_FRAMES ? sampled->stack->count : MODEL_STACK_FRAMES;
+	uint32_t count = 0;
 	const struct process *process = stall->loop->process;
-	for (uint32_t i = 0; i < count; i++)
-		locations[i] = location_id(run, sampled->stack->frames[i]);
+	for (const struct stack *stack = sampled->stack; stack->count && count < MODEL_STACK_FRAMES; stack = stack->outer)
+		locations[count++] = location_id(run, stack->frame);
 	uint64_t keys[] = { string_id(run, "process"), string_id(run, "cause"), string_id(run, "rule"),
 			    string_id(run, "thread") };
 	uint64_t comm = string_id(run, process && process->comm[0] ? process->comm : "process");

@@ -10,7 +10,7 @@
  * stream can only make cells wrong, not memory large.
  *
  * The structs are public to be read; only model.c writes them. Pointers into
- * the model are good until the next model_apply() or model_close().
+ * the model are good until the next model_apply(), model_forget() or model_close().
  *
  * Unknown times and counts are PS_UNKNOWN, never 0.
  */
@@ -46,9 +46,11 @@ struct frame {
 	uint32_t kind;          /* enum ps_frame_kind */
 };
 
+/* From a frame outwards: stacks share what they have in common further out. Each ends in one with a count of 0. */
 struct stack {
-	uint32_t count;
-	const struct frame **frames; /* leaf first */
+	const struct frame *frame; /* the innermost; NULL at the end */
+	const struct stack *outer; /* the rest; NULL at the end */
+	uint32_t count;         /* frames, itself and the rest */
 };
 
 struct process {
@@ -442,6 +444,13 @@ struct model {
 int model_open(struct model **model, const struct model_config *config); /* config may be NULL */
 void model_close(struct model *model);
 int model_clone(struct model **copy, const struct model *model);         /* for a frozen picture */
+
+/*
+ * The sender has forgotten the numbers of all strings, frames and stacks, and will tell what it names anew: so the model
+ * forgets them too, and keeps only what something of it still refers to. Nothing else changes. -ENOMEM: as before.
+ */
+int model_forget(struct model *model);
+size_t model_name_bytes(const struct model *model); /* of strings, frames, stacks and their numbers */
 
 /* Applies one record of at most `bytes` bytes, aligned to 8. Returns 0 or -ENOMEM. */
 int model_apply(struct model *model, const struct ps_record *record, size_t bytes);

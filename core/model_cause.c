@@ -142,8 +142,8 @@ static int is_cpu_row(const struct stall *stall, const struct stall_stack *row)
 
 static int is_handing_over(const struct stack *stack)
 {
-	for (uint32_t i = 0; i < stack->count; i++)
-		if (((const struct frame_own *)stack->frames[i])->hands_over)
+	for (; stack->count; stack = stack->outer)
+		if (((const struct frame_own *)stack->frame)->hands_over)
 			return 1;
 	return 0;
 }

@@ -127,8 +127,8 @@ static int same_place(const struct frame *a, const struct frame *b)
 const struct frame *stack_blamed(const struct stack *stack)
 {
 	const struct frame *named = NULL, *unnamed = NULL, *any = NULL;
-	for (uint32_t i = 0; i < stack->count; i++) {
-		const struct frame *frame = stack->frames[i];
+	for (; stack->count; stack = stack->outer) {
+		const struct frame *frame = stack->frame;
 		if (frame->kind == PS_FRAME_KERNEL)
 			continue;
 		if (!is_noise(frame) && (*frame->name || frame->kind == PS_FRAME_JIT))
@@ -146,8 +146,8 @@ const struct frame *stack_blamed(const struct stack *stack)
 static const struct frame *telling(const struct stack *stack, unsigned rule)
 {
 	const struct frame_own *best = NULL;
-	for (uint32_t i = 0; i < stack->count; i++) {
-		const struct frame_own *frame = (const struct frame_own *)stack->frames[i];
+	for (; stack->count; stack = stack->outer) {
+		const struct frame_own *frame = (const struct frame_own *)stack->frame;
 		if (frame->rule == rule && (!best || frame->telling < best->telling))
 			best = frame;
 	}
@@ -228,8 +228,8 @@ static const struct frame *outer_of(const struct stack *stack, const struct fram
 {
 	const struct frame *native = NULL;
 	int beyond = 0;
-	for (uint32_t i = 0; i < stack->count; i++) {
-		const struct frame *frame = stack->frames[i];
+	for (; stack->count; stack = stack->outer) {
+		const struct frame *frame = stack->frame;
 		if (frame == inner) {
 			beyond = 1;
 			continue;
@@ -404,9 +404,8 @@ static void take_regexp(struct stall *stall)
 	static const char head[] = "[RegExp /";
 	stall->regexp[0] = '\0';
 	for (uint32_t i = 0; i < stall->stack_count && stall->rule == RULE_REGEX; i++) {
-		const struct stack *stack = stall->stacks[i].stack;
-		for (uint32_t k = 0; k < stack->count; k++) {
-			const char *name = stack->frames[k]->name;
+		for (const struct stack *stack = stall->stacks[i].stack; stack->count; stack = stack->outer) {
+			const char *name = stack->frame->name;
 			size_t length = strlen(name);
 			if (strncmp(name, head, sizeof(head) - 1) || length < sizeof(head) + 1)
 				continue;

@@ -122,10 +122,10 @@ void frame_classify(struct frame_own *frame)
 unsigned stack_rule(const struct stack *stack)
 {
 	/* what called the user's function did not make it slow */
-	uint32_t end = stack_user(stack);
+	const struct stack *user = stack_user(stack);
 	unsigned found = RULE_UNKNOWN;
-	for (uint32_t i = 0; i < end; i++) {
-		unsigned rule = ((const struct frame_own *)stack->frames[i])->rule;
+	for (const struct stack *at = stack; at != user; at = at->outer) {
+		unsigned rule = ((const struct frame_own *)at->frame)->rule;
 		if (!found || (rule == RULE_MODULE_LOAD && found == RULE_SYNC_CALL))
 			found = rule; /* what loads modules reads files */
 	}

@@ -58,8 +58,8 @@ static uint64_t shape(const struct stack *stack)
 /* Of the user's function only the line where it begins is known: the row is better told by another stack. */
 static int is_vague(const struct stack *stack)
 {
-	uint32_t user = stack_user(stack);
-	return user < stack->count && !stack->frames[user]->column;
+	const struct stack *user = stack_user(stack);
+	return user->count && !user->frame->column;
 }
 
 static void add_stack(struct gather *gather, const struct stack *stack, unsigned kind, uint64_t ns)

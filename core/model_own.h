@@ -6,6 +6,8 @@
  *
  *   model.c          life, dispatch by event, lookups
  *   model_names.c    strings, frames, stacks, symbols
+ *   model_keep.c     what they consist of, each thing once
+ *   model_forget.c   letting go of those that nothing refers to any more
  *   model_who.c      processes, threads, loops
  *   model_poll.c     waits, busy slices, iterations, phases, seconds
  *   model_turns.c    pollers that several threads wait on in turns
@@ -113,18 +115,34 @@ enum frame_script { SCRIPT_NONE, SCRIPT_USER, SCRIPT_RUNTIME };
 
 struct stack_own {
 	struct stack pub;
-	uint64_t shape;       /* of its functions: stacks that differ only in places inside them are the same */
+	uint64_t shape;       /* of its functions: stacks that differ only in places inside them are the same; 0 = not asked for */
 };
 
-struct arena_chunk;
 struct model_own;
+
+/* ---- model_keep.c: each string, frame and stack once ---- */
+
+enum keep_kind { KEEP_STRING, KEEP_FRAME, KEEP_STACK, KEEP_KINDS };
+struct keep;
+int keep_open(struct keep **keep);
+void keep_close(struct keep *keep);
+size_t keep_bytes(const struct keep *keep);
+int keep_is_full(const struct keep *keep); /* something was refused: it has MAX_NAME_BYTES */
+/* The one that equals it; else a copy of it that is there from now on. NULL: -ENOMEM, or more than MAX_NAME_BYTES. */
+const char *keep_string(struct keep *keep, const char *text);
+const struct frame_own *keep_frame(struct keep *keep, const struct frame *frame);  /* its strings are kept here */
+struct stack_own *keep_stack(struct keep *keep, const struct frame *frame, const struct stack *outer); /* both are kept here */
+extern const struct stack_own stack_end;
+/* Of what is kept in another store that is given up: its copy here, made when it is met first. */
+const struct frame *keep_move_frame(struct keep *keep, const struct frame *frame);
+const struct stack *keep_move_stack(struct keep *keep, const struct stack *stack);
 
 /* Definitions never change once made, so a clone shares them. */
 struct names {
 	uint32_t sharers;
-	struct arena_chunk *chunks;
-	size_t bytes;
-	struct table strings, frames, stacks; /* id -> pointer into the arena */
+	struct keep *keep;
+	struct names *older;  /* what could not be moved is still there; NULL */
+	struct table strings, frames, stacks; /* id -> what is kept */
 };
 
 int names_open(struct names **names);
@@ -422,8 +440,8 @@ void profile_add(struct model_own *model, struct loop_own *loop, const struct st
 
 /* ---- whose script (model_script.c) ---- */
 
-/* Index of the innermost frame of the user's own script; count = there is none. */
-uint32_t stack_user(const struct stack *stack);
+/* The stack from the innermost frame of the user's own script on; its end = there is none. */
+const struct stack *stack_user(const struct stack *stack);
 /* Is that the body of a module that other code of the user's has loaded? */
 int stack_is_body(const struct stack *stack);
 

@@ -36,18 +36,18 @@ int frame_phase(const char *name)
 /* The outermost one: a callback may run a loop of its own. */
 static int phase_of(const struct stack *stack)
 {
-	for (uint32_t i = stack->count; i-- > 0;) {
-		int phase = (int)((const struct frame_own *)stack->frames[i])->phase;
-		if (phase >= 0)
-			return phase;
+	int outermost = -1;
+	for (; stack->count; stack = stack->outer) {
+		int phase = (int)((const struct frame_own *)stack->frame)->phase;
+		outermost = phase >= 0 ? phase : outermost;
 	}
-	return -1;
+	return outermost;
 }
 
 static const struct frame *function_of(const struct stack *stack)
 {
-	uint32_t user = stack_user(stack);
-	return user < stack->count ? stack->frames[user] : stack_blamed(stack);
+	const struct stack *user = stack_user(stack);
+	return user->count ? user->frame : stack_blamed(stack);
 }
 
 static uint64_t mix(uint64_t hash, const char *text)

@@ -67,37 +67,36 @@ static const struct frame_own *own(const struct frame *frame)
 	return (const struct frame_own *)frame;
 }
 
-uint32_t stack_user(const struct stack *stack)
+const struct stack *stack_user(const struct stack *stack)
 {
-	uint32_t at = 0;
-	while (at < stack->count && own(stack->frames[at])->script != SCRIPT_USER)
-		at++;
+	while (stack->count && own(stack->frame)->script != SCRIPT_USER)
+		stack = stack->outer;
+	return stack;
+}
+
+/* From the next frame of a script further out than that at `at`; the end = there is none. */
+static const struct stack *outer_script(const struct stack *at)
+{
+	do
+		at = at->outer;
+	while (at->count && !own(at->frame)->script);
 	return at;
 }
 
-/* The next frame of a script further out than `at`; count = there is none. */
-static uint32_t outer_script(const struct stack *stack, uint32_t at)
+/* The user's frame further out that had the module loaded whose body the frame at `at` is; the end = it is no such body. */
+static const struct stack *importer(const struct stack *at)
 {
-	while (++at < stack->count && !own(stack->frames[at])->script)
-		;
-	return at < stack->count ? at : stack->count;
-}
-
-/* The user's frame further out that had the module loaded whose body the frame at `at` is; count = it is no such body. */
-static uint32_t importer(const struct stack *stack, uint32_t at)
-{
-	uint32_t outer = outer_script(stack, at);
-	if (outer == stack->count || own(stack->frames[outer])->rule != RULE_MODULE_LOAD)
-		return stack->count;
-	while (outer < stack->count && own(stack->frames[outer])->script != SCRIPT_USER)
-		outer = outer_script(stack, outer);
+	const struct stack *outer = outer_script(at);
+	int loads = outer->count && own(outer->frame)->rule == RULE_MODULE_LOAD;
+	while (outer->count && (!loads || own(outer->frame)->script != SCRIPT_USER))
+		outer = outer_script(outer);
 	return outer;
 }
 
 int stack_is_body(const struct stack *stack)
 {
-	uint32_t user = stack_user(stack);
-	return user < stack->count && importer(stack, user) < stack->count;
+	const struct stack *user = stack_user(stack);
+	return user->count && importer(user)->count;
 }
 
 /* "JSON.parse" of v8::internal::Builtin_JsonParse, "RegExp.test" of Builtins_RegExpPrototypeTest; 0 = no name of the language. */
@@ -135,18 +134,22 @@ static int is_wrapper(const char *name)
 	return !*name || *name == '(' || ends_with(name, "Wrapper");
 }
 
-/* What the user's frame at `user` called, as its author knows it; 0 = nothing that has such a name. */
-static int called_by(const struct stack *stack, uint32_t user, char *out, size_t room)
+/* What a frame is called in the language; 0 = nothing that has such a name. */
+static int call_name(const struct frame *frame, char *out, size_t room)
 {
+	if (own(frame)->script == SCRIPT_RUNTIME && !is_wrapper(frame->name))
+		return snprintf(out, room, "%s", frame->name) > 0;
+	return (frame->kind == PS_FRAME_BUILTIN || frame->kind == PS_FRAME_NATIVE) && language_name(frame->name, out, room);
+}
+
+/* What the user's frame at `user` called, as its author knows it: the outermost such name further in; 0 = there is none. */
+static int called_by(const struct stack *stack, const struct stack *user, char *out, size_t room)
+{
+	char name[128];
 	int found = 0;
-	/* outermost first */
-	for (uint32_t at = user; at-- && !found;) {
-		const struct frame *frame = stack->frames[at];
-		if (own(frame)->script == SCRIPT_RUNTIME && !is_wrapper(frame->name))
-			found = snprintf(out, room, "%s", frame->name) > 0;
-		else if (frame->kind == PS_FRAME_BUILTIN || frame->kind == PS_FRAME_NATIVE)
-			found = language_name(frame->name, out, room);
-	}
+	for (; stack != user; stack = stack->outer)
+		if (call_name(stack->frame, name, sizeof(name)))
+			found = snprintf(out, room, "%s", name) > 0;
 	return found;
 }
 
@@ -158,28 +161,28 @@ static int same_function(const struct frame *a, const struct frame *b)
 }
 
 /*
- * Which frame of a row that counts is the user's; count = there is none. Of a
+ * From which frame of a row that counts it is the user's; the end = there is none. Of a
  * next tick it is the tick itself, not what it calls; where modules are loaded
  * it is who wants them, not their bodies.
  */
-static uint32_t user_at(const struct stall *stall, const struct stall_stack *row, script_row_fn *counts)
+static const struct stack *user_at(const struct stall *stall, const struct stall_stack *row, script_row_fn *counts)
 {
-	const struct stack *stack = row->stack;
-	uint32_t user = counts(stall, row) ? stack_user(stack) : stack->count, outer = user;
+	const struct stack *user = stack_user(row->stack), *outer = user;
+	while (!counts(stall, row) && user->count)
+		user = outer = user->outer;
 	if (stall->rule == RULE_TICK_STARVATION)
-		for (uint32_t at = user; at < stack->count; at++)
-			user = own(stack->frames[at])->script == SCRIPT_USER ? at : user;
-	while (stall->rule == RULE_MODULE_LOAD && outer < stack->count) {
+		for (const struct stack *at = user; at->count; at = at->outer)
+			user = own(at->frame)->script == SCRIPT_USER ? at : user;
+	while (stall->rule == RULE_MODULE_LOAD && outer->count) {
 		user = outer;
-		outer = importer(stack, outer);
+		outer = importer(outer);
 	}
 	return user;
 }
 
 static const struct frame *user_of(const struct stall *stall, const struct stall_stack *row, script_row_fn *counts)
 {
-	uint32_t at = user_at(stall, row, counts);
-	return at < row->stack->count ? row->stack->frames[at] : NULL;
+	return user_at(stall, row, counts)->frame;
 }
 
 /* What a row stands for: time where it was measured, else how often it was seen. */
@@ -251,8 +254,8 @@ static const struct frame *usual_place(const struct stall *stall, const struct f
 
 static int has_script(const struct stack *stack)
 {
-	for (uint32_t k = 0; k < stack->count; k++)
-		if (stack->frames[k]->kind == PS_FRAME_JS)
+	for (; stack->count; stack = stack->outer)
+		if (stack->frame->kind == PS_FRAME_JS)
 			return 1;
 	return 0;
 }
@@ -296,8 +299,8 @@ int script_starves(const struct stall *stall, script_row_fn *counts)
 		int drains = 0;
 		if (!counts(stall, row))
 			continue;
-		for (uint32_t k = 0; k < row->stack->count; k++) {
-			const struct frame *frame = row->stack->frames[k];
+		for (const struct stack *stack = row->stack; stack->count; stack = stack->outer) {
+			const struct frame *frame = stack->frame;
 			inner = inner || !own(frame)->script ? inner : frame;
 			drains |= own(frame)->script == SCRIPT_RUNTIME && !strcmp(frame->name, "processTicksAndRejections");
 		}

@@ -11,8 +11,8 @@
 static json_t *frames(const struct stack *stack)
 {
 	json_t *list = json_array();
-	for (uint32_t i = 0; i < stack->count; i++) {
-		const struct frame *frame = stack->frames[i];
+	for (; stack->count; stack = stack->outer) {
+		const struct frame *frame = stack->frame;
 		json_array_append_new(
 			list, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:I}", "kind", frame_kind_name(frame->kind), "name",
 					summary_text(frame->name), "file", summary_text(frame->file), "line",

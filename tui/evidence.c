@@ -184,8 +184,8 @@ static void add_stack(struct list *list, const struct stall *stall, uint32_t num
 		list_line(list, STYLE_BOLD, "#%u  %ux  %s", number + 1, stack->count, sample_name(stack->kind));
 	if (!stack->stack || !stack->stack->count)
 		list_line(list, STYLE_DIM, "    no frames");
-	for (uint32_t i = 0; stack->stack && i < stack->stack->count; i++) {
-		const struct frame *frame = stack->stack->frames[i];
+	for (const struct stack *at = stack->stack; at && at->count; at = at->outer) {
+		const struct frame *frame = at->frame;
 		char text[CELL_TEXT * 2];
 		frame_text(frame, text, sizeof(text));
 		list_line(list, STYLE_NORMAL, "    %-7s %s", frame ? frame_kind_name(frame->kind) : "", text);

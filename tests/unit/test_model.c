@@ -630,7 +630,7 @@ TEST(a_clone_stays_as_it_was_and_points_to_itself)
 	/* and it may go on by itself */
 	enter(copy, 1400, TID, FD, 1010, -1);
 	assert_int_equal(copy->stalls[0]->duration_ns, 390 * MS);
-	assert_string_equal(copy->stalls[0]->stacks[0].stack->frames[0]->name, "slow");
+	assert_string_equal(copy->stalls[0]->stacks[0].stack->frame->name, "slow");
 	WORK(copy, WORK_STARTED, 1410, 201, 1012);
 	assert_int_equal(copy->pools[0]->wait.count, 1);
 	model_close(copy);

@@ -303,7 +303,7 @@ TEST(samples_before_the_threshold_count_and_those_of_another_slice_do_not)
 	const struct stall *stall = closed(model, 1110);
 	assert_int_equal(stall->samples, 2);
 	assert_int_equal(stall->stack_count, 1);
-	assert_string_equal(stall->stacks[0].stack->frames[0]->name, "hot");
+	assert_string_equal(stall->stacks[0].stack->frame->name, "hot");
 	model_close(model);
 }
 

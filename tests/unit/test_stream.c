@@ -200,6 +200,39 @@ TEST(stacks_that_outgrow_their_memory_are_forgotten_and_told_anew_under_a_new_id
 	stream_close(stream);
 }
 
+TEST(a_stream_that_has_forgotten_tells_anew_under_new_ids)
+{
+	struct stream *stream = opened();
+	struct seen *seen = calloc(1, sizeof(*seen));
+	struct ps_ev_frame frame = { .kind = PS_FRAME_NATIVE };
+	uint32_t text = stream_string(stream, "read", 4), other = stream_string(stream, "write", 5), epoch = stream_epoch(stream);
+
+	frame.name = text;
+	uint32_t id = stream_frame(stream, &frame), stack = stream_stack(stream, &id, 1);
+	assert_int_equal(stream_symbol(stream, 7, 0x1000, id), 0);
+	assert_int_equal(stream_forget(stream), -EAGAIN); /* what was not handed over yet may be named */
+	*seen = (struct seen){ .stop_at = -1 };
+	stream_flush(stream, take, seen);
+	assert_int_equal(stream_forget(stream), 0);
+	assert_int_not_equal(stream_epoch(stream), epoch);
+	uint32_t again = stream_again(stream, text);
+	assert_true(again > other);
+	assert_int_equal(stream_again(stream, 0), 0);
+	assert_int_equal(stream_again(stream, again), 0); /* no id from before */
+	stream_forgotten(stream);
+	assert_int_equal(stream_string(stream, "read", 4), again);
+	frame.name = again;
+	assert_true(stream_frame(stream, &frame) > id);
+	id = stream_frame(stream, &frame);
+	assert_true(stream_stack(stream, &id, 1) > stack);
+	assert_int_equal(stream_symbol(stream, 7, 0x1000, id), 0);
+	*seen = (struct seen){ .stop_at = -1 };
+	stream_flush(stream, take, seen);
+	assert_int_equal(seen->count, 4);
+	free(seen);
+	stream_close(stream);
+}
+
 TEST(a_symbol_is_told_once_per_process_and_address)
 {
 	struct stream *stream = opened();

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What names consist of, each thing once: strings by their text, frames by what
+ * they tell, stacks by their innermost frame and the stack around it. So stacks
+ * are a tree: a new one costs as many nodes as it has frames that no other has,
+ * and things that are told again under another number cost nothing.
+ *
+ * Things lie in an arena, behind a header that links those of one bucket, and
+ * never move or change. They are let go of all at once: what is still needed
+ * moves to another store before. Then the header of what has moved leads to its
+ * copy, marked by its lowest bit, so this store can be read but not added to.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model_own.h"
+
+#define CHUNK_BYTES 65536u
+#define MOVED ((uintptr_t)1)
+
+struct kept {
+	struct kept *next; /* in its bucket; or its copy, with MOVED */
+};
+
+struct shelf {
+	struct kept **buckets;
+	size_t room, count; /* a power of two, or 0 */
+};
+
+struct chunk {
+	struct chunk *next;
+	size_t used, room;
+	uint64_t bytes[];
+};
+
+struct keep {
+	struct chunk *chunks;
+	size_t bytes;
+	int is_full; /* something was refused */
+	struct shelf shelves[KEEP_KINDS];
+};
+
+const struct stack_own stack_end = { .shape = 0xcbf29ce484222325ull };
+static const char no_text[] = "";
+
+static struct kept *header(const void *thing)
+{
+	return (struct kept *)(uintptr_t)thing - 1;
+}
+
+/* ---- what is equal ---- */
+
+static uint64_t stir(uint64_t hash, uint64_t value)
+{
+	hash = (hash ^ value) * 0x9e3779b97f4a7c15ull;
+	return hash ^ hash >> 29;
+}
+
+static uint64_t hash_string(const void *thing)
+{
+	uint64_t hash = 0xcbf29ce484222325ull;
+	for (const char *text = thing; *text; text++)
+		hash = (hash ^ (unsigned char)*text) * 0x100000001b3ull; /* FNV-1a */
+	return hash ^ hash >> 29;
+}
+
+static int same_string(const void *a, const void *b)
+{
+	return !strcmp(a, b);
+}
+
+static uint64_t hash_frame(const void *thing)
+{
+	const struct frame *frame = thing;
+	uint64_t hash = stir(stir((uintptr_t)frame->name, (uintptr_t)frame->file), (uintptr_t)frame->module);
+	return stir(stir(hash, (uint64_t)frame->line << 32 | frame->column),
+		    (uint64_t)frame->offset << 32 | frame->kind);
+}
+
+static int same_frame(const void *a, const void *b)
+{
+	const struct frame *x = a, *y = b;
+	return x->name == y->name && x->file == y->file && x->module == y->module && x->line == y->line &&
+	       x->column == y->column && x->offset == y->offset && x->kind == y->kind;
+}
+
+static uint64_t hash_stack(const void *thing)
+{
+	const struct stack *stack = thing;
+	return stir(stir(0, (uintptr_t)stack->frame), (uintptr_t)stack->outer);
+}
+
+static int same_stack(const void *a, const void *b)
+{
+	const struct stack *x = a, *y = b;
+	return x->frame == y->frame && x->outer == y->outer;
+}
+
+static const struct {
+	uint64_t (*hash)(const void *thing);
+	int (*same)(const void *a, const void *b);
+} kinds[KEEP_KINDS] = {
+	[KEEP_STRING] = { hash_string, same_string },
+	[KEEP_FRAME] = { hash_frame, same_frame },
+	[KEEP_STACK] = { hash_stack, same_stack },
+};
+
+/* ---- life ---- */
+
+int keep_open(struct keep **keep)
+{
+	*keep = calloc(1, sizeof(**keep));
+	return *keep ? 0 : -ENOMEM;
+}
+
+void keep_close(struct keep *keep)
+{
+	if (!keep)
+		return;
+	for (struct chunk *chunk = keep->chunks, *next; chunk; chunk = next) {
+		next = chunk->next;
+		free(chunk);
+	}
+	for (unsigned kind = 0; kind < KEEP_KINDS; kind++)
+		free(keep->shelves[kind].buckets);
+	free(keep);
+}
+
+size_t keep_bytes(const struct keep *keep)
+{
+	size_t bytes = keep->bytes;
+	for (unsigned kind = 0; kind < KEEP_KINDS; kind++)
+		bytes += keep->shelves[kind].room * sizeof(struct kept *);
+	return bytes;
+}
+
+int keep_is_full(const struct keep *keep)
+{
+	return keep->is_full;
+}
+
+/* ---- keeping ---- */
+
+static void *take(struct keep *keep, size_t bytes)
+{
+	bytes = (bytes + 7) & ~(size_t)7;
+	if (keep->bytes + bytes > MAX_NAME_BYTES) {
+		keep->is_full = 1;
+		return NULL;
+	}
+	struct chunk *chunk = keep->chunks;
+	if (!chunk || chunk->room - chunk->used < bytes) {
+		size_t room = bytes > CHUNK_BYTES ? bytes : CHUNK_BYTES;
+		chunk = malloc(sizeof(*chunk) + room);
+		if (!chunk)
+			return NULL;
+		*chunk = (struct chunk){ keep->chunks, 0, room };
+		keep->chunks = chunk;
+	}
+	void *at = (char *)chunk->bytes + chunk->used;
+	chunk->used += bytes;
+	keep->bytes += bytes;
+	return at;
+}
+
+static int widen_shelf(struct shelf *shelf, unsigned kind)
+{
+	struct shelf wider = { .room = shelf->room ? shelf->room * 2 : 256, .count = shelf->count };
+	wider.buckets = calloc(wider.room, sizeof(struct kept *));
+	if (!wider.buckets)
+		return -ENOMEM;
+	for (size_t i = 0; i < shelf->room; i++)
+		for (struct kept *kept = shelf->buckets[i], *next; kept; kept = next) {
+			struct kept **bucket = &wider.buckets[kinds[kind].hash(kept + 1) & (wider.room - 1)];
+			next = kept->next;
+			kept->next = *bucket;
+			*bucket = kept;
+		}
+	free(shelf->buckets);
+	*shelf = wider;
+	return 0;
+}
+
+/* The kept thing that equals this one, or a copy of `bytes` bytes. */
+static void *keep_thing(struct keep *keep, unsigned kind, const void *thing, size_t bytes, int *is_new)
+{
+	struct shelf *shelf = &keep->shelves[kind];
+	uint64_t hash = kinds[kind].hash(thing);
+	*is_new = 0;
+	for (struct kept *kept = shelf->room ? shelf->buckets[hash & (shelf->room - 1)] : NULL; kept; kept = kept->next)
+		if (kinds[kind].same(kept + 1, thing))
+			return kept + 1;
+	if (shelf->count >= shelf->room && widen_shelf(shelf, kind))
+		return NULL;
+	struct kept *kept = take(keep, sizeof(*kept) + bytes);
+	if (!kept)
+		return NULL;
+	memcpy(kept + 1, thing, bytes);
+	kept->next = shelf->buckets[hash & (shelf->room - 1)];
+	shelf->buckets[hash & (shelf->room - 1)] = kept;
+	shelf->count++;
+	*is_new = 1;
+	return kept + 1;
+}
+
+const char *keep_string(struct keep *keep, const char *text)
+{
+	int is_new;
+	return *text ? keep_thing(keep, KEEP_STRING, text, strlen(text) + 1, &is_new) : no_text;
+}
+
+const struct frame_own *keep_frame(struct keep *keep, const struct frame *frame)
+{
+	const struct frame_own whole = { .pub = *frame };
+	int is_new;
+	struct frame_own *kept = keep_thing(keep, KEEP_FRAME, &whole, sizeof(whole), &is_new);
+	if (kept && is_new)
+		frame_classify(kept);
+	return kept;
+}
+
+struct stack_own *keep_stack(struct keep *keep, const struct frame *frame, const struct stack *outer)
+{
+	const struct stack_own whole = { .pub = { frame, outer, outer->count + 1 } };
+	int is_new;
+	return keep_thing(keep, KEEP_STACK, &whole, sizeof(whole), &is_new);
+}
+
+/* ---- moving ---- */
+
+static void *copy_of(const void *thing)
+{
+	uintptr_t next = (uintptr_t)header(thing)->next;
+	return next & MOVED ? (void *)(next & ~MOVED) : NULL;
+}
+
+static void mark_moved(const void *thing, const void *copy)
+{
+	header(thing)->next = (struct kept *)((uintptr_t)copy | MOVED);
+}
+
+const struct frame *keep_move_frame(struct keep *keep, const struct frame *frame)
+{
+	struct frame_own *copy = copy_of(frame);
+	if (copy)
+		return &copy->pub;
+	struct frame_own whole = *(const struct frame_own *)frame;
+	whole.pub.name = keep_string(keep, frame->name);
+	whole.pub.file = keep_string(keep, frame->file);
+	whole.pub.module = keep_string(keep, frame->module);
+	int is_new;
+	if (whole.pub.name && whole.pub.file && whole.pub.module)
+		copy = keep_thing(keep, KEEP_FRAME, &whole, sizeof(whole), &is_new);
+	if (!copy)
+		return NULL;
+	mark_moved(frame, copy);
+	return &copy->pub;
+}
+
+const struct stack *keep_move_stack(struct keep *keep, const struct stack *stack)
+{
+	const struct stack *path[MODEL_STACK_FRAMES];
+	size_t depth = 0;
+	const struct stack *outer = NULL;
+	while (stack->count && !(outer = copy_of(stack))) {
+		path[depth++] = stack;
+		stack = stack->outer;
+	}
+	outer = outer ? outer : &stack_end.pub;
+	while (depth--) {
+		const struct frame *frame = keep_move_frame(keep, path[depth]->frame);
+		struct stack_own *copy = frame ? keep_stack(keep, frame, outer) : NULL;
+		if (!copy)
+			return NULL;
+		copy->shape = ((const struct stack_own *)path[depth])->shape;
+		mark_moved(path[depth], copy);
+		outer = &copy->pub;
+	}
+	return outer;
+}
