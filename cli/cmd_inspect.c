@@ -336,7 +336,15 @@ static void put_document(json_t *document)
 		    text_of(libuv, "symbols", "?"));
 	putchar('\n');
 	put_threads(json_object_get(document, "threads"));
-	json_array_foreach(json_object_get(document, "loops"), i, loop) put_loop(loop);
+	json_array_foreach(json_object_get(document, "loops"), i, loop)
+	{
+		if (i == ROWS) {
+			putchar('\n');
+			put("… %zu more loops, in --json", json_array_size(json_object_get(document, "loops")) - ROWS);
+			break;
+		}
+		put_loop(loop);
+	}
 	if (json_is_object(json_object_get(document, "pool")))
 		put_pool(json_object_get(document, "pool"));
 	put_missing(json_object_get(document, "not_measured"), json_is_object(libuv));

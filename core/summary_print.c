@@ -13,6 +13,7 @@
 #include "text.h"
 
 #define WORST 10 /* stalls shown */
+#define LOOPS 24 /* shown, and further ones that stalled */
 
 /* ---- values as text ---- */
 
@@ -301,6 +302,24 @@ static void print_findings(struct line *line, const json_t *findings)
 	}
 }
 
+/* Those that moved come first; of a thousand only these and the ones that stalled are for reading. */
+static int is_shown(const json_t *loop, size_t at)
+{
+	return at < LOOPS || u64(loop, "stall_count");
+}
+
+static void print_rest(struct line *line, const json_t *loops)
+{
+	const json_t *loop;
+	size_t i, rest = 0;
+	json_array_foreach(loops, i, loop) rest += !is_shown(loop, i);
+	if (!rest)
+		return;
+	line_end(line);
+	line_say(line, "%zu more loop%s without stalls, in --json", rest, rest == 1 ? "" : "s");
+	line_end(line);
+}
+
 int summary_print(const json_t *document, FILE *out)
 {
 	struct line line = { .out = out };
@@ -312,7 +331,8 @@ int summary_print(const json_t *document, FILE *out)
 		line_say(&line, "no event loop was seen");
 		line_end(&line);
 	}
-	json_array_foreach(loops, i, loop) print_loop(&line, document, loop);
+	json_array_foreach(loops, i, loop) if (is_shown(loop, i)) print_loop(&line, document, loop);
+	print_rest(&line, loops);
 	json_array_foreach(json_object_get(document, "pools"), i, pool) print_pool(&line, pool);
 	print_findings(&line, json_object_get(document, "findings"));
 	summary_print_missing(&line, document);
