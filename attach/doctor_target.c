@@ -66,8 +66,13 @@ static void try_program(struct doctor_notes *notes)
 	else
 		doctor_note(notes, "target: symbols", DOCTOR_YES, NULL, "%s%s%s, with its symbol table", runtime.name,
 			    *runtime.version ? " " : "", runtime.version);
+#if defined(__x86_64__)
+	doctor_note(notes, "target: native stacks", DOCTOR_YES, NULL,
+		    "with frame pointers or without: callers are found by .eh_frame, which nearly all programs have");
+#else
 	doctor_note(notes, "target: native stacks", DOCTOR_PARTLY, "build the program with -fno-omit-frame-pointer",
-		    "whether it keeps frame pointers shows in its first samples; without them stacks are short");
+		    "by frame pointers on this machine: without them stacks are short");
+#endif
 }
 
 /* 1: it is a server whose state is read by its variables. */

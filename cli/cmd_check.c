@@ -143,7 +143,7 @@ static int check(const struct options *options)
 		return fault(CLI_USAGE, "check wants --budget FILE; check --init FILE.psr writes a first one");
 	int err = budget_open(&budgets, options->budget, message, sizeof(message));
 	if (err)
-		return fault(CLI_USAGE, "%s: %s", options->budget, *message ? message : strerror(-err));
+		return fault(CLI_USAGE, "%s", *message ? message : strerror(-err));
 	int code = load_all(&inputs, &baseline, options);
 	if (!code)
 		code = judge(budgets, &inputs, &baseline, options);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* pollscope doctor: what works here, what does not, why, and what mends it. */
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 #include "attach.h"
@@ -65,7 +66,8 @@ static int run(const struct options *options)
 		put_json(rows, count);
 	else
 		put_rows(rows, count);
-	return CLI_OK;
+	/* the rows have said so, and what to do */
+	return target.count && kill(target.pids[0], 0) && errno == ESRCH ? CLI_NO_TARGET : CLI_OK;
 }
 
 const struct command cmd_doctor = {

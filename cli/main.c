@@ -52,7 +52,20 @@ static const char *last_word(const struct options *options)
 	return options->launch ? options->launch[0] : "--all";
 }
 
-static int check_operands(const struct command *command, const struct options *options)
+/* `pollscope stats node` is taken for `pollscope top stats node`: what was meant is the first word. */
+static int refuse_word(const char *word)
+{
+	const char *names[64] = { NULL };
+	size_t count = 0;
+	for (size_t i = 0; commands[i] && count + 1 < sizeof(names) / sizeof(names[0]); i++)
+		if (!commands[i]->hidden)
+			names[count++] = commands[i]->name;
+	const char *near = text_nearest(word, names);
+	return fault(CLI_USAGE, "there is no command %s%s%s%s; pollscope help lists them", word, near ? " (did you mean " : "",
+		     near ? near : "", near ? "?)" : "");
+}
+
+static int check_operands(const struct command *command, const struct options *options, int is_named)
 {
 	if (options->launch && !command->launches && !command->splits)
 		return fault(CLI_USAGE, "%s launches no command; see pollscope help %s", command->name, command->name);
@@ -62,6 +75,9 @@ static int check_operands(const struct command *command, const struct options *o
 	if (given < command->fewest)
 		return fault(CLI_USAGE, "%s wants %s%s; see pollscope help %s", command->name, command->usage,
 			     command->launches ? " (pollscope ls shows what can be watched)" : "", command->name);
+	if (given > command->most && !is_named && options->operand_count > 1 &&
+	    options->operands[0][strspn(options->operands[0], "0123456789")])
+		return refuse_word(options->operands[0]);
 	if (given > command->most)
 		return fault(CLI_USAGE, "%s takes %s only, \"%s\" is too much", command->name,
 			     *command->usage ? command->usage : "no operands", last_word(options));
@@ -89,7 +105,8 @@ static int flush_output(int code)
 	return fault(CLI_OUTPUT, "cannot write to standard output: %s", strerror(errno ? errno : EIO));
 }
 
-static int run_command(const struct command *command, int argc, char **argv)
+/* is_named: its name was given, so that the first operand is no name of one. */
+static int run_command(const struct command *command, int argc, char **argv, int is_named)
 {
 	struct options options;
 	int code = options_read(&options, command->options | OPT_COMMON, command->name, argc, argv);
@@ -103,7 +120,7 @@ static int run_command(const struct command *command, int argc, char **argv)
 		help_command(command, stdout);
 		return CLI_OK;
 	}
-	code = check_operands(command, &options);
+	code = check_operands(command, &options, is_named);
 	return code ? code : command->run(&options);
 }
 
@@ -114,7 +131,7 @@ int main(int argc, char **argv)
 	setlocale(LC_CTYPE, "");
 	signal(SIGPIPE, SIG_IGN);
 	if (argc < 2 && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
-		return flush_output(run_command(commands[0], argc, argv));
+		return flush_output(run_command(commands[0], argc, argv, 0));
 	if (argc < 2) {
 		help_overview(stderr);
 		return CLI_USAGE;
@@ -125,6 +142,6 @@ int main(int argc, char **argv)
 	}
 	const struct command *command = command_find(argv[1]);
 	if (command)
-		return flush_output(run_command(command, argc - 1, argv + 1));
-	return flush_output(run_command(commands[0], argc, argv));
+		return flush_output(run_command(command, argc - 1, argv + 1, 1));
+	return flush_output(run_command(commands[0], argc, argv, 0));
 }

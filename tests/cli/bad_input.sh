@@ -34,11 +34,14 @@ refused 2 'known format' $PS export a.psr --to docx
 refused 2 'want.*--to' $PS export a.psr
 refused 2 'no scenario' $PS demo computatino
 refused 2 'no command' $PS help stats
+refused 2 'did you mean record' $PS recrod 1 -d 1s
+refused 2 'too much' $PS 1 2
 
 # targets
 refused 5 'no process' $PS stat 999999999999
 dead=$(bash -c 'echo $$')
 refused 5 "$dead" $PS stat "$dead"
+$PS doctor "$dead" >/dev/null; [ $? = 5 ] || fail "doctor of a process that is not there does not end with 5"
 refused 5 'no process is called' $PS stat no-such-program-at-all
 sleep 60 & pids+=($!)
 refused 5 'loop' $PS stat -d 1s $!
