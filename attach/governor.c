@@ -31,7 +31,7 @@
 #define DRAIN_NS 40000000ull /* shortest window of who is judged by the drain */
 #define DRAIN_PATIENCE_NS 180000000ull
 #define RUN_NS 500u /* of one run, until one is measured */
-#define FAR_OVER 4u /* times the budget: half the patience */
+#define FAR_OVER 3u /* times the budget: patience is not shorter above, one look is not enough */
 
 void governor_close(struct governor *governor)
 {
@@ -198,7 +198,9 @@ int governor_judge(struct governor *governor, uint64_t now_ns, uint64_t hits, ui
 		governor->over_ns = 0;
 		return 0;
 	}
-	governor->over_ns += governor->cost_per_s > FAR_OVER * governor->budget_ns ? 2 * passed : passed;
+	/* the more it is too much, the sooner it ends */
+	double times = (double)governor->cost_per_s / (double)governor->budget_ns;
+	governor->over_ns += (uint64_t)((double)passed * (times < FAR_OVER ? times : FAR_OVER));
 	if (governor->over_ns < governor->patience_ns)
 		return 0;
 	say_why(governor);

@@ -193,7 +193,7 @@ TEST(a_hastened_group_above_its_budget_is_given_up_within_a_fifth_of_a_second)
 	struct governor governor;
 
 	governor_open(&governor, NULL, GOVERNOR_BUDGET_NS, GOVERNOR_UPROBE_NS);
-	assert_int_equal(drains_until_given_up(&governor, 1000), 4);
+	assert_int_equal(drains_until_given_up(&governor, 1000), 3);
 	governor_open(&governor, NULL, GOVERNOR_BUDGET_NS, GOVERNOR_UPROBE_NS);
 	assert_int_equal(drains_until_given_up(&governor, 10000), 2);
 	assert_non_null(strstr(governor.why, "26.0 % of a core at 200000 hits a second"));
