@@ -105,6 +105,8 @@ static size_t put_v8(struct bpf_source *source, size_t process, const struct ps_
 		return v8_stack(v8, stream, raw, frames, FRAMES_MAX);
 	whole = *raw;
 	whole.user_frames = callers.count;
+	/* a copy has an end, and so has the list */
+	whole.cut = callers.complete ? 0 : raw->cut ? raw->cut : 1;
 	memcpy(whole.user, callers.pcs, callers.count * sizeof(*callers.pcs));
 	struct unwind_stack stack = stack_of(copy);
 	v8_functions(v8, &whole, &stack, callers.fps);

@@ -99,19 +99,19 @@ const struct ps_v8_walk *v8_walk(const struct v8 *v8)
 /* Starts the turn of a stack, which ends when its time is up; returns when it began. */
 static uint64_t begin_turn(struct v8 *v8)
 {
-	uint64_t now = stream_now();
+	uint64_t now = stream_now(), began = v8_clock();
 
 	v8->credit_ns += (now - v8->credited_ns) / CREDIT_SHARE;
 	v8->credited_ns = now;
 	if (v8->credit_ns > CREDIT_NS)
 		v8->credit_ns = CREDIT_NS;
-	v8_turn(&v8->reader, now + (v8->credit_ns < STACK_NS ? v8->credit_ns : STACK_NS));
-	return now;
+	v8_turn(&v8->reader, began + (v8->credit_ns < STACK_NS ? v8->credit_ns : STACK_NS));
+	return began;
 }
 
 static void end_turn(struct v8 *v8, uint64_t began)
 {
-	uint64_t spent = stream_now() - began;
+	uint64_t spent = v8_clock() - began;
 
 	v8->credit_ns -= spent < v8->credit_ns ? spent : v8->credit_ns;
 }
@@ -126,10 +126,11 @@ static int read_frame(struct v8 *v8, const struct unwind_stack *stack, uint64_t 
 		return 0;
 	if ((context & 3) != 1 || (object & 3) != 1)
 		return 0;
-	shared = v8_field(&v8->reader, object, v8->walk.function_shared);
+	shared = v8_field(&v8->reader, v8_moved(&v8->reader, object), v8->walk.function_shared);
 	if (v8_type(&v8->reader, shared) != v8->reader.layout.shared)
 		return 0;
 	function->shared = shared;
+	function->function = object;
 	function->bytecode_offset = offset & 0xffffffff ? -1 : (int32_t)(offset >> 32);
 	return 1;
 }
@@ -160,7 +161,8 @@ void v8_functions(struct v8 *v8, struct ps_raw *raw, const struct unwind_stack *
 
 size_t v8_stack(struct v8 *v8, struct stream *stream, const struct ps_raw *raw, uint32_t *ids, size_t room)
 {
-	struct v8_out out = { .stream = stream, .ids = ids, .room = room, .sp = raw->sp };
+	/* one is for what was cut */
+	struct v8_out out = { .stream = stream, .ids = ids, .room = room - 1, .sp = raw->sp };
 	uint64_t began;
 
 	if (v8->epoch != stream_epoch(stream)) {
@@ -179,6 +181,7 @@ size_t v8_stack(struct v8 *v8, struct stream *stream, const struct ps_raw *raw, 
 
 		if (k < raw->functions && k < PS_V8_FUNCTIONS && function->frame == i) {
 			frame.shared = function->shared;
+			frame.function = function->function;
 			frame.bytecode_array = function->bytecode_array;
 			frame.bytecode_offset = function->bytecode_offset;
 			frame.live_offset = i ? -1 : raw->live_offset;
@@ -188,5 +191,6 @@ size_t v8_stack(struct v8 *v8, struct stream *stream, const struct ps_raw *raw, 
 			v8_put_frame(v8, &out, &frame);
 	}
 	end_turn(v8, began);
+	v8_put_cut(&out, raw->cut);
 	return out.count;
 }

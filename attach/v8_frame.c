@@ -16,6 +16,25 @@ static void put(struct v8_out *out, uint32_t id)
 {
 	if (id && out->count < out->room)
 		out->ids[out->count++] = id;
+	else if (id)
+		out->missed++;
+}
+
+/* Told as a power of two: stacks that differ in nothing else are one for long. */
+void v8_put_cut(struct v8_out *out, uint32_t more)
+{
+	struct ps_ev_frame frame = { .kind = PS_FRAME_UNKNOWN };
+	char name[32];
+	uint32_t least = 1;
+
+	more += out->missed;
+	if (!more)
+		return;
+	while (least <= more / 2)
+		least *= 2;
+	snprintf(name, sizeof(name), "[%u+ more frames]", least);
+	frame.name = stream_string(out->stream, name, strlen(name));
+	out->ids[out->count++] = stream_frame(out->stream, &frame);
 }
 
 /* ---- what a program counter lies in ---- */
@@ -94,6 +113,8 @@ static uint32_t frame_at(struct v8 *v8, struct stream *stream, const struct v8_p
 
 	if (v8_function_read(&v8->reader, place->shared, &function))
 		return 0;
+	if (place->name)
+		v8_string(&v8->reader, place->name, function.name, sizeof(function.name));
 	const char *nameless =
 		function.script && v8_script_is_evaluated(&v8->reader, function.script) ? "eval" : "(anonymous)";
 	frame.name = put_text(stream, function.name[0] ? function.name : nameless);
@@ -165,8 +186,9 @@ static uint64_t function_witness(struct v8 *v8, uint64_t shared)
 static void put_interpreted(struct v8 *v8, struct v8_out *out, const struct v8_frame *frame, int32_t offset)
 {
 	const uint64_t key[3] = { frame->shared, frame->bytecode_array, (uint64_t)(int64_t)offset };
-	struct v8_known_frame *known = find_known(v8, key, function_witness(v8, frame->shared));
-	struct v8_place place = { frame->shared, -1, 0 };
+	uint64_t name = v8_own_name(&v8->reader, frame->function, frame->shared);
+	struct v8_known_frame *known = find_known(v8, key, function_witness(v8, frame->shared) * 31 + name);
+	struct v8_place place = { frame->shared, -1, 0, name };
 
 	if (put_known(out, known))
 		return;
@@ -180,8 +202,9 @@ static void put_code(struct v8 *v8, struct v8_out *out, const struct v8_code *co
 	const struct v8_layout *at = &v8->reader.layout;
 	uint64_t data = v8_field(&v8->reader, code->object, at->code_deoptimization);
 	const uint64_t key[3] = { code->object, (frame->pc - code->start) * 2 + !!frame->is_return, frame->shared };
-	struct v8_known_frame *known = find_known(v8, key, data * 31 + code->start);
-	struct v8_place places[V8_INLINED_MAX] = { { frame->shared, -1, 0 } };
+	uint64_t name = v8_own_name(&v8->reader, frame->function, frame->shared);
+	struct v8_known_frame *known = find_known(v8, key, (data * 31 + code->start) * 31 + name);
+	struct v8_place places[V8_INLINED_MAX] = { { frame->shared, -1, 0, 0 } };
 	size_t count = 1;
 
 	if (put_known(out, known))
@@ -190,6 +213,8 @@ static void put_code(struct v8 *v8, struct v8_out *out, const struct v8_code *co
 		count = v8_optimized_places(&v8->reader, code, frame->pc, frame->is_return, places);
 	else
 		places[0].position = v8_baseline_position(&v8->reader, code, frame->pc);
+	if (count && places[count - 1].shared == frame->shared)
+		places[count - 1].name = name;
 	put_places(v8, out, known, places, count);
 }
 
@@ -253,7 +278,7 @@ static void put_generated(struct v8 *v8, struct v8_out *out, const struct v8_fra
 
 	if (v8_code_find(&v8->reader, frame->pc, &code)) {
 		if (has_function)
-			put_places(v8, out, &(struct v8_known_frame){ 0 }, &(struct v8_place){ frame->shared, -1, 0 }, 1);
+			put_places(v8, out, &(struct v8_known_frame){ 0 }, &(struct v8_place){ frame->shared, -1, 0, 0 }, 1);
 	} else if (code.kind == v8_kind_regexp(&v8->reader.layout)) {
 		put(out, regexp_frame(v8, out));
 	} else if (code.kind == v8_kind_regexp(&v8->reader.layout) - 1 && has_function) {
@@ -263,7 +288,7 @@ static void put_generated(struct v8 *v8, struct v8_out *out, const struct v8_fra
 		put_code(v8, out, &code, frame);
 		/* V8 10 tells of optimized code only which function it is of */
 		if (out->count == before && has_function && v8->reader.layout.code_inline != V8_NONE)
-			put_places(v8, out, &(struct v8_known_frame){ 0 }, &(struct v8_place){ frame->shared, -1, 0 }, 1);
+			put_places(v8, out, &(struct v8_known_frame){ 0 }, &(struct v8_place){ frame->shared, -1, 0, 0 }, 1);
 	}
 	if (out->count == before)
 		put_unnamed(v8, out, frame, &code);

@@ -39,14 +39,17 @@ static uint32_t little(const uint8_t *from, uint32_t bytes)
 	return number;
 }
 
-/* How many there are, then a bit that says they have entries, and three sizes of three bits. */
-static int take_shape(const uint32_t words[2], struct calls *calls)
+/*
+ * How many there are, then a bit that says they have entries, and three sizes of three bits. Those of the middle compiler
+ * have a byte more each; TurboFan's other bits are of what follows the table.
+ */
+static int take_shape(const uint32_t words[2], int is_middle, struct calls *calls)
 {
 	uint32_t registers = words[1] >> 1 & 7;
 
 	*calls = (struct calls){ .count = words[0], .pc_bytes = words[1] >> 4 & 7, .index_bytes = words[1] >> 7 & 7 };
-	calls->entry_bytes = 2 * calls->pc_bytes + calls->index_bytes + 1 + registers;
-	if (!(words[1] & 1) || words[1] >> 10 || !calls->count || calls->count > ENTRIES_MAX)
+	calls->entry_bytes = 2 * calls->pc_bytes + calls->index_bytes + registers + is_middle;
+	if (!(words[1] & 1) || (is_middle && words[1] >> 10) || !calls->count || calls->count > ENTRIES_MAX)
 		return -EINVAL;
 	return calls->pc_bytes && calls->pc_bytes <= 4 && calls->index_bytes && calls->index_bytes <= 4 ? 0 : -EINVAL;
 }
@@ -64,9 +67,13 @@ static int has_order(const struct calls *calls, const struct v8_code *code)
 	return 1;
 }
 
-/* Its header has four words; since V8 13 the size of the frame is the first of them. `entries` is malloc'ed. */
+/*
+ * Its header has four words, TurboFan's the first two of them. Since V8 13 the size of the frame comes first, and is in the
+ * place of one of the others where there are four. `entries` is malloc'ed.
+ */
 static int read_calls(struct v8_reader *reader, const struct v8_code *code, struct calls *calls)
 {
+	int is_middle = code->kind == reader->layout.kind_baseline + 1;
 	uint64_t table = code->start + code->bytes;
 	uint32_t words[4];
 	size_t bytes;
@@ -74,9 +81,11 @@ static int read_calls(struct v8_reader *reader, const struct v8_code *code, stru
 	if (v8_read(reader, table, words, sizeof(words)))
 		return -EFAULT;
 	for (int first = 0; first < 2; first++) {
-		if (take_shape(words + first, calls))
+		int32_t header = is_middle ? sizeof(words) : (2 + first) * sizeof(*words);
+
+		if (take_shape(words + first, is_middle, calls))
 			continue;
-		calls->entries = v8_copy(reader, table, sizeof(words), calls->count * calls->entry_bytes, &bytes);
+		calls->entries = v8_copy(reader, table, header, calls->count * calls->entry_bytes, &bytes);
 		if (calls->entries && has_order(calls, code))
 			return 0;
 		free(calls->entries);
@@ -226,7 +235,7 @@ static size_t frames_around(struct v8_reader *reader, const struct v8_code *code
 	find_around(reader, code, data, calls, &around);
 	count = frames_at(reader, data, around.entry_before, frames);
 	other_count = frames_at(reader, data, around.entry_behind, others);
-	while (common < count && common < other_count && frames[common].function == others[common].function) {
+	while (common < count && common < other_count && frames[common].shared == others[common].shared) {
 		common++;
 		/* not the same call of what was inlined */
 		if (frames[common - 1].bytecode != others[common - 1].bytecode)
@@ -249,11 +258,15 @@ static int32_t position_of(struct v8_reader *reader, uint64_t shared, int32_t by
 /* What a frame of a translation means; 0 = it is of no function. */
 static struct v8_place place_of(struct v8_reader *reader, uint64_t literals, const struct v8_interpreted *frame)
 {
-	uint64_t shared = v8_shared_of(reader, v8_element(reader, literals, frame->function));
+	uint64_t shared = v8_shared_of(reader, v8_element(reader, literals, frame->shared));
+	struct v8_place place = { .position = -1 };
 
 	if (v8_type(reader, shared) != reader->layout.shared)
-		return (struct v8_place){ 0, -1, 0 };
-	return (struct v8_place){ shared, position_of(reader, shared, frame->bytecode), 0 };
+		return place;
+	place.shared = shared;
+	place.position = position_of(reader, shared, frame->bytecode);
+	place.name = v8_own_name(reader, v8_element(reader, literals, frame->function), shared);
+	return place;
 }
 
 size_t v8_translated_places(struct v8_reader *reader, const struct v8_code *code, uint64_t pc, int is_return,
@@ -265,8 +278,7 @@ size_t v8_translated_places(struct v8_reader *reader, const struct v8_code *code
 	struct v8_interpreted frames[V8_INLINED_MAX];
 	struct calls calls;
 
-	if (!at->operations || at->deoptimization_positions == V8_NONE || code->kind != at->kind_baseline + 1 ||
-	    read_calls(reader, code, &calls))
+	if (!at->operations || at->deoptimization_positions == V8_NONE || read_calls(reader, code, &calls))
 		return 0;
 	size_t count = is_return ? frames_at(reader, data, find_entry(&calls, pc - code->start), frames) :
 				   frames_around(reader, code, data, &calls, pc - code->start, frames);

@@ -4,20 +4,28 @@
  *
  * Small reads go through a cache of pages that lives for one turn (one stack):
  * within it equal addresses give equal answers, and the next turn sees what has
- * moved. A turn has a deadline; behind it every read fails, so that no heap,
- * however it is made, holds us.
+ * moved. A turn has a deadline, in CPU time of ours; behind it every read fails,
+ * so that no heap, however it is made, holds us, and a busy machine costs no names.
  */
 #include "v8_parts.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "source.h"
+#include <time.h>
 
 #define SMALL_MAX 512
 #define COPY_MAX  (4u << 20)
 #define INDEX_MAX (1 << 24)
+#define HOPS_MAX  3
+
+uint64_t v8_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return now.tv_sec * 1000000000ull + now.tv_nsec;
+}
 
 void v8_turn(struct v8_reader *reader, uint64_t deadline_ns)
 {
@@ -27,7 +35,7 @@ void v8_turn(struct v8_reader *reader, uint64_t deadline_ns)
 
 static int read_now(struct v8_reader *reader, uint64_t address, void *out, size_t bytes)
 {
-	if (reader->deadline_ns && stream_now() > reader->deadline_ns)
+	if (reader->deadline_ns && v8_clock() > reader->deadline_ns)
 		return -ETIME;
 	return reader->read(reader->arg, address, out, bytes);
 }
@@ -171,4 +179,17 @@ uint64_t v8_shared_of(struct v8_reader *reader, uint64_t object)
 	if (type >= 0 && type == reader->layout.shared_wrapper)
 		object = v8_field(reader, object, reader->layout.tagged_bytes);
 	return object & ~2ull;
+}
+
+/* It left its new address in the place of its map. */
+uint64_t v8_moved(struct v8_reader *reader, uint64_t object)
+{
+	for (int hop = 0; hop < HOPS_MAX; hop++) {
+		uint64_t map = v8_field(reader, object, 0);
+
+		if (!map || !v8_is_smi(map))
+			break;
+		object = map + 1;
+	}
+	return object;
 }

@@ -58,6 +58,7 @@ struct v8_out {
 	size_t count, room;
 	uint64_t sp;             /* of the whole stack */
 	int has_regexp;          /* the expression was told */
+	size_t missed;           /* frames for which there was no room */
 	size_t unnamed;          /* the last so many frames are of code that V8's heap does not tell of */
 };
 
@@ -66,6 +67,7 @@ struct v8_frame {
 	uint64_t pc;
 	int is_return;
 	uint64_t shared;          /* 0 = no function's */
+	uint64_t function;
 	uint64_t bytecode_array;
 	int32_t bytecode_offset;  /* from the tagged start of the array; -1 = not known */
 	int32_t live_offset;      /* the same, as the interpreter has it in a register */
@@ -75,5 +77,7 @@ struct v8_frame {
 enum v8_pc v8_classify(struct v8 *v8, uint64_t pc);
 /* Adds one frame of a raw stack to the stack that is told: several where functions were inlined, none where V8 hides it. */
 void v8_put_frame(struct v8 *v8, struct v8_out *out, const struct v8_frame *frame);
+/* The last one, where `more` were not taken or found no room. */
+void v8_put_cut(struct v8_out *out, uint32_t more);
 
 #endif

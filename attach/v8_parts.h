@@ -23,6 +23,7 @@
 struct v8_layout {
 	/* byte offsets in objects */
 	int32_t map_type, function_shared, function_context, object_elements, number_value, regexp_source;
+	int32_t map_descriptors, map_words, map_first_property, descriptors_header, object_properties;
 	int32_t shared_data, shared_lazy_data, shared_name, shared_script;
 	int32_t uncompiled_start, uncompiled_name;
 	int32_t script_source, script_name, script_line_ends, script_source_url, script_eval_from, script_eval_position;
@@ -35,8 +36,10 @@ struct v8_layout {
 	int32_t instruction_stream, interpreter_data, js_array, js_object, js_function, js_regexp, heap_number, debug_info, shared_wrapper, context_cell, first_non_string, first_uncompiled, last_uncompiled;
 	/* strings, tags and kinds */
 	int32_t representation_mask, encoding_mask, one_byte, cons, external, sliced, thin;
+	int32_t property_kind_mask, property_location_mask, property_index_shift;
 	int32_t kind_mask, kind_baseline, tagged_bytes, smi_shift_bits;
 	/* indices */
+	int32_t dictionary_prefix, dictionary_prefix_words, dictionary_entry_words;
 	int32_t deoptimization_literals, deoptimization_shared, deoptimization_positions;
 	int32_t scope_locals, scope_first;
 	/* not in v8dbg_ before V8 12: found when first met (v8_code.c) */
@@ -63,6 +66,7 @@ int32_t v8_find_c_entry_fp(const uint8_t *code, size_t bytes);
 /* ---- memory (v8_memory.c) ---- */
 
 #define V8_PAGES      256
+#define V8_NAMED      64   /* power of two */
 #define V8_PAGE_BYTES 4096
 
 typedef int v8_read_fn(void *arg, uint64_t address, void *out, size_t bytes);
@@ -73,16 +77,26 @@ struct v8_page {
 	uint8_t bytes[V8_PAGE_BYTES];
 };
 
+/* Where objects with this map keep a property "name" (v8_own_name.c). */
+struct v8_named {
+	uint64_t map, descriptors;  /* 0 = empty */
+	enum { NAMED_NOT, NAMED_WITHIN, NAMED_FURTHER, NAMED_IN_DICTIONARY } where;
+	int32_t offset;             /* in the object, or in the array of its further properties */
+};
+
 struct v8_reader {
 	v8_read_fn *read;
 	void *arg;
 	uint64_t turn;
-	uint64_t deadline_ns;  /* reads fail behind it; 0 = none */
+	uint64_t deadline_ns;  /* by v8_clock(): reads fail behind it; 0 = none */
 	struct v8_layout layout;
 	uint64_t stream_map;   /* the map of InstructionStreams; 0 = not met yet */
+	struct v8_named named[V8_NAMED];
 	struct v8_page pages[V8_PAGES];
 };
 
+/* CPU time of the calling thread. */
+uint64_t v8_clock(void);
 /* Forgets what was read; reads fail behind the deadline. */
 void v8_turn(struct v8_reader *reader, uint64_t deadline_ns);
 int v8_read(struct v8_reader *reader, uint64_t address, void *out, size_t bytes);
@@ -93,6 +107,8 @@ int v8_int(struct v8_reader *reader, uint64_t object, int32_t offset, int32_t *v
 int v8_smi(struct v8_reader *reader, uint64_t object, int32_t offset, int32_t *value);
 int v8_is_smi(uint64_t word);
 int32_t v8_smi_value(const struct v8_reader *reader, uint64_t word);
+/* Where an object is now that may have moved since its address was taken, as long as that can be told. */
+uint64_t v8_moved(struct v8_reader *reader, uint64_t object);
 /* The instance type of an object; -1 when it is none. */
 int v8_type(struct v8_reader *reader, uint64_t object);
 /* Length of an array of bytes, of either kind. -EINVAL when it is none. */
@@ -128,6 +144,14 @@ int32_t v8_scope_local(struct v8_reader *reader, uint64_t scope, const char *nam
 int v8_regexp_on_stack(struct v8_reader *reader, uint64_t sp, char *out, size_t room);
 /* The BytecodeArray of a function; 0 = not compiled, or no JavaScript. */
 uint64_t v8_function_bytecode(struct v8_reader *reader, uint64_t shared);
+
+/* ---- names of their own (v8_own_name.c) ---- */
+
+/*
+ * The string in the property "name" that a function was given at run time, because its name is computed or somebody
+ * defined it. 0 = it has none, or the function is not there any more: it moves, other than what all of its kind share.
+ */
+uint64_t v8_own_name(struct v8_reader *reader, uint64_t function, uint64_t shared);
 
 /* ---- scripts (v8_script.c): file and line ---- */
 
@@ -176,13 +200,14 @@ int v8_code_is_wasm(const struct v8_reader *reader, const struct v8_code *code);
 
 /* ---- positions (v8_position.c) ---- */
 
-#define V8_INLINED_MAX 16
+#define V8_INLINED_MAX 64
 
 /* A function and where in its script it is; position -1 = not known. */
 struct v8_place {
 	uint64_t shared;
 	int32_t position;
-	int is_near;  /* it is there or a little further: only the line tells something */
+	int is_near;    /* it is there or a little further: only the line tells something */
+	uint64_t name;  /* its own (v8_own_name.c); 0 = none */
 };
 
 /* The last entry of a source position table that is not behind `offset`; is_flagged: as since V8 14. -ENOENT. */
@@ -202,7 +227,7 @@ size_t v8_optimized_places(struct v8_reader *reader, const struct v8_code *code,
 /* ---- translations (v8_translation.c): frames of the interpreter that optimised code stands for ---- */
 
 struct v8_interpreted {
-	int32_t bytecode, function;  /* offset; which literal */
+	int32_t bytecode, shared, function;  /* offset; which literals, -1 = none */
 };
 
 /* The one that begins at `from` in the table: frames of functions, outermost first. Returns how many; 0 = it makes no sense. */

@@ -255,11 +255,11 @@ static size_t table_places(struct v8_reader *reader, const struct v8_code *code,
 		uint64_t shared = inlined.function < 0 ? outer : v8_shared_of(reader, literal);
 		if (v8_type(reader, shared) != at->shared)
 			break;
-		places[count++] = (struct v8_place){ shared, script_position(position), 0 };
+		places[count++] = (struct v8_place){ shared, script_position(position), 0, 0 };
 		position = inlined.position;
 	}
 	/* a list that ends too early does not tell where in the outermost function the call was */
-	places[count++] = (struct v8_place){ outer, known && inlined_call(position) < 0 ? script_position(position) : -1, 0 };
+	places[count++] = (struct v8_place){ outer, known && inlined_call(position) < 0 ? script_position(position) : -1, 0, 0 };
 	return count;
 }
 
@@ -283,7 +283,7 @@ size_t v8_optimized_places(struct v8_reader *reader, const struct v8_code *code,
 
 	if (v8_type(reader, outer) != at->shared)
 		return 0;
-	if (is_middle)
+	if (is_middle || is_return)
 		translated_count = v8_translated_places(reader, code, pc, is_return, translated);
 	if (!translated_count || !is_return)
 		count = table_places(reader, code, data, (int32_t)(pc - code->start) - !!is_return, places);

@@ -123,7 +123,7 @@ static size_t read_frames(struct translation *translation, int32_t functions, st
 {
 	const struct v8_layout *at = translation->layout;
 	uint32_t operation;
-	size_t count = 0;
+	size_t count = 0, begun = 0;
 
 	for (int i = 0; i < OPERATIONS_MAX && functions; i++) {
 		if (next_operation(translation, &operation))
@@ -131,11 +131,17 @@ static size_t read_frames(struct translation *translation, int32_t functions, st
 		uint32_t kind = operation - (uint32_t)at->operation_frame, left = at->operands[operation];
 		if (kind < 2) {
 			if (count == V8_INLINED_MAX || next_signed(translation, &frames[count].bytecode) ||
-			    next_signed(translation, &frames[count].function))
+			    next_signed(translation, &frames[count].shared))
 				return 0;
-			count++;
+			frames[count++].function = -1;
 			left -= 2;
+		} else if (begun < count && left == 1) {
+			/* the first value of a frame is its function: a literal, where it is always the same */
+			if (next_signed(translation, &frames[count - 1].function))
+				return 0;
+			left = 0;
 		}
+		begun = kind < 2 ? count - 1 : count;
 		functions -= kind < 4;
 		if (skip_operands(translation, left))
 			return 0;

@@ -63,7 +63,7 @@ static __always_inline void v8_take_function(const struct v8_step *step, const _
 	if (count >= PS_V8_FUNCTIONS)
 		return;
 	raw->function[count] = (struct ps_v8_function){
-		shared, words[V8_BYTECODE_ARRAY], v8_smi(words[V8_BYTECODE_OFFSET]), frame
+		shared, words[V8_FUNCTION], words[V8_BYTECODE_ARRAY], v8_smi(words[V8_BYTECODE_OFFSET]), frame
 	};
 	raw->functions = count + 1;
 }
@@ -89,14 +89,17 @@ static long v8_step(__u32 index, struct v8_step *step)
 	__u64 words[V8_WORDS], fp = step->fp, frame = raw->user_frames;
 
 	asm volatile("" : "+r"(frame));
-	if (frame >= PS_USER_FRAMES)
-		return 1;
-	raw->user[frame] = step->pc;
-	raw->user_frames = frame + 1;
+	if (frame < PS_USER_FRAMES) {
+		raw->user[frame] = step->pc;
+		raw->user_frames = frame + 1;
+	} else {
+		raw->cut++;
+	}
 	if (fp < step->low || fp >= step->high || fp & 7 ||
 	    bpf_probe_read_user(words, sizeof(words), (void *)(fp - 8 * V8_CALLER_FP)))
 		return v8_resume(step);
-	v8_take_function(step, words, frame);
+	if (frame < PS_USER_FRAMES)
+		v8_take_function(step, words, frame);
 	step->low = fp + 8;
 	if (words[V8_CALLER_FP] <= fp)
 		return v8_resume(step);
@@ -119,13 +122,13 @@ static __always_inline void v8_take_stack(struct ps_raw *raw, struct task_struct
 	};
 	__u64 isolate = 0, array = regs->r12, offset = regs->r9;
 
-	raw->user_frames = raw->functions = 0;
+	raw->user_frames = raw->functions = raw->cut = 0;
 	raw->live_offset = -1;
 	if (walk->isolate_offset && walk->c_entry_fp &&
 	    !bpf_probe_read_user(&isolate, sizeof(isolate), (void *)(task->thread.fsbase + walk->isolate_offset)) &&
 	    isolate)
 		bpf_probe_read_user(&step.c_entry_fp, sizeof(step.c_entry_fp), (void *)(isolate + walk->c_entry_fp));
-	bpf_loop(PS_USER_FRAMES, v8_step, &step, 0);
+	bpf_loop(PS_USER_FRAMES + PS_CUT_FRAMES, v8_step, &step, 0);
 	/* the interpreter's registers: what they say is not on the stack before the next call */
 	if (raw->functions && !raw->function[0].frame && raw->function[0].bytecode_array == array && offset < 1u << 30)
 		raw->live_offset = offset;

@@ -259,6 +259,7 @@ static __always_inline void take_user_stack(void *context, struct ps_raw *raw)
 		v8_take_stack(raw, bpf_get_current_task_btf(), walk);
 		return;
 	}
+	raw->cut = 0;
 	bytes = bpf_get_stack(context, raw->user, sizeof(raw->user), BPF_F_USER_STACK);
 	raw->user_frames = bytes > 0 ? (__u64)bytes / 8 : 0;
 }

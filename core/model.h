@@ -29,7 +29,7 @@
 #define MODEL_TREND 64          /* samples of what may leak, one each 5 s */
 #define MODEL_PAST_JOBS 64      /* per worker */
 #define MODEL_STALL_STACKS 16   /* distinct stacks kept per stall */
-#define MODEL_STACK_FRAMES 96
+#define MODEL_STACK_FRAMES 288  /* as many as a source tells: 32 of the kernel, twice 127 */
 
 struct model_config {
 	uint64_t stall_ns;      /* a busy slice at least this long is a stall; 0 = 50 ms */

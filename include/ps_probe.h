@@ -20,7 +20,8 @@
 #define PS_USER_FRAMES      127u   /* the kernel's own bound (perf_event_max_stack) */
 #define PS_PATH_BYTES       128u
 #define PS_SYSCALLS         512u   /* numbers below it are told apart */
-#define PS_V8_FUNCTIONS     48u    /* of one stack */
+#define PS_V8_FUNCTIONS     PS_USER_FRAMES /* of one stack */
+#define PS_CUT_FRAMES       512u   /* further out, of V8's stacks: counted, not taken */
 #define PS_V8_PROCESSES     256u
 #define PS_STACK_BYTES      (32u << 10) /* of a copied user stack */
 #define PS_STACKS_MAX       256u   /* threads whose stacks may be copied */
@@ -42,6 +43,7 @@ struct ps_v8_walk {
 /* A JavaScript function on a stack, with the words at its frame pointer that tell where in it. */
 struct ps_v8_function {
 	uint64_t shared;         /* its SharedFunctionInfo: unlike the function, it stays where it is */
+	uint64_t function;       /* itself */
 	uint64_t bytecode_array; /* [fp-32], when it is interpreted */
 	int32_t bytecode_offset; /* [fp-40]; -1 = no small integer */
 	uint32_t frame;          /* index in `user` */
@@ -60,7 +62,7 @@ struct ps_raw {
 	uint64_t sp;            /* user stack pointer; 0 = not taken */
 	uint64_t period_ns;     /* SAMPLE: what it stands for */
 	uint32_t broken;        /* V8 only: native frames are missing from `user` */
-	uint32_t zero;
+	uint32_t cut;           /* V8 only: so many frames are behind the last of `user` */
 	char other[16];         /* who got the CPU */
 	char path[PS_PATH_BYTES]; /* that the call works on, cut; terminated; "" = none, or in `args` */
 	uint64_t kernel[PS_KERNEL_FRAMES];
@@ -309,7 +311,7 @@ struct ps_ready_stats {
 
 _Static_assert(sizeof(struct ps_raw_stack) < UINT16_MAX, "its size is told in 16 bits");
 _Static_assert(sizeof(struct ps_raw) ==
-		       16 + 16 + 24 + 8 + 8 + 24 + 16 + PS_PATH_BYTES + 8 * (PS_KERNEL_FRAMES + PS_USER_FRAMES) + 8 + 24 * PS_V8_FUNCTIONS,
+		       16 + 16 + 24 + 8 + 8 + 24 + 16 + PS_PATH_BYTES + 8 * (PS_KERNEL_FRAMES + PS_USER_FRAMES) + 8 + 32 * PS_V8_FUNCTIONS,
 	       "no holes in a raw record");
 
 /* ---- jobs of a thread pool (bpf/pool.bpf.c): a ring and an object of their own ---- */

@@ -12,28 +12,33 @@ new=$B/peers/usr/bin/node-new middle=$B/peers/usr/bin/node-24
 cat >"$T/judge.py" <<'EOF'
 import itertools, json, sys
 wanted = [tuple(f) for f in json.load(open(sys.argv[1])) if f[2]]
-seen = bad = 0
+seen = cut = bad = 0
 for loop in json.load(open(sys.argv[2]))['loops']:
     for stack in (k for s in loop['stalls'] for k in s['stacks']):
         frames = [(f['name'], f['file'], f['line'], f['column']) for f in stack['frames'] if f['kind'] == 'js']
         names = [f[0] for f in frames]
         if 'stop' not in names:
             continue
-        seen += 1
         got = frames[names.index('stop') + 1:]
+        # in Debian's node native code without frame pointers calls for a copy of the stack, which is limited; it says so
+        if stack['frames'][-1]['name'].endswith(' more frames]') and got == wanted[:len(got)]:
+            cut += 1
+            continue
+        seen += 1
         if got != wanted and not bad:
             bad = 1
             for a, b in itertools.zip_longest(wanted, got):
                 if a != b:
                     print('wanted', a, 'got', b)
-print(f'{seen} stacks, {len(wanted)} frames each')
-sys.exit(bad or seen < 1 or len(wanted) < 25)
+print(f'{seen} stacks, {cut} more that are cut, {len(wanted)} frames each')
+sys.exit(bad or seen < 1 or len(wanted) < 42)
 EOF
 
 # compare NODE MS FLAGS…: MS is how long to warm up
 compare() {
-	local program=$1 ms=$2; shift 2
-	"$program" "$@" tests/data/chain.js "$ms" "$T/stack" >"$T/ready" 2>"$T/node.err" & pids+=($!)
+	local program=$1 ms=$2 many=; shift 2
+	[[ "$ms $*" != "0 "*--no-opt* ]] || many=many
+	"$program" "$@" tests/data/chain.js "$ms" "$T/stack" $many >"$T/ready" 2>"$T/node.err" & pids+=($!)
 	local pid=$!
 	until_ok 10 grep -q ready "$T/ready" || fail "node did not start: $(head -c 2000 "$T/node.err")"
 	$PS stat -d 3s --json "$pid" >"$T/stat.json" 2>"$T/err" || fail "stat: exit $?: $(cat "$T/err")"
@@ -56,17 +61,45 @@ while read -r ms flags; do
 	# shellcheck disable=SC2086
 	compare "$node" "$ms" $flags
 done <<'EOF'
-0
+0 --no-opt
 0 --max-lazy
 300 --always-sparkplug --no-opt
 1500
 500 --always-turbofan
 EOF
 if [ -x "$new" ]; then
-	compare "$new" 300 --always-sparkplug --no-opt
+	compare "$new" 0 --no-opt
 	compare "$new" 1500
 fi
 # the middle compiler alone: V8 13 keeps no positions for it
 for program in "$middle" "$new"; do
 	[ ! -x "$program" ] || compare "$program" 1500 --turbo-filter=nothing
 done
+
+# a recursion deeper than a stack may be: the innermost frames, and that there are more
+cat >"$T/deep.js" <<'EOF'
+function down(n) {
+  if (n) return down(n - 1);
+  for (const end = Date.now() + 300; Date.now() < end;);
+}
+console.log('ready');
+setInterval(down, 500, 400);
+EOF
+"$node" --no-opt "$T/deep.js" >"$T/ready" & pids+=($!)
+pid=$!
+until_ok 10 grep -q ready "$T/ready" || fail "node did not start"
+$PS stat -d 2s --json "$pid" >"$T/stat.json" 2>"$T/err" || fail "stat: exit $?: $(cat "$T/err")"
+kill "$pid"
+python3 - "$T/stat.json" <<'EOF' || fail "a deep recursion"
+import json, sys
+seen = 0
+for stall in json.load(open(sys.argv[1]))['loops'][0]['stalls']:
+    for stack in stall['stacks']:
+        frames = stack['frames']
+        inner = [f['line'] for f in frames if f['name'] == 'down']
+        # the first is where it spins, the others are the call
+        assert len(inner) > 100 and set(inner[1:]) == {2}, inner
+        assert frames[-1]['name'] == '[256+ more frames]', frames[-1]
+        seen += 1
+assert seen
+EOF

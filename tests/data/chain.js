@@ -1,4 +1,5 @@
 // Calls through every kind of function; the last prints where each of them is, and blocks. argv[2]: ms to warm up.
+// argv[4]: with functions, too, of which there are many of one kind: inlined they have no names of their own that could be read.
 'use strict';
 Error.stackTraceLimit = 100;
 Error.prepareStackTrace = (error, calls) => calls.map((call) =>
@@ -37,7 +38,33 @@ const table = {
   arrow: (object) => table.method(object),
   named: function inner(object) { return table.arrow(object); },
 };
-function small(a) { return table.named(a); }
+// names that are computed, of symbols, or defined later
+const key = (name) => 'x' + name;
+const computed = {
+  [key(1)](a) { return table.named(a); },
+  [Symbol('two')](a) { return computed.x1(a); },
+  [key(3)]: (a) => computed[Object.getOwnPropertySymbols(computed)[0]](a),
+  get [key(4)]() { return computed.x3(computed.held); },
+  async [key(5)](a) { computed.held = a; return computed.x4; },
+  *[key(6)](a) { yield computed.x5(a); },
+};
+const twins = ['left', 'right'].map((side) => ({ [side](a, next) { return next ? next(a) : [...computed.x6(a)][0]; } }));
+class Keyed {
+  static [key('Static')](a) { return twins[0].left(a, (b) => twins[1].right(b)); }
+  [key('Method')](a) { return Keyed.xStatic(a); }
+  [key('Field')] = (a) => this.xMethod(a);
+  static [key('Arrow')] = (a) => keyed.xField(a);
+  ['get' + 'Both'] = function (a) { return Keyed.xArrow(a); };
+}
+const keyed = new Keyed();
+function renamed(a) { return keyed.getBoth(a); }
+Object.defineProperty(renamed, 'name', { value: 'called otherwise' });
+const further = Object.assign(function () { return renamed(this.held); }, { a: 1, b: 2, c: 3 });
+Object.defineProperty(further, 'name', { value: 'further out' });
+Object.defineProperty(mute, 'name', { value: 7 });
+function mute(a) { computed.held = a; return further.call(computed); }
+const many = process.argv[4] === 'many';
+function small(a) { return many ? mute(a) : [...computed.x6(a)][0]; }
 function middle(a) {
   return small(a) +
     1;
@@ -70,6 +97,9 @@ function round() {
 const object = Base.make.call(Derived, () => 1);
 const cold = Date.now() + Number(process.argv[2] || 0);
 while (Date.now() < cold) round();
+// functions settle: what is young moves, and its own name cannot be read then
+const junk = JSON.stringify(Array.from({ length: 20000 }, (_, i) => ({ i })));
+for (let i = 0; i < 60; i++) JSON.parse(junk);
 setTimeout(() => {
   console.log('ready');
   setTimeout(function timer() { state.warm = 0; named(object); setInterval(() => {}, 1000); }, 1500);

@@ -24,6 +24,7 @@ static void ask(struct v8_reader *reader, struct v8_scripts *scripts, uint64_t w
 	v8_line(scripts, reader, word, 20, &line, &column);
 	v8_interpreted_position(reader, word, 60);
 	v8_function_bytecode(reader, word);
+	v8_own_name(reader, word, v8_field(reader, v8_moved(reader, word), layout.function_shared));
 	if (!v8_function_read(reader, word, &function))
 		v8_line(scripts, reader, function.script, function.start, &line, &column);
 	if (v8_code_find(reader, word, &code))

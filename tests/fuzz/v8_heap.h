@@ -45,6 +45,9 @@ static const struct v8_layout layout = {
 	.smi_shift_bits = 32, .deoptimization_literals = 2, .deoptimization_shared = 6, .deoptimization_positions = 7,
 	.scope_locals = 2, .scope_first = 3, .stream_header = 16, .code_entry = V8_NONE, .code_flags = V8_NONE,
 	.code_bytes = V8_NONE, .context_cell = V8_NONE, .operations = 12, .operation_frame = 2,
+	.map_words = 8, .map_first_property = 9, .map_descriptors = 40, .descriptors_header = 24, .object_properties = 8,
+	.property_kind_mask = 1, .property_location_mask = 32, .property_index_shift = 19, .dictionary_prefix = 3,
+	.dictionary_prefix_words = 2, .dictionary_entry_words = 3,
 	.operands = { 3, 1, 6, 4, 3, 3, 2, 1, 1, 0, 2, 1 },
 };
 

@@ -685,6 +685,83 @@ static void set_operations(void)
 	memcpy(reader.layout.operands, operands, sizeof(operands));
 }
 
+enum { JS_FUNCTION = 280 };
+
+/* A function whose map describes "length" and "name", the latter with these details; three words behind its header. */
+static uint64_t function_with(uint64_t shared, int32_t details)
+{
+	uint64_t made = object(JS_FUNCTION, 80), map = allocate(80), descriptors = object(FIXED_ARRAY, 24 + 6 * 8);
+
+	put_word(map, map_of(MAP_TYPE));
+	put_word(map + 8, 10 | 7 << 8 | (uint64_t)JS_FUNCTION << 32);
+	put_word(map + 40, descriptors);
+	put_word(descriptors + 8, 2);
+	put_word(descriptors + 24, one_byte("length"));
+	put_word(descriptors + 32, smi(1));
+	put_word(descriptors + 48, one_byte("name"));
+	put_word(descriptors + 56, smi(details));
+	put_word(made, map);
+	put_word(made + 24, shared);
+	return made;
+}
+
+static void set_properties(void)
+{
+	struct v8_layout *at = &reader.layout;
+
+	at->map_words = 8;
+	at->map_first_property = 9;
+	at->map_descriptors = 40;
+	at->descriptors_header = 24;
+	at->object_properties = 8;
+	at->property_kind_mask = 1;
+	at->property_location_mask = 32;
+	at->property_index_shift = 19;
+	at->dictionary_prefix = 3;
+	at->dictionary_prefix_words = 2;
+	at->dictionary_entry_words = 3;
+}
+
+TEST(a_name_of_its_own_is_read_from_where_the_map_says)
+{
+	set_up();
+	uint64_t shared = shared_of(one_byte("source"), smi(0), smi(0)), other = shared_of(one_byte("other"), smi(0), smi(0));
+	uint64_t within = function_with(shared, 1 << 19), further = function_with(shared, 4 << 19);
+	uint64_t accessor = function_with(shared, 1 | 1 << 19), renamed = function_with(shared, 0), moved = allocate(80);
+	const uint64_t words[] = { smi(1), one_byte("second") };
+	const uint64_t table[] = { smi(2), smi(0), smi(4), 0, 0, smi(7), smi(7), smi(0), one_byte("name"), one_byte("third"), smi(0) };
+
+	put_word(within + (7 + 1) * 8, one_byte("first"));
+	put_word(further + 8, words_object(words, 2));
+	put_word(accessor + (7 + 1) * 8, one_byte("none"));
+	/* its properties are a table */
+	put_word(renamed + 8, words_object(table, 11));
+	uint64_t map;
+	memcpy(&map, heap + (renamed - 1 - BASE), 8);
+	put_word(map + 40, object(FIXED_ARRAY, 24));
+	put_word(moved, within - 1);
+	v8_turn(&reader, 0);
+	assert_int_equal(v8_own_name(&reader, within, shared), 0);
+	set_properties();
+	for (int round = 0; round < 2; round++) {
+		assert_string_equal(text_of(v8_own_name(&reader, within, shared)), "first");
+		assert_string_equal(text_of(v8_own_name(&reader, further, shared)), "second");
+		assert_string_equal(text_of(v8_own_name(&reader, renamed, shared)), "third");
+		assert_string_equal(text_of(v8_own_name(&reader, moved, shared)), "first");
+		assert_int_equal(v8_own_name(&reader, accessor, shared), 0);
+	}
+	/* something else has its place, or no string is there */
+	assert_int_equal(v8_own_name(&reader, within, other), 0);
+	put_word(within + (7 + 1) * 8, smi(3));
+	v8_turn(&reader, 0);
+	assert_int_equal(v8_own_name(&reader, within, shared), 0);
+	assert_int_equal(v8_own_name(&reader, 7, shared), 0);
+	/* it says that it moved to itself */
+	put_word(moved, moved - 1);
+	v8_turn(&reader, 0);
+	assert_int_equal(v8_own_name(&reader, moved, shared), 0);
+}
+
 static const uint8_t translations[] = {
 	/* 0: two frames: function 0 at bytecode 2, function 1 at 4 */
 	BEGIN, 0, 4, 4, FRAME_PLAIN, 4, 0, 0, 0, VALUE, 3, FRAME_PLAIN, 8, 2, 0, 0,
@@ -693,7 +770,7 @@ static const uint8_t translations[] = {
 	/* 30: its own frame at 3, then two as before */
 	BEGIN, 30, 4, 4, FRAME_PLAIN, 6, 0, 0, 0, SHARE, 2,
 	/* 41: function 0 at 5, with a builtin that was inlined */
-	BEGIN, 0, 4, 4, FRAME_PLAIN, 10, 0, 0, 0, 2, 1, 0, 0,
+	BEGIN, 0, 4, 4, FRAME_PLAIN, 10, 0, 0, 0, VALUE, 10, VALUE, 12, 2, 1, 0, 0,
 };
 
 TEST(a_translation_shares_operations_with_an_earlier_one)
@@ -705,16 +782,18 @@ TEST(a_translation_shares_operations_with_an_earlier_one)
 	assert_int_equal(v8_translation_read(layout, translations, sizeof(translations), 0, frames), 0);
 	set_operations();
 	assert_int_equal(v8_translation_read(layout, translations, sizeof(translations), 0, frames), 2);
-	assert_true(frames[0].bytecode == 2 && frames[0].function == 0);
-	assert_true(frames[1].bytecode == 4 && frames[1].function == 1);
+	assert_true(frames[0].bytecode == 2 && frames[0].shared == 0);
+	assert_true(frames[1].bytecode == 4 && frames[1].shared == 1);
 	assert_int_equal(v8_translation_read(layout, translations, sizeof(translations), 16, frames), 2);
-	assert_true(frames[0].bytecode == 2 && frames[0].function == 0);
-	assert_true(frames[1].bytecode == 6 && frames[1].function == 2);
+	assert_true(frames[0].bytecode == 2 && frames[0].shared == 0);
+	assert_true(frames[1].bytecode == 6 && frames[1].shared == 2);
 	assert_int_equal(v8_translation_read(layout, translations, sizeof(translations), 30, frames), 2);
-	assert_true(frames[0].bytecode == 3 && frames[0].function == 0);
-	assert_true(frames[1].bytecode == 4 && frames[1].function == 1);
+	assert_true(frames[0].bytecode == 3 && frames[0].shared == 0);
+	assert_true(frames[1].bytecode == 4 && frames[1].shared == 1);
 	assert_int_equal(v8_translation_read(layout, translations, sizeof(translations), 41, frames), 1);
 	assert_int_equal(frames[0].bytecode, 5);
+	/* the first value is the function itself */
+	assert_int_equal(frames[0].function, 5);
 	/* cut, begun elsewhere, or with an earlier one before the table */
 	assert_int_equal(v8_translation_read(layout, translations, 14, 0, frames), 0);
 	assert_int_equal(v8_translation_read(layout, translations, sizeof(translations), 4, frames), 0);
@@ -847,6 +926,7 @@ static void ask_all(struct v8_scripts *scripts, uint64_t word)
 	if (!v8_function_read(&reader, word, &function))
 		v8_line(scripts, &reader, function.script, function.start, &line, &column);
 	v8_function_bytecode(&reader, word);
+	v8_own_name(&reader, word, word);
 	if (v8_code_find(&reader, word + 64, &code))
 		code = (struct v8_code){ .object = word, .start = word, .bytes = 100, .kind = 13 };
 	v8_optimized_places(&reader, &code, code.start + 12, 1, places);
