@@ -171,8 +171,9 @@ struct culprit_stat {
 	uint64_t count, total_ns, max_ns;
 	uint64_t first_ns, last_ns; /* begin of the first, end of the last */
 	uint64_t worst_id;      /* the longest stall */
-	struct hist *hist;      /* of durations; NULL = no room */
+	struct hist *hist;      /* of durations; NULL = of one, or no room */
 };
+uint64_t culprit_quantile(const struct culprit_stat *row, double q); /* of durations; PS_UNKNOWN */
 
 /* A function that busy samples were taken in: the user's own innermost one, else the innermost that has a name. */
 struct profile_row {

@@ -13,11 +13,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "model_own.h"
 
-#define CHUNK_BYTES 65536u
+#define CHUNK_BYTES 262144u /* a mapping of its own: what is let go of leaves no holes among what lives longer */
 #define MOVED ((uintptr_t)1)
+
+_Static_assert(2 * MAX_TEXT < CHUNK_BYTES, "anything fits into a chunk");
 
 struct kept {
 	struct kept *next; /* in its bucket; or its copy, with MOVED */
@@ -30,7 +33,7 @@ struct shelf {
 
 struct chunk {
 	struct chunk *next;
-	size_t used, room;
+	size_t used, room;    /* of `bytes` */
 	uint64_t bytes[];
 };
 
@@ -120,7 +123,7 @@ void keep_close(struct keep *keep)
 		return;
 	for (struct chunk *chunk = keep->chunks, *next; chunk; chunk = next) {
 		next = chunk->next;
-		free(chunk);
+		munmap(chunk, sizeof(*chunk) + chunk->room);
 	}
 	for (unsigned kind = 0; kind < KEEP_KINDS; kind++)
 		free(keep->shelves[kind].buckets);
@@ -151,11 +154,10 @@ static void *take(struct keep *keep, size_t bytes)
 	}
 	struct chunk *chunk = keep->chunks;
 	if (!chunk || chunk->room - chunk->used < bytes) {
-		size_t room = bytes > CHUNK_BYTES ? bytes : CHUNK_BYTES;
-		chunk = malloc(sizeof(*chunk) + room);
-		if (!chunk)
+		chunk = mmap(NULL, CHUNK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (chunk == MAP_FAILED)
 			return NULL;
-		*chunk = (struct chunk){ keep->chunks, 0, room };
+		*chunk = (struct chunk){ keep->chunks, 0, CHUNK_BYTES - sizeof(*chunk) };
 		keep->chunks = chunk;
 	}
 	void *at = (char *)chunk->bytes + chunk->used;

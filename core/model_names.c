@@ -139,6 +139,16 @@ static uint64_t shape_of(const struct stack *stack)
 	return hash;
 }
 
+/* The stack of this frame within `outer`, which is so deep. */
+static struct stack_own *inner_of(struct names *names, const struct frame *frame, const struct stack *outer)
+{
+	struct stack_own **last = &names->path[outer->count];
+	if (outer->count >= names->depth || (*last)->pub.frame != frame || (*last)->pub.outer != outer)
+		*last = keep_stack(names->keep, frame, outer);
+	names->depth = *last ? (uint32_t)most(names->depth, outer->count + 1) : outer->count;
+	return *last;
+}
+
 void on_stack(struct model_own *model, const void *record)
 {
 	const struct ps_ev_stack *told = record;
@@ -148,10 +158,10 @@ void on_stack(struct model_own *model, const void *record)
 		return;
 	for (uint32_t i = told->count < MODEL_STACK_FRAMES ? told->count : MODEL_STACK_FRAMES; i-- > 0;) {
 		const struct frame *frame = names_frame(model->names, ids[i]);
-		struct stack_own *inner = frame ? keep_stack(model->names->keep, frame, &stack->pub) : NULL;
-		if (frame && !kept_or_told(model, inner))
+		const struct stack_own *inner = frame ? inner_of(model->names, frame, &stack->pub) : stack;
+		if (!kept_or_told(model, inner))
 			return;
-		stack = inner ? inner : stack;
+		stack = inner;
 	}
 	if (stack != &stack_end && !stack->shape)
 		((struct stack_own *)stack)->shape = shape_of(&stack->pub);

@@ -143,6 +143,8 @@ struct names {
 	struct keep *keep;
 	struct names *older;  /* what could not be moved is still there; NULL */
 	struct table strings, frames, stacks; /* id -> what is kept */
+	struct stack_own *path[MODEL_STACK_FRAMES]; /* of the stack that was told last, outermost first: the next is much like it */
+	uint32_t depth;
 };
 
 int names_open(struct names **names);

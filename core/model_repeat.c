@@ -67,8 +67,27 @@ static struct culprit_stat *find_row(struct model_own *model, const char *key, u
 		return NULL;
 	}
 	struct culprit_stat *row = &model->pub.culprits[model->pub.culprit_count++];
-	*row = (struct culprit_stat){ .key = kept, .name = "", .file = "", .hist = calloc(1, sizeof(*row->hist)) };
+	*row = (struct culprit_stat){ .key = kept, .name = "", .file = "" };
 	return row;
+}
+
+/* A histogram takes 2.5 KiB, and many blame the same one only once. */
+static void add_duration(struct culprit_stat *row, uint64_t ns)
+{
+	if (row->count == 1 && !row->hist) {
+		row->hist = calloc(1, sizeof(*row->hist));
+		if (row->hist)
+			hist_add(row->hist, row->total_ns);
+	}
+	if (row->hist)
+		hist_add(row->hist, ns);
+}
+
+uint64_t culprit_quantile(const struct culprit_stat *row, double q)
+{
+	if (row->count == 1)
+		return row->max_ns;
+	return row->hist ? hist_quantile(row->hist, q) : PS_UNKNOWN;
 }
 
 void culprit_count(struct model_own *model, const struct stall *stall)
@@ -88,6 +107,7 @@ void culprit_count(struct model_own *model, const struct stall *stall)
 	row->rule = stall->rule;
 	row->first_ns = row->count ? row->first_ns : stall->start_ns;
 	row->last_ns = most(row->last_ns, stall->start_ns + stall->duration_ns);
+	add_duration(row, stall->duration_ns);
 	row->count++;
 	row->total_ns += stall->duration_ns;
 	if (stall->duration_ns >= row->max_ns) {
@@ -96,6 +116,4 @@ void culprit_count(struct model_own *model, const struct stall *stall)
 		row->cause = stall->cause;
 		row->line = frame ? frame->line : 0;
 	}
-	if (row->hist)
-		hist_add(row->hist, stall->duration_ns);
 }

@@ -25,7 +25,7 @@ static json_t *culprit_of(const struct culprit_stat *row)
 			 stall_cause_name(row->cause), "pid", (json_int_t)row->pid, "tid", (json_int_t)row->tid, "count",
 			 summary_number(row->count), "total_ns", summary_number(row->total_ns), "max_ns",
 			 summary_number(row->max_ns), "p99_ns",
-			 row->hist ? summary_number(hist_quantile(row->hist, 0.99)) : json_null(), "first_ns",
+			 summary_number(culprit_quantile(row, 0.99)), "first_ns",
 			 summary_number(row->first_ns), "last_ns", summary_number(row->last_ns));
 }
 

@@ -57,8 +57,7 @@ static void print_max(const struct view *view, const void *row, char *out, size_
 
 static uint64_t key_median(const struct view *view, const void *row)
 {
-	const struct culprit_stat *culprit = row;
-	return culprit->hist && culprit->hist->count ? hist_quantile(culprit->hist, 0.5) : PS_UNKNOWN;
+	return culprit_quantile(row, 0.5);
 }
 
 static void print_median(const struct view *view, const void *row, char *out, size_t room)
