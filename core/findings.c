@@ -130,12 +130,23 @@ void finding_text(struct finding *finding, const char *name, const char *text)
 
 /* ---- what rules ask ---- */
 
+/* Loops of several processes: which main thread is it? */
+static int has_others(const struct model *model, const struct loop *loop)
+{
+	for (size_t i = 0; i < model->loop_count; i++)
+		if (model->loops[i]->pid != loop->pid)
+			return 1;
+	return 0;
+}
+
 const char *finding_who(const struct model *model, const struct loop *loop, char out[64])
 {
 	const struct thread *thread = model_thread(model, loop->tid);
-	if (loop->tid == loop->pid)
+	if (loop->tid == loop->pid && !has_others(model, loop))
 		return "main thread";
-	if (thread && *thread->name)
+	if (loop->tid == loop->pid && *loop->process->comm)
+		snprintf(out, 64, "%.32s[%u]", loop->process->comm, loop->pid);
+	else if (thread && *thread->name)
 		snprintf(out, 64, "thread %u (%.32s)", loop->tid, thread->name);
 	else
 		snprintf(out, 64, "thread %u", loop->tid);

@@ -294,13 +294,15 @@ struct loop_own {
 	size_t due_count, due_room;
 	size_t heap_room;
 	uint64_t first_iterations; /* of the runtime's counter, at the first snapshot */
-	uint32_t turns;           /* index + 1 of its poller in model.turns; 0 = it has not waited yet */
+	uint32_t turns;           /* index + 1 of its poller in model.turns; 0 = none yet */
+	int has_waited;           /* on that one */
 };
 
 struct poller_turns {         /* of one poller, whoever waits on it */
 	uint32_t pid;
 	int32_t poller_fd;
 	uint32_t threads, waiting; /* its loops; threads 0 = this row is free */
+	uint32_t waited;          /* loops that ever were */
 	uint32_t last_tid;        /* who returned last, since when nobody has waited; 0 = somebody has */
 };
 

@@ -49,13 +49,21 @@ static struct poller_turns *add(struct model_own *model, const struct loop_own *
 	return turns;
 }
 
-/* How many share it is told by each of them. */
-static void tell(const struct model_own *model, const struct loop_own *loop, uint32_t threads)
+/*
+ * A thread waits here for the first time. How many have is told by each of them. One that was busy when we came, and has
+ * not been seen to wait, was taken for the loop's because somebody had to be: this is the one, and that one is no loop.
+ */
+static void meet(struct model_own *model, struct loop_own *loop, struct poller_turns *turns, uint64_t ts)
 {
+	turns->waited++;
+	loop->has_waited = 1;
 	for (size_t i = 0; i < model->pub.loop_count; i++) {
 		struct loop_own *other = loop_own(model->pub.loops[i]);
-		if (other->turns == loop->turns)
-			other->pub.poller_threads = (uint32_t)most(threads, other->pub.poller_threads);
+		if (other->turns != loop->turns)
+			continue;
+		other->pub.poller_threads = (uint32_t)most(turns->waited, other->pub.poller_threads);
+		if (other != loop && other->slice_at_attach && other->pub.state == LOOP_BUSY && !other->has_waited)
+			loop_gone(model, other, ts);
 	}
 }
 
@@ -71,7 +79,6 @@ static void join(struct model_own *model, struct loop_own *loop)
 	loop->turns = (uint32_t)(turns - model->turns) + 1;
 	turns->threads++;
 	turns->waiting += loop->pub.state == LOOP_WAITING;
-	tell(model, loop, turns->threads);
 }
 
 void turns_leave(struct model_own *model, struct loop_own *loop)
@@ -82,13 +89,15 @@ void turns_leave(struct model_own *model, struct loop_own *loop)
 	turns->threads--;
 	turns->waiting -= loop->pub.state == LOOP_WAITING && turns->waiting;
 	loop->turns = 0;
+	loop->has_waited = 0;
 }
 
 /* Somebody waits again: until now the poller stood still, in the slice of the one that returned last. */
 static void end_gap(struct model_own *model, struct poller_turns *turns, const struct loop_own *waits, uint64_t ts)
 {
 	struct loop_own *last = turns->last_tid ? loop_find(model, turns->last_tid, turns->poller_fd) : NULL;
-	if (last && last != waits && last->pub.state == LOOP_BUSY && !turns_alone(&last->pub))
+	int is_guess = last && last->slice_at_attach && !last->has_waited;
+	if (last && last != waits && last->pub.state == LOOP_BUSY && !is_guess && !turns_alone(&last->pub))
 		stall_close(model, last, ts, &sums_unknown);
 	turns->last_tid = 0;
 }
@@ -106,6 +115,8 @@ void turns_change(struct model_own *model, struct loop_own *loop, enum loop_stat
 	if (state == LOOP_WAITING && loop->pub.state != LOOP_WAITING) {
 		end_gap(model, turns, loop, ts);
 		turns->waiting++;
+		if (!loop->has_waited)
+			meet(model, loop, turns, ts);
 	} else if (state != LOOP_WAITING && loop->pub.state == LOOP_WAITING && turns->waiting) {
 		turns->waiting--;
 	}

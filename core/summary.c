@@ -184,6 +184,12 @@ static int by_identity(const void *a, const void *b)
 	return x->first_ns < y->first_ns ? -1 : x->first_ns > y->first_ns;
 }
 
+/* It was taken for a loop because it was busy when we came, and another thread turned out to be the one. */
+static int is_withdrawn(const struct loop *loop)
+{
+	return loop->state == LOOP_GONE && !loop->polls && !loop->iterations && !loop->stalls && !(loop->flags & PS_LOOP_RING);
+}
+
 static json_t *loops(struct summary_run *run)
 {
 	json_t *list = json_array();
@@ -191,7 +197,9 @@ static json_t *loops(struct summary_run *run)
 	struct loop **sorted = count ? malloc(count * sizeof(*sorted)) : NULL;
 	if (!sorted)
 		return list;
-	memcpy(sorted, run->model->loops, count * sizeof(*sorted));
+	for (size_t i = count = 0; i < run->model->loop_count; i++)
+		if (!is_withdrawn(run->model->loops[i]))
+			sorted[count++] = run->model->loops[i];
 	qsort(sorted, count, sizeof(*sorted), by_identity);
 	for (size_t i = 0; i < count; i++)
 		json_array_append_new(list, summary_loop(run, sorted[i], i));

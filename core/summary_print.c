@@ -199,8 +199,11 @@ static void print_loop(struct line *line, const json_t *document, const json_t *
 	char polls[16], turns[16];
 	const json_t *utilization = json_object_get(loop, "utilization"), *fd = json_object_get(loop, "poller_fd");
 	line_end(line);
-	line_say(line, "loop of thread %lld (%s)  %s", (long long)json_integer_value(json_object_get(loop, "tid")),
-	    text_of(loop, "comm", "?"), text_of(loop, "backend", "?"));
+	uint64_t pid = u64(loop, "pid"), tid = u64(loop, "tid");
+	line_say(line, "loop of thread %llu (%s)", (unsigned long long)tid, text_of(loop, "comm", "?"));
+	if (pid != tid && pid != u64(json_object_get(document, "target"), "pid"))
+		line_say(line, " of process %llu", (unsigned long long)pid);
+	line_say(line, "  %s", text_of(loop, "backend", "?"));
 	if (json_is_integer(fd))
 		line_say(line, " fd %lld", (long long)json_integer_value(fd));
 	if (u64(loop, "poller_threads") > 1)

@@ -260,6 +260,31 @@ TEST(a_stall_that_the_clock_saw_before_another_threads_wait_was_told_is_taken_ba
 	model_close(model);
 }
 
+/* nobody waited when we came, so the main thread was taken for the loop's */
+TEST(a_thread_that_was_taken_for_the_loops_because_it_was_busy_is_none_when_another_one_waits)
+{
+	struct model *model = a_model();
+	process(model, 1000);
+	loop_is(model, 1000, TID, FD, 0);
+	APPLY(model, POLL_RETURN, ps_ev_poll_return, 1000, TID, .poller_fd = FD, .backend = PS_BACKEND_EPOLL, .flags = PS_POLL_UNDERWAY);
+	now(model, 1100);
+	assert_int_equal(model->stall_count, 1);
+	APPLY(model, THREAD, ps_ev_thread, 1100, OTHER, .pid = PID, .role = PS_ROLE_LOOP);
+	loop_is(model, 1110, OTHER, FD, 0);
+	enter(model, 1110, OTHER, FD, 0, -1);
+	assert_int_equal(model->stall_count, 0);
+	assert_int_equal(model_loop(model, TID, FD)->state, LOOP_GONE);
+	assert_false(loop_in_turns(model_loop(model, OTHER, FD)));
+	returns(model, 1120, OTHER, FD, 1110, 1);
+	now(model, 1300);
+	assert_int_equal(model->stall_count, 1);
+	assert_int_equal(model->stalls[0]->loop->tid, OTHER);
+	enter(model, 1310, TID, FD, 0, -1); /* it was one after all */
+	assert_int_equal(model_loop(model, TID, FD)->state, LOOP_WAITING);
+	assert_true(loop_in_turns(model_loop(model, OTHER, FD)));
+	model_close(model);
+}
+
 TEST(when_the_other_thread_has_gone_a_loop_stalls_alone)
 {
 	struct model *model = two_takers();
