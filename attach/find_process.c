@@ -6,7 +6,8 @@
  * which epoll descriptors there are, /proc/PID/task/TID/syscall says who waits
  * on which. A thread that runs while we look tells nothing; it is looked at
  * again a few times, and what then remains is the main thread's when it is
- * neither parked nor waiting elsewhere. Everything found may be gone when the
+ * neither parked nor waiting elsewhere; where it is parked and nobody waits,
+ * it is that of the thread that runs most. Everything found may be gone when the
  * call returns: the caller must expect it.
  */
 #include "find.h"
@@ -231,28 +232,54 @@ static size_t count_loops(const struct find_process *process)
 	return count;
 }
 
-static void guess_main(struct find_process *process)
+/* Of the threads that run, the one that ran most so far; NULL = none does. */
+static struct find_thread *busiest_thread(struct find_process *process)
 {
-	size_t loops = count_loops(process);
+	struct find_thread *best = NULL;
+	uint64_t most = 0;
 	for (size_t i = 0; i < process->thread_count; i++) {
 		struct find_thread *thread = &process->threads[i];
-		if (thread->tid != process->pid || thread->backend == PS_BACKEND_EPOLL)
+		struct proc_sched sched;
+		if (thread->backend || thread->call != PROC_SYSCALL_RUNNING || proc_read_schedstat(process->pid, thread->tid, &sched))
 			continue;
-		if (loops && is_parked(thread->call))
+		if (best && sched.on_cpu_ns <= most)
 			continue;
-		int poller_fd = fullest_free_poller(process);
-		if (poller_fd < 0)
-			return;
-		thread->backend = PS_BACKEND_EPOLL;
-		thread->poller_fd = poller_fd;
-		thread->is_guess = 1;
+		most = sched.on_cpu_ns;
+		best = thread;
 	}
+	return best;
+}
+
+/* Nobody waits: the main thread, or where that is parked (as of a JVM) the thread that works most. */
+static struct find_thread *guess_thread(struct find_process *process)
+{
+	struct find_thread *main_thread = NULL;
+	for (size_t i = 0; i < process->thread_count; i++)
+		if (process->threads[i].tid == process->pid)
+			main_thread = &process->threads[i];
+	if (!main_thread || !is_parked(main_thread->call))
+		return main_thread;
+	if (count_loops(process))
+		return NULL;
+	struct find_thread *busiest = busiest_thread(process);
+	return busiest ? busiest : main_thread;
+}
+
+static void guess_loop(struct find_process *process)
+{
+	struct find_thread *thread = guess_thread(process);
+	int poller_fd = thread && thread->backend != PS_BACKEND_EPOLL ? fullest_free_poller(process) : -1;
+	if (poller_fd < 0)
+		return;
+	thread->backend = PS_BACKEND_EPOLL;
+	thread->poller_fd = poller_fd;
+	thread->is_guess = 1;
 }
 
 void find_settle(struct find_process *process)
 {
 	if (process->poller_count)
-		guess_main(process);
+		guess_loop(process);
 	int has_epoll = count_loops(process) > 0;
 	size_t kept = 0;
 	for (size_t i = 0; i < process->thread_count; i++) {

@@ -37,3 +37,26 @@ holds "$T/stat.json" "[l['poller_fd'] for l in d['loops']] == [$poller]"
 holds "$T/stat.json" "[s['at_attach'] for s in d['loops'][0]['stalls']].index(True) == 0"
 holds "$T/stat.json" "d['loops'][0]['stalls'][0]['cause'] in ('cpu', 'run-queue')"
 holds "$T/stat.json" "d['loops'][0]['polls'] > 20"
+
+# The main thread rests (as of a JVM) and another one, that runs the loop, does not come back: that one is told.
+cat >"$T/stuck.py" <<'EOP'
+import os, select, threading
+def stuck():
+    loop = select.epoll()
+    loop.register(os.pipe()[0], select.EPOLLIN)
+    loop.poll(0)
+    print(threading.get_native_id(), flush=True)
+    while True:
+        pass
+thread = threading.Thread(target=stuck)
+thread.start()
+thread.join()
+EOP
+python3 "$T/stuck.py" >"$T/tid" & pids+=($!)
+pid=$!
+until_ok 10 test -s "$T/tid" || fail "the program did not start"
+read -r tid <"$T/tid"
+$PS stat -d 2s --json "$pid" >"$T/stuck.json" 2>"$T/err" || fail "stat: exit $?: $(cat "$T/err")"
+holds "$T/stuck.json" "[l['tid'] for l in d['loops']] == [$tid]"
+holds "$T/stuck.json" "[s['open'] for s in d['loops'][0]['stalls']] == [True]"
+holds "$T/stuck.json" "d['findings'][0]['id'] == 'PS004' and d['findings'][0]['tid'] == $tid"
