@@ -162,6 +162,19 @@ int v8_code_find(struct v8_reader *reader, uint64_t pc, struct v8_code *code)
 	return -ENOENT;
 }
 
+int v8_code_again(struct v8_reader *reader, uint64_t pc, struct v8_code *code)
+{
+	uint64_t words[2], object = code->object, start = code->start;
+
+	if (!object || !reader->stream_map || reader->layout.stream_header < (int32_t)sizeof(words) ||
+	    start < (uint64_t)reader->layout.stream_header || pc < start)
+		return -ENOENT;
+	if (v8_read(reader, start - reader->layout.stream_header, words, sizeof(words)) || words[0] != reader->stream_map ||
+	    words[1] != object)
+		return -ENOENT;
+	return check_code(reader, code, object, start, pc);
+}
+
 /* Between regular expressions and bytecode come functions of WebAssembly and the wrappers around them. */
 int v8_code_is_wasm(const struct v8_reader *reader, const struct v8_code *code)
 {

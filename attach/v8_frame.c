@@ -197,6 +197,22 @@ static void put_interpreted(struct v8 *v8, struct v8_out *out, const struct v8_f
 	put_places(v8, out, known, &place, 1);
 }
 
+/* The search for it goes through much memory. */
+static int find_code(struct v8 *v8, uint64_t pc, struct v8_code *code)
+{
+	struct v8_known_code *known = &v8->codes[(pc * 0x9e3779b97f4a7c15ull) >> 52];
+
+	*code = known->code;
+	if (known->pc == pc && !v8_code_again(&v8->reader, pc, code))
+		return 0;
+	*code = (struct v8_code){ .kind = 0 };
+	int err = v8_code_find(&v8->reader, pc, code);
+	*known = (struct v8_known_code){ 0 };
+	if (!err)
+		*known = (struct v8_known_code){ pc, *code };
+	return err;
+}
+
 static void put_code(struct v8 *v8, struct v8_out *out, const struct v8_code *code, const struct v8_frame *frame)
 {
 	const struct v8_layout *at = &v8->reader.layout;
@@ -276,7 +292,7 @@ static void put_generated(struct v8 *v8, struct v8_out *out, const struct v8_fra
 	int has_function = is_function(v8, frame);
 	struct v8_code code = { .kind = 0 };
 
-	if (v8_code_find(&v8->reader, frame->pc, &code)) {
+	if (find_code(v8, frame->pc, &code)) {
 		if (has_function)
 			put_places(v8, out, &(struct v8_known_frame){ 0 }, &(struct v8_place){ frame->shared, -1, 0, 0 }, 1);
 	} else if (code.kind == v8_kind_regexp(&v8->reader.layout)) {

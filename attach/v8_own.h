@@ -11,7 +11,7 @@
 #include "v8_parts.h"
 
 #define V8_CACHE        4096     /* power of two */
-#define V8_CACHE_FRAMES 6        /* deeper inlining is not kept */
+#define V8_CACHE_FRAMES 40       /* deeper inlining is not kept */
 
 /* PC_REGEXP: native code that matches an expression. PC_UNNAMED: native code or a builtin, in a file whose symbols do not tell */
 enum v8_pc {
@@ -31,6 +31,11 @@ struct v8_known_pc {
 	enum v8_pc class;
 };
 
+struct v8_known_code {
+	uint64_t pc;
+	struct v8_code code;
+};
+
 struct v8_known_frame {
 	uint64_t key[3];
 	uint64_t witness;    /* changes when other objects have taken the places of the old ones */
@@ -47,6 +52,7 @@ struct v8 {
 	uint64_t credit_ns, credited_ns;
 	struct v8_reader reader;
 	struct v8_known_pc pcs[V8_CACHE];
+	struct v8_known_code codes[V8_CACHE];
 	struct v8_known_frame frames[V8_CACHE];
 	uint32_t epoch;          /* of the stream that the ids in them belong to */
 };

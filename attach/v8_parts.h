@@ -195,6 +195,9 @@ int v8_kind_regexp(const struct v8_layout *layout);
 /* The code that covers an address. -ENOENT. */
 int v8_code_find(struct v8_reader *reader, uint64_t pc, struct v8_code *code);
 
+/* What was found at `pc` before; searches nothing. -ENOENT: something else may be there. */
+int v8_code_again(struct v8_reader *reader, uint64_t pc, struct v8_code *code);
+
 /* 1: what was found (v8_code_find() refuses it) leads into WebAssembly, or out of it. */
 int v8_code_is_wasm(const struct v8_reader *reader, const struct v8_code *code);
 

@@ -614,6 +614,14 @@ TEST(generated_code_is_found_by_the_header_before_it_and_proves_itself)
 	assert_int_equal(v8_code_find(&reader, start + 8999, &code), 0);
 	assert_int_equal(v8_code_find(&reader, later + 3, &code), 0);
 	assert_true(code.start == later && code.kind == 11);
+	/* found once it needs no search, as long as it is there */
+	assert_int_equal(v8_code_again(&reader, later + 3, &code), 0);
+	assert_int_equal(v8_code_again(&reader, later + 65, &code), -ENOENT);
+	put_word(later - 8, object_of);
+	v8_turn(&reader, 0);
+	assert_int_equal(v8_code_again(&reader, later + 3, &code), -ENOENT);
+	put_word(later - 8, code.object);
+	v8_turn(&reader, 0);
 	/* behind its end there is nothing */
 	assert_int_equal(v8_code_find(&reader, later + 65, &code), -ENOENT);
 	/* words in the instructions that look like a header are none: the Code does not begin there */
