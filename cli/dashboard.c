@@ -21,7 +21,7 @@ int dashboard_wanted(const struct options *options)
 {
 	const char *term = getenv("TERM");
 	return isatty(STDOUT_FILENO) && isatty(STDIN_FILENO) && !options->json && !options->jsonl &&
-	       term && *term && strcmp(term, "dumb");
+	       term && *term && terminal_can_draw();
 }
 
 static uint64_t now_ns(void)

@@ -304,7 +304,7 @@ static int run_completion(const struct options *options)
 {
 	printf("# bash completion of pollscope, made from its tables\n_pollscope() {\n"
 	       "\tlocal word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} words=\n"
-	       "\tif [ \"$COMP_CWORD\" = 1 ]; then\n\t\tCOMPREPLY=($(compgen -W '");
+	       "\tif [ \"$COMP_CWORD\" = 1 ] && [[ $word != -* ]]; then\n\t\tCOMPREPLY=($(compgen -W '");
 	for (size_t i = 0; commands[i]; i++)
 		if (!commands[i]->hidden)
 			printf(" %s", commands[i]->name);
@@ -320,7 +320,9 @@ static int run_completion(const struct options *options)
 			put_joined(commands[i]->words);
 		printf("' ;;\n");
 	}
-	printf("\tesac\n\tCOMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
+	printf("\t*) words='"); /* `pollscope node` is `pollscope top node` */
+	put_option_words(options_of(commands[0]));
+	printf("' ;;\n\tesac\n\tCOMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
 	       "\t[ ${#COMPREPLY[@]} = 0 ] && COMPREPLY=($(compgen -f -- \"$word\"))\n}\n"
 	       "complete -o filenames -F _pollscope pollscope\n");
 	return CLI_OK;

@@ -235,7 +235,7 @@ const struct option_row option_rows[OPTION_COUNT_OF] = {
 	ROW(EXACT_PHASES), 0, "exact-phases", NULL, "phases of libuv loops by probes, at a cost, not by samples", NULL,
 		take_exact_phases },
 	ROW(WITHOUT), 0, "without", "GROUP", "leave a group of probes out (may be repeated)",
-		"one of poll, sched, sampling, runtime, ready, ring, snapshot, proc", take_without, put_groups },
+		"one of poll, sched, sampling, runtime, ready, ring, snapshot, proc, poller, unwind", take_without, put_groups },
 	ROW(COLOR), 0, "color", "[WHEN]", "auto, always or never; NO_COLOR in the environment means never",
 		"auto, always or never", take_color, put_whens },
 	ROW(ASCII), 0, "ascii", NULL, "draw with ASCII only", NULL, take_ascii },

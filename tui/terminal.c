@@ -217,8 +217,8 @@ static void save_bytes(void)
 		append_capability(saved.enter, &saved.enter_bytes, sizeof(saved.enter), entering[i]);
 }
 
-/* can the terminal place the cursor? "dumb" cannot, an unknown one has no description */
-static int is_capable(void)
+/* "dumb" cannot place the cursor, an unknown one has no description */
+int terminal_can_draw(void)
 {
 	int err;
 	if (setupterm(NULL, STDOUT_FILENO, &err) != OK)
@@ -266,7 +266,7 @@ int terminal_open(const struct tui_options *options)
 		return -EBUSY;
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
 		return -ENOTTY;
-	if (!is_capable())
+	if (!terminal_can_draw())
 		return -EINVAL;
 	if (tcgetattr(STDIN_FILENO, &saved.before))
 		return -errno;

@@ -75,6 +75,7 @@ enum tui_theme tui_theme(const struct tui *tui);
 const char *tui_config_fault(const struct tui *tui);
 
 /* ---- the terminal (tui/terminal.c is the only user of ncurses) ---- */
+int terminal_can_draw(void);                           /* TERM is known, and can place the cursor */
 int terminal_open(const struct tui_options *options);  /* -ENOTTY, -EINVAL: TERM unknown or dumb */
 void terminal_size(int *columns, int *rows);
 /*

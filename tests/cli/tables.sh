@@ -39,4 +39,12 @@ complete_words() {
 complete_words pollscope rep | sort | tr '\n' ' ' | grep -qx 'replay report ' || fail "completion of rep: $(complete_words pollscope rep)"
 complete_words pollscope stat --st | grep -qx -- --stall || fail "completion of stat --st"
 complete_words pollscope export --to per | grep -qx perfetto || fail "completion of export --to per"
+complete_words pollscope 4711 --st | grep -qx -- --stall || fail "completion of the default command's options"
+complete_words pollscope --al | grep -qx -- --all || fail "completion of an option in the place of a command"
+[ "$(complete_words pollscope '' | grep -c '^-')" = 0 ] || fail "options among the commands"
 complete_words pollscope demo comp | grep -qx computation || fail "completion of demo comp"
+
+# what --without refuses, it names
+for group in $(complete_words pollscope stat --without ''); do
+	$PS stat --without nothing 1 2>&1 | grep -qw "$group" || fail "--without does not name $group"
+done

@@ -61,3 +61,5 @@ until_ok 5 alternate 0 || fail "q does not end it"
 # where the cursor cannot be placed, plain text does
 run "clear; TERM=dumb $tool replay a.psr >/dev/null </dev/null; echo exit \$? -"
 await 'exit 0 -' 10
+run "clear; TERM=no-such-terminal $tool replay a.psr; echo exit \$? --"
+await 'exit 0 --' 10
