@@ -237,9 +237,12 @@ struct v8_interpreted {
 size_t v8_translation_read(const struct v8_layout *layout, const uint8_t *table, size_t bytes, int32_t from,
 			   struct v8_interpreted frames[V8_INLINED_MAX]);
 
-/* ---- code of the middle compiler (v8_maglev.c) ---- */
+/* ---- calls of optimised code (v8_calls.c) ---- */
 
-/* As v8_optimized_places(), from what V8 keeps to go on in the interpreter. 0 = it cannot be told. */
+/*
+ * As v8_optimized_places(), from what V8 keeps to go on in the interpreter: of a return address, or of any in code of the
+ * middle compiler. 0 = it cannot be told.
+ */
 size_t v8_translated_places(struct v8_reader *reader, const struct v8_code *code, uint64_t pc, int is_return,
 			    struct v8_place places[V8_INLINED_MAX]);
 

@@ -3,7 +3,7 @@
 # has a position has the same function, file, line and column seen from outside,
 # in the interpreter, in baseline and in code of both optimising compilers, and with lazy
 # compilation; in Debian's own node and in ones with V8 13 and 14, too.
-# limit: 120
+# limit: 150
 . tests/lib.sh
 need_root
 node=$(program node) || skip "node is not installed"
@@ -75,6 +75,53 @@ fi
 for program in "$middle" "$new"; do
 	[ ! -x "$program" ] || compare "$program" 1500 --turbo-filter=nothing
 done
+
+# code of the middle compiler that is not in a call: which functions it was inlined into is exact, where those called it, too
+cat >"$T/inlined.js" <<'EOF'
+function work(x) {
+  let s = 0;
+  for (let i = 0; i < 300; i++) {
+    s += (x * i) & 7;
+    s ^= i;
+  }
+  return s;
+}
+function outer(list) {
+  let t = 0;
+  for (const x of list)
+    t += work(x);
+  return t;
+}
+const list = Array.from({ length: 50 }, (_, i) => i);
+function busy() {
+  for (const end = Date.now() + 300; Date.now() < end;)
+    outer(list);
+}
+busy();
+console.log('ready');
+setInterval(busy, 500);
+EOF
+watch_inlined() {
+	"$1" --turbo-filter=nothing "$T/inlined.js" >"$T/ready" & pids+=($!)
+	local pid=$!
+	until_ok 10 grep -q ready "$T/ready" || fail "node did not start"
+	$PS stat -d 2s --json "$pid" >"$T/stat.json" 2>"$T/err" || fail "stat: exit $?: $(cat "$T/err")"
+	kill "$pid"
+	python3 - "$T/stat.json" <<'EOF' || fail "$1: inlined functions"
+import collections, json, sys
+seen = collections.Counter()
+for stack in (k for s in json.load(open(sys.argv[1]))['loops'][0]['stalls'] for k in s['stacks']):
+    frames = [(f['name'], f['line'], f['column']) for f in stack['frames'] if f['kind'] == 'js']
+    seen[tuple(frames[:2])] += stack['count']
+inlined = {f: n for f, n in seen.items() if f[:1] and f[0][0] == 'work'}
+exact = sum(n for f, n in inlined.items() if f[1] == ('outer', 12, 10))
+# most are in the loop, and told as that
+if 4 * exact < sum(seen.values()) or any(not 1 <= f[0][1] <= 8 or f[0][2] for f in inlined):
+    sys.exit(str(seen))
+EOF
+	: >"$T/ready"
+}
+[ ! -x "$middle" ] || watch_inlined "$middle"
 
 # a recursion deeper than a stack may be: the innermost frames, and that there are more
 cat >"$T/deep.js" <<'EOF'

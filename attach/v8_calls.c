@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Where code of the middle compiler (Maglev) is in its source.
+ * Where optimised code is in its source, by the calls that it makes.
  *
- * Before 14 V8 keeps no position table of it, but how to go on in the
- * interpreter if the code becomes invalid during a call. Behind the instructions
- * lies a table of calls, by return address; each names an entry of the
- * deoptimization data, and that a translation (v8_translation.c). V8's own stack
- * traces are made of the same.
+ * V8 keeps how to go on in the interpreter if the code becomes invalid during a
+ * call. Behind the instructions lies a table of calls, by return address; each
+ * names an entry of the deoptimization data, and that a translation
+ * (v8_translation.c). V8's own stack traces are made of the same, and for code
+ * of the middle compiler (Maglev) before V8 14 there is nothing else.
  */
 #include "v8_parts.h"
 
@@ -134,7 +134,7 @@ static size_t frames_at(struct v8_reader *reader, uint64_t data, int32_t entry, 
 /* ---- between two calls ---- */
 
 /*
- * An address that is not behind a call lies between two places that have
+ * In code of the middle compiler: an address that is not behind a call lies between two places that have
  * entries: calls, and jumps to the exits that failed checks take. What both
  * agree on holds between them: which functions the code was inlined into, and
  * where. Where the innermost is they tell nearly: a check names the last place
