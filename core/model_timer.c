@@ -6,6 +6,11 @@
  */
 #include "model_own.h"
 
+int loop_tells_fired(const struct loop *loop)
+{
+	return loop->flags & PS_LOOP_RING || loop->timers_fired;
+}
+
 /* ---- timers ---- */
 
 static uint32_t timer_row(struct model_own *model, struct loop_own *loop, uint64_t fn)

@@ -300,9 +300,25 @@ static json_t *top_timers(const struct loop *loop)
 			list, json_pack("{s:o, s:o, s:o, s:o, s:o}", "name",
 					sorted[i]->frame ? summary_text(sorted[i]->frame->name) : json_null(), "repeat_ns",
 					summary_number(sorted[i]->repeat_ns), "armed", summary_number(sorted[i]->armed), "fired",
-					summary_number(sorted[i]->fired), "late_max_ns", summary_number(sorted[i]->late_max_ns)));
+					summary_number(loop_tells_fired(loop) ? sorted[i]->fired : PS_UNKNOWN), "late_max_ns",
+					summary_number(sorted[i]->fired ? sorted[i]->late_max_ns : PS_UNKNOWN)));
 	free(sorted);
 	return list;
+}
+
+/* What is read from memory shows timers that are armed, not that one fired. */
+static void put_fired(struct summary_run *run, json_t *object, const char *path, const struct loop *loop)
+{
+	static const char *const keys[] = { "fired", "late_ns", "top.*.fired", "top.*.late_max_ns" };
+	char full[128];
+	summary_put(object, "fired", summary_number(loop_tells_fired(loop) ? loop->timers_fired : PS_UNKNOWN));
+	summary_put(object, "late_ns", summary_hist(&loop->timer_late));
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys) && !loop_tells_fired(loop); i++) {
+		snprintf(full, sizeof(full), "%s%s", path, keys[i]);
+		json_object_set_new(run->not_measured, full, json_string("of timers that are read from memory it is not seen when one fires"));
+	}
+	if (loop_tells_fired(loop) && !loop->timer_late.count)
+		summary_missing(run, path, "late_ns", PS_PROBE_RUNTIME);
 }
 
 static json_t *timers(struct summary_run *run, const struct loop *loop, const char *path)
@@ -316,8 +332,7 @@ static json_t *timers(struct summary_run *run, const struct loop *loop, const ch
 	summary_told(run, object, own, "next_due_ns", summary_number(due == PS_UNKNOWN ? due : due > now ? due - now : 0),
 		     PS_PROBE_RUNTIME);
 	summary_told(run, object, own, "overdue", summary_number(loop->timers_overdue), PS_PROBE_RUNTIME);
-	summary_put(object, "fired", summary_number(loop->timers_fired));
-	summary_told(run, object, own, "late_ns", summary_hist(&loop->timer_late), PS_PROBE_RUNTIME);
+	put_fired(run, object, own, loop);
 	summary_put(object, "top", top_timers(loop));
 	summary_put(object, "note", summary_text(loop->timers_note));
 	return object;

@@ -47,7 +47,8 @@ static void draw_top(const struct view *view, struct area area, int y, const str
 	line_add_right(&line, 2, STYLE_NORMAL, timer->repeat_ns ? "repeat %s" : "once%s",
 		       timer->repeat_ns ? cell_duration(repeat, timer->repeat_ns, "") : "");
 	line_add_right(&line, 1, STYLE_NORMAL, "x%s", cell_count(armed, timer->armed));
-	line_add_right(&line, 3, STYLE_NORMAL, "fired %s ", cell_count(fired, timer->fired));
+	line_add_right(&line, 3, STYLE_NORMAL, "fired %s ",
+		       cell_count(fired, loop_tells_fired(view->loop) ? timer->fired : PS_UNKNOWN));
 	line_draw(view, area, 1, y, &line);
 }
 
@@ -76,6 +77,15 @@ static void draw_late(const struct view *view, struct area area)
 		   cell_quantile(p99, late, base, 0.99), cell_quantile(max, late, base, 1));
 }
 
+/* timers that are read from memory show what is armed, not when one fires */
+static void draw_fired(const struct view *view, struct area area, int x, int y, const struct recent *recent)
+{
+	if (!loop_tells_fired(view->loop))
+		area_print(view, area, x, y, STYLE_DIM, "fired n/a");
+	else if (recent->seconds)
+		area_print(view, area, x, y, STYLE_NORMAL, "fired %.1f/s", (double)recent->timers_fired / recent->seconds);
+}
+
 void panel_timers_brief(const struct view *view, struct area area)
 {
 	const struct loop *loop = view->loop;
@@ -92,8 +102,7 @@ void panel_timers_brief(const struct view *view, struct area area)
 	draw_due(view, area);
 	draw_late(view, area);
 	view_recent(view, loop, 10, &recent);
-	if (recent.seconds)
-		area_print(view, area, 44, 0, STYLE_NORMAL, "fired %.1f/s", (double)recent.timers_fired / recent.seconds);
+	draw_fired(view, area, 44, 0, &recent);
 }
 
 void panel_timers(const struct view *view, struct area area)
@@ -121,7 +130,5 @@ void panel_timers(const struct view *view, struct area area)
 	size_t count = room > 0 ? find_top(loop, top, (size_t)room) : 0;
 	for (size_t i = 0; i < count; i++)
 		draw_top(view, area, 2 + (int)i, top[i]);
-	if (recent.seconds)
-		area_print(view, area, 1, area.rows - 1, STYLE_NORMAL, "fired %.1f/s",
-			   (double)recent.timers_fired / recent.seconds);
+	draw_fired(view, area, 1, area.rows - 1, &recent);
 }

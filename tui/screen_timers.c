@@ -63,7 +63,7 @@ static void print_armed(const struct view *view, const void *row, char *out, siz
 
 static uint64_t key_fired(const struct view *view, const void *row)
 {
-	return ((const struct timer_stat *)row)->fired;
+	return view->loop && loop_tells_fired(view->loop) ? ((const struct timer_stat *)row)->fired : PS_UNKNOWN;
 }
 
 static void print_fired(const struct view *view, const void *row, char *out, size_t room)

@@ -163,6 +163,8 @@ TEST(unknown_is_null_with_the_reason_of_the_probe)
 	assert_string_equal(json_string_value(json_object_get(reasons, "loops.0.stalls.*.on_cpu_ns")), "needs CAP_PERFMON: try sudo");
 	assert_non_null(json_object_get(reasons, "loops.0.phases"));
 	assert_non_null(json_object_get(reasons, "own_cost.cpu_ns"));
+	assert_true(json_is_null(at(document, "loops.0.timers.fired"))); /* nobody tells when one fires */
+	assert_non_null(json_object_get(reasons, "loops.0.timers.fired"));
 	explain(document, reasons, "");
 	json_decref(document);
 	model_close(model);
