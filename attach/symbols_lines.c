@@ -57,6 +57,25 @@ static uint64_t debug_bytes(Elf *elf)
 	return has_lines && bytes <= DEBUG_BYTES_MAX ? bytes : 0;
 }
 
+/* Where variables are is of no use for lines, and libdw would unpack it as well: a seventh of all. */
+static void leave_out_places(Elf *elf)
+{
+	Elf_Scn *section = NULL;
+	GElf_Shdr header;
+	size_t names;
+
+	if (elf_getshdrstrndx(elf, &names))
+		return;
+	while ((section = elf_nextscn(elf, section))) {
+		const char *name = gelf_getshdr(section, &header) ? elf_strptr(elf, names, header.sh_name) : NULL;
+
+		if (!name || strncmp(name, ".debug_loc", 10))
+			continue;
+		header.sh_type = SHT_NOBITS;
+		gelf_update_shdr(section, &header);
+	}
+}
+
 /* The file that debuggers look for, by the number that the linker gave both; -1 = there is none. */
 static int open_separate(Elf *elf)
 {
@@ -121,8 +140,10 @@ int lines_open(struct lines **out, int fd)
 		elf_end(lines->elf);
 		lines->elf = lines->own_fd >= 0 ? begin(lines->own_fd) : NULL;
 	}
-	if (lines->elf && debug_bytes(lines->elf))
+	if (lines->elf && debug_bytes(lines->elf)) {
+		leave_out_places(lines->elf);
 		lines->debug = dwarf_begin_elf(lines->elf, DWARF_C_READ, NULL);
+	}
 	if (!lines->debug) {
 		lines_close(lines);
 		return -ENOENT;
