@@ -155,7 +155,7 @@ static double known(uint64_t value)
 /* What one of the threads that take turns on a poller does between its waits says nothing of a loop. */
 static double own_time(const struct loop *loop, uint64_t ns)
 {
-	return loop_in_turns(loop) ? -1 : seconds(ns);
+	return loop_in_turns(loop) || !loop_was_seen(loop) ? -1 : seconds(ns);
 }
 
 /* -1: not measured */
@@ -166,12 +166,12 @@ static double own_time(const struct loop *loop, uint64_t ns)
 	}
 LOOP(one, loop->state != LOOP_GONE)
 LOOP(busy, own_time(loop, loop->busy_ns))
-LOOP(wait, seconds(loop->wait_ns))
+LOOP(wait, loop_was_seen(loop) ? seconds(loop->wait_ns) : -1)
 LOOP(runnable, own_time(loop, loop->runnable_ns))
 LOOP(blocked, own_time(loop, loop->blocked_ns))
-LOOP(polls, (double)loop->polls)
-LOOP(iterations, (double)loop->iterations)
-LOOP(ready, (double)loop->ready)
+LOOP(polls, loop_was_seen(loop) ? (double)loop->polls : -1)
+LOOP(iterations, loop_was_seen(loop) ? (double)loop->iterations : -1)
+LOOP(ready, loop_was_seen(loop) ? (double)loop->ready : -1)
 LOOP(gc, loop->gc_count ? seconds(loop->gc_ns) : -1)
 LOOP(timers_armed, known(loop->timers_armed))
 LOOP(handles, known(loop->handles))
@@ -271,9 +271,12 @@ static void put_loop_hist(struct printer *printer, const struct loop_family *fam
 {
 	struct labels labels = labels_of(group);
 	struct hist sum = { 0 };
-	for (size_t i = 0; i < group->count; i++)
+	int seen = 0;
+	for (size_t i = 0; i < group->count; i++) {
+		seen |= loop_was_seen(group->loops[i]);
 		hist_merge(&sum, family->hist(group->loops[i]));
-	if (sum.count || family->always)
+	}
+	if (sum.count || (family->always && seen))
 		put_hist(printer, &labels, &sum);
 }
 

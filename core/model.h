@@ -353,6 +353,8 @@ struct loop {
 	uint32_t trend_count;
 };
 
+/* 0: nothing told when it waits and when it is busy, so that it has no polls and no stalls proves nothing. */
+int loop_was_seen(const struct loop *loop);
 /* Firings of its timers are told; a loop that is only read from outside shows what is armed. */
 int loop_tells_fired(const struct loop *loop);
 /* Threads take turns on its poller: what one does between its waits is not the work of a loop. */

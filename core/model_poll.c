@@ -241,6 +241,12 @@ static struct loop_own *loop_polled(struct model_own *model, uint32_t tid, int32
 	return loop;
 }
 
+int loop_was_seen(const struct loop *loop)
+{
+	return loop->polls || loop->iterations || loop->busy_ns + loop->wait_ns || loop->stalls || loop->open_stall ||
+	       loop->flags & PS_LOOP_RING;
+}
+
 /* ---- handlers ---- */
 
 /* Makes the busy slice that POLL_ENTER ends the right one. Returns 0 when there is none to end. */

@@ -315,7 +315,10 @@ static void put_fired(struct summary_run *run, json_t *object, const char *path,
 	summary_put(object, "late_ns", summary_hist(&loop->timer_late));
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys) && !loop_tells_fired(loop); i++) {
 		snprintf(full, sizeof(full), "%s%s", path, keys[i]);
-		json_object_set_new(run->not_measured, full, json_string("of timers that are read from memory it is not seen when one fires"));
+		if (loop->timers_armed == PS_UNKNOWN)
+			summary_missing(run, path, keys[i], PS_PROBE_RUNTIME);
+		else
+			json_object_set_new(run->not_measured, full, json_string("of timers that are read from memory it is not seen when one fires"));
 	}
 	if (loop_tells_fired(loop) && !loop->timer_late.count)
 		summary_missing(run, path, "late_ns", PS_PROBE_RUNTIME);
@@ -384,15 +387,21 @@ static void put_identity(struct summary_run *run, json_t *object, const struct l
 						summary_number(loop->last_ns)));
 }
 
-static void put_iterations(json_t *object, const struct loop *loop)
+/* A count of what happened to the loop: null, and not 0, where nobody would have seen it. */
+static void put_seen(struct summary_run *run, json_t *object, const char *path, const struct loop *loop, const char *key, uint64_t value)
 {
-	summary_put(object, "iterations", summary_number(loop->iterations));
+	summary_told(run, object, path, key, summary_number(loop_was_seen(loop) ? value : PS_UNKNOWN), PS_PROBE_POLL);
+}
+
+static void put_iterations(struct summary_run *run, json_t *object, const char *path, const struct loop *loop)
+{
+	put_seen(run, object, path, loop, "iterations", loop->iterations);
 	summary_put(object, "iterations_exact", json_boolean(loop->iterations_exact));
-	summary_put(object, "polls", summary_number(loop->polls));
-	summary_put(object, "empty_polls", summary_number(loop->empty_polls));
-	summary_put(object, "ready", summary_number(loop->ready));
-	summary_put(object, "busy_ns", summary_number(loop->busy_ns));
-	summary_put(object, "wait_ns", summary_number(loop->wait_ns));
+	put_seen(run, object, path, loop, "polls", loop->polls);
+	put_seen(run, object, path, loop, "empty_polls", loop->empty_polls);
+	put_seen(run, object, path, loop, "ready", loop->ready);
+	put_seen(run, object, path, loop, "busy_ns", loop->busy_ns);
+	put_seen(run, object, path, loop, "wait_ns", loop->wait_ns);
 }
 
 /* A figure of the time between two waits of one thread, which is not the loop's where threads take turns. */
@@ -431,9 +440,9 @@ static void put_stalls(struct summary_run *run, json_t *object, const char *path
 {
 	uint64_t open_ns = loop->open_stall ? loop->open_stall->duration_ns : 0;
 
-	summary_put(object, "stall_count", summary_number(loop->stalls));
-	summary_put(object, "stall_total_ns", summary_number(loop->stall_total_ns + open_ns));
-	summary_put(object, "stall_max_ns", summary_number(loop->stall_max_ns > open_ns ? loop->stall_max_ns : open_ns));
+	put_seen(run, object, path, loop, "stall_count", loop->stalls);
+	put_seen(run, object, path, loop, "stall_total_ns", loop->stall_total_ns + open_ns);
+	put_seen(run, object, path, loop, "stall_max_ns", loop->stall_max_ns > open_ns ? loop->stall_max_ns : open_ns);
 	summary_put(object, "stalls", stalls(run, loop, path));
 }
 
@@ -453,7 +462,7 @@ json_t *summary_loop(struct summary_run *run, const struct loop *loop, size_t in
 
 	snprintf(path, sizeof(path), "loops.%zu.", index);
 	put_identity(run, object, loop);
-	put_iterations(object, loop);
+	put_iterations(run, object, path, loop);
 	put_times(run, object, path, loop);
 	summary_told(run, object, path, "callbacks", summary_number(callbacks(loop)), PS_PROBE_RUNTIME);
 	summary_put(object, "phases", phases(run, loop, path));

@@ -213,7 +213,8 @@ static void print_loop(struct line *line, const json_t *document, const json_t *
 		line_say(line, "  utilization %.1f%%", json_number_value(utilization) * 100);
 	else
 		line_say(line, "  utilization n/a");
-	line_say(line, "   iterations %s%s   polls %s", json_is_true(json_object_get(loop, "iterations_exact")) ? "" : "~",
+	int exact = json_is_true(json_object_get(loop, "iterations_exact")) || !json_is_integer(json_object_get(loop, "iterations"));
+	line_say(line, "   iterations %s%s   polls %s", exact ? "" : "~",
 	    number(turns, json_object_get(loop, "iterations")), number(polls, json_object_get(loop, "polls")));
 	line_end(line);
 	if (slept(loop)) {
@@ -283,15 +284,26 @@ static void print_pool(struct line *line, const json_t *pool)
 	print_sizes(line, pool);
 }
 
-static void print_findings(struct line *line, const json_t *findings)
+/* Of loops that nobody saw turn, no finding proves nothing. */
+static int nothing_seen(const json_t *loops)
+{
+	const json_t *loop;
+	size_t i;
+	json_array_foreach(loops, i, loop) if (json_is_integer(json_object_get(loop, "polls"))) return 0;
+	return json_array_size(loops) > 0;
+}
+
+static void print_findings(struct line *line, const json_t *document)
 {
 	static const struct {
 		const char *name, *word;
 	} words[] = { { "crit", "CRIT" }, { "warn", "WARN" }, { "note", "note" } };
-	const json_t *finding;
+	const json_t *finding, *findings = json_object_get(document, "findings");
 	size_t i;
 	line_end(line);
-	line_say(line, json_array_size(findings) ? "findings" : "findings: none");
+	line_say(line, json_array_size(findings)			  ? "findings"
+		       : nothing_seen(json_object_get(document, "loops")) ? "findings: none, for nobody saw when the loops were busy"
+									  : "findings: none");
 	line_end(line);
 	json_array_foreach(findings, i, finding)
 	{
@@ -337,7 +349,7 @@ int summary_print(const json_t *document, FILE *out)
 	json_array_foreach(loops, i, loop) if (is_shown(loop, i)) print_loop(&line, document, loop);
 	print_rest(&line, loops);
 	json_array_foreach(json_object_get(document, "pools"), i, pool) print_pool(&line, pool);
-	print_findings(&line, json_object_get(document, "findings"));
+	print_findings(&line, document);
 	summary_print_missing(&line, document);
 	return ferror(out) ? (errno ? -errno : -EIO) : 0;
 }

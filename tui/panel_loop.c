@@ -68,6 +68,10 @@ static void add_rates(const struct view *view, const struct recent *recent, stru
 		line_add(line, 0, STYLE_DIM, "watched for less than a second");
 		return;
 	}
+	if (!loop_was_seen(view->loop)) {
+		line_add(line, 0, STYLE_DIM, "its waits are not seen");
+		return;
+	}
 	uint64_t turns = view->loop->iterations_exact ? recent->iterations : recent->polls;
 	const char *unit = view->loop->iterations_exact ? wide ? "iter/s" : "it/s" : wide ? "polls/s" : "po/s";
 	line_add(line, 0, STYLE_BOLD, "%s %s", cell_count(text, (uint64_t)((double)turns * 1e9 / wall + 0.5)), unit);

@@ -16,12 +16,14 @@ static void print_loop(const struct view *view, const struct loop *loop, FILE *o
 	struct recent recent;
 	char p50[24], p99[24], max[24], turns[24];
 	double known;
+	int seen = loop_was_seen(loop);
 
 	view_recent(view, loop, RECENT_SECONDS, &recent);
 	known = (double)(recent.busy_ns + recent.wait_ns);
 	fprintf(out, "loop %s[%u]", loop->process ? loop->process->comm : "", loop->tid);
 	if (recent.seconds)
-		fprintf(out, "  %s %s/s", cell_count(turns, loop->iterations_exact ? recent.iterations : recent.polls),
+		fprintf(out, "  %s %s/s",
+			cell_count(turns, !seen ? PS_UNKNOWN : loop->iterations_exact ? recent.iterations : recent.polls),
 			loop->iterations_exact ? "iter" : "polls");
 	if (known > 0 && !loop_in_turns(loop))
 		fprintf(out, "  busy %.1f%%", (double)recent.busy_ns * 100 / known);
@@ -30,7 +32,7 @@ static void print_loop(const struct view *view, const struct loop *loop, FILE *o
 	const struct hist *hist = loop->lag.count ? &loop->lag : &loop->iteration;
 	fprintf(out, "  %s p50 %s p99 %s max %s", loop->lag.count ? "lag" : "iteration", cell_quantile(p50, hist, NULL, 0.5),
 		cell_quantile(p99, hist, NULL, 0.99), cell_quantile(max, hist, NULL, 1));
-	fprintf(out, "  stalls %s%s\n", cell_count(turns, loop->stalls), loop->state == LOOP_GONE ? "  GONE" : "");
+	fprintf(out, "  stalls %s%s\n", cell_count(turns, seen ? loop->stalls : PS_UNKNOWN), loop->state == LOOP_GONE ? "  GONE" : "");
 }
 
 static void print_stall(const struct model *model, const struct stall *stall, FILE *out)

@@ -175,6 +175,31 @@ TEST(unknown_is_null_with_the_reason_of_the_probe)
 	model_close(model);
 }
 
+TEST(a_loop_whose_waits_nobody_saw_has_no_zeros)
+{
+	static const char *const keys[] = { "polls", "iterations", "ready", "busy_ns", "wait_ns", "stall_count", "stall_total_ns", "stall_max_ns" };
+	struct model *model = a_model();
+	char path[64], *text;
+	size_t bytes;
+	process(model, 1000);
+	loop_is(model, 1000, TID, FD, 0);
+	probe_is(model, PS_PROBE_POLL, PS_PROBE_STATE_MISSING, "not permitted");
+	now(model, 5000);
+	json_t *document = summary_document(model, "pollscope 1", 0);
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
+		snprintf(path, sizeof(path), "loops.0.%s", keys[i]);
+		assert_true(json_is_null(at(document, path)));
+		assert_string_equal(json_string_value(json_object_get(at(document, "not_measured"), path)), "not permitted");
+	}
+	FILE *out = open_memstream(&text, &bytes);
+	assert_int_equal(summary_print(document, out), 0);
+	fclose(out);
+	assert_non_null(strstr(text, "stalls >= 50ms: n/a"));
+	free(text);
+	json_decref(document);
+	model_close(model);
+}
+
 TEST(an_open_stall_is_in_the_totals)
 {
 	struct model *model = a_model();
