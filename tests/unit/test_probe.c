@@ -389,7 +389,6 @@ TEST(a_slice_on_the_cpu_lasts_as_long_as_the_program_measured)
 	for (uint32_t i = 0; i < seen.sample_count; i++)
 		sampled_ns += seen.samples[i].period_ns;
 	assert_near(sampled_ns, slice->on_cpu_ns, slice->runnable_ns + 20 * MS);
-	assert_true(seen.sample_count * 5 * MS >= slice->on_cpu_ns - 60 * MS);
 	for (uint32_t i = 0; i < seen.sample_count; i++)
 		named += stack_has(seen.samples[i].stack, "spin_on_purpose") && stack_has(seen.samples[i].stack, "run_child");
 	assert_true(named * 10 >= (int)seen.sample_count * 7);

@@ -344,6 +344,7 @@ TEST(what_few_of_many_runs_took_long_for_is_left_open_and_what_most_did_fails)
 			assert_non_null(strstr(report.results[i].reason, words));
 			assert_non_null(strstr(report.results[i].reason, "pbkdf2"));
 		}
+		check_report_free(&report);
 		expect(judge("  - metric: new.rules\n    max: 1\n", &now, &before), VERDICT_PASS, "");
 		empty(&now);
 		empty(&before);
