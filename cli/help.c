@@ -321,7 +321,7 @@ static int run_completion(const struct options *options)
 		printf("' ;;\n");
 	}
 	printf("\t*) words='"); /* `pollscope node` is `pollscope top node` */
-	put_option_words(options_of(commands[0]));
+	put_option_words(options_of(&cmd_top));
 	printf("' ;;\n\tesac\n\tCOMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
 	       "\t[ ${#COMPREPLY[@]} = 0 ] && COMPREPLY=($(compgen -f -- \"$word\"))\n}\n"
 	       "complete -o filenames -F _pollscope pollscope\n");
