@@ -12,7 +12,6 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
 #include <stdio.h>
@@ -141,15 +140,8 @@ static int try_sampling(const char **step)
 static int64_t number_in(const char *path)
 {
 	char text[32];
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	ssize_t length = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (length <= 0)
-		return -EIO;
-	text[length] = 0;
-	return strtoll(text, NULL, 10);
+	ssize_t length = proc_read_file(path, text, sizeof(text));
+	return length > 0 ? strtoll(text, NULL, 10) : length ? length : -EIO;
 }
 
 static int try_tracepoint(const char **step)

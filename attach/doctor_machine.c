@@ -86,15 +86,8 @@ static void try_bpf(struct doctor_notes *notes)
 static long setting(const char *path)
 {
 	char text[64];
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -1000 - errno;
-	ssize_t length = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (length <= 0)
-		return -1000 - EIO;
-	text[length] = 0;
-	return strtol(text, NULL, 10);
+	ssize_t length = proc_read_file(path, text, sizeof(text));
+	return length > 0 ? strtol(text, NULL, 10) : -1000 + (length ? length : -EIO);
 }
 
 static void try_paranoid(struct doctor_notes *notes)
@@ -143,13 +136,8 @@ static void try_ptrace_scope(struct doctor_notes *notes)
 
 static void try_lockdown(struct doctor_notes *notes)
 {
-	char text[128] = "";
-	int fd = open("/sys/kernel/security/lockdown", O_RDONLY | O_CLOEXEC);
-	if (fd >= 0) {
-		ssize_t length = read(fd, text, sizeof(text) - 1);
-		text[length > 0 ? length : 0] = 0;
-		close(fd);
-	}
+	char text[128];
+	proc_read_file("/sys/kernel/security/lockdown", text, sizeof(text));
 	if (strstr(text, "[confidentiality]"))
 		doctor_note(notes, "kernel lockdown", DOCTOR_NO, "boot without lockdown=confidentiality",
 			    "confidentiality: BPF may not read memory, so no probe works; flight recorders do");

@@ -50,7 +50,7 @@ static ssize_t read_all(int fd, char *out, size_t room)
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
-			return gone_or(errno);
+			return -errno;
 		if (!got)
 			break;
 		length += (size_t)got;
@@ -58,17 +58,24 @@ static ssize_t read_all(int fd, char *out, size_t room)
 	return (ssize_t)length;
 }
 
-ssize_t proc_read(pid_t pid, pid_t tid, const char *name, char *out, size_t room)
+ssize_t proc_read_file(const char *path, char *out, size_t room)
 {
-	char path[128];
-	path_of(path, sizeof(path), pid, tid, name);
+	*out = 0;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return gone_or(errno);
+		return -errno;
 	ssize_t length = read_all(fd, out, room - 1);
 	close(fd);
 	out[length > 0 ? length : 0] = 0;
 	return length;
+}
+
+ssize_t proc_read(pid_t pid, pid_t tid, const char *name, char *out, size_t room)
+{
+	char path[128];
+	path_of(path, sizeof(path), pid, tid, name);
+	ssize_t length = proc_read_file(path, out, room);
+	return length < 0 ? gone_or((int)-length) : length;
 }
 
 ssize_t proc_link(pid_t pid, const char *name, char *out, size_t room)

@@ -75,6 +75,8 @@ uint64_t proc_count_registered(const char *text, size_t bytes, unsigned *state);
 
 /* "/proc/PID/name" or, with tid, "/proc/PID/task/TID/name"; at most room - 1 bytes, terminated. Length or -errno. */
 ssize_t proc_read(pid_t pid, pid_t tid, const char *name, char *out, size_t room);
+/* The beginning of any small file, the same way: `out` is a string whatever is returned. */
+ssize_t proc_read_file(const char *path, char *out, size_t room);
 ssize_t proc_link(pid_t pid, const char *name, char *out, size_t room);
 int proc_read_stat(pid_t pid, pid_t tid, struct proc_stat *stat);
 int proc_read_syscall(pid_t pid, pid_t tid, struct proc_syscall *call);

@@ -16,6 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "proc.h"
+
 #define PATH_ROOM 4096
 
 /* ---- texts ---- */
@@ -86,22 +88,6 @@ int quota_parse_stat(const char *text, size_t bytes, struct quota_sum *sum)
 
 /* ---- files ---- */
 
-/* out is a string whatever is returned. */
-static ssize_t read_text(const char *path, char *out, size_t room)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	*out = '\0';
-	if (fd < 0)
-		return -errno;
-	ssize_t got = read(fd, out, room - 1);
-	close(fd);
-	if (got < 0)
-		return -errno;
-	out[got] = '\0';
-	return got;
-}
-
 /* Where control groups are mounted, first match. */
 static const char *const roots[3][3] = {
 	[1] = { "/sys/fs/cgroup/cpu,cpuacct", "/sys/fs/cgroup/cpu", NULL },
@@ -113,7 +99,7 @@ static int is_limited(const char *folder, int version)
 	char path[PATH_ROOM], text[64];
 
 	snprintf(path, sizeof(path), "%s/%s", folder, version == 1 ? "cpu.cfs_quota_us" : "cpu.max");
-	ssize_t got = read_text(path, text, sizeof(text));
+	ssize_t got = proc_read_file(path, text, sizeof(text));
 	return got > 0 && *text >= '0' && *text <= '9';
 }
 
@@ -135,7 +121,7 @@ void quota_find(struct quota *quota, pid_t pid)
 
 	quota_close(quota);
 	snprintf(folder, sizeof(folder), "/proc/%d/cgroup", (int)pid);
-	ssize_t got = read_text(folder, text, sizeof(text));
+	ssize_t got = proc_read_file(folder, text, sizeof(text));
 	int version = got > 0 ? quota_parse_group(text, (size_t)got, "cpu", group, sizeof(group)) : 0;
 	for (int i = 0; version && roots[version][i]; i++) {
 		size_t root = strlen(roots[version][i]);

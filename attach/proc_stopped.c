@@ -7,10 +7,8 @@
  */
 #include "proc_stopped.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "proc.h"
 #include "proc_quota.h"
@@ -27,11 +25,7 @@ static const struct freezer {
 static int says(const char *path, const char *word)
 {
 	char text[256];
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (fd >= 0)
-		close(fd);
-	text[got > 0 ? got : 0] = '\0';
+	proc_read_file(path, text, sizeof(text));
 	return strstr(text, word) != NULL;
 }
 

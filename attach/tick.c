@@ -8,25 +8,19 @@
  */
 #include "tick.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
+
+#include "proc.h"
 
 #define DEVICES "/sys/devices/system/clockevents/clockevent%d/current_device"
 
 /* The first line of a file, without its end; -1 = there is none. */
 static int line_of(const char *path, char *line, size_t room)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t length = fd < 0 ? -1 : read(fd, line, room - 1);
-
-	if (fd >= 0)
-		close(fd);
-	if (length < 0)
+	if (proc_read_file(path, line, room) < 0)
 		return -1;
-	line[length] = '\0';
 	line[strcspn(line, "\n")] = '\0';
 	return 0;
 }
@@ -59,12 +53,9 @@ static int is_everywhere(void)
 static int is_named(void)
 {
 	char text[4096];
-	int fd = open("/proc/kallsyms", O_RDONLY | O_CLOEXEC), is_known = 0;
-	ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	int is_known = 0;
 
-	if (fd >= 0)
-		close(fd);
-	text[length > 0 ? length : 0] = '\0';
+	proc_read_file("/proc/kallsyms", text, sizeof(text));
 	for (const char *line = text; *line && !is_known; line += *line == '\n') {
 		is_known = line[strspn(line, "0")] != ' ';
 		line += strcspn(line, "\n");
