@@ -383,6 +383,7 @@ static void put_identity(struct summary_run *run, json_t *object, const struct l
 	summary_put(object, "poller_fd", loop->poller_fd < 0 ? json_null() : json_integer(loop->poller_fd));
 	summary_put(object, "backend", json_string(backend_name(loop->backend)));
 	summary_put(object, "poller_threads", json_integer(loop->poller_threads ? loop->poller_threads : 1));
+	summary_put(object, "gone", json_boolean(loop->state == LOOP_GONE));
 	summary_put(object, "window", json_pack("{s:o, s:o}", "first_ns", summary_number(loop->first_ns), "last_ns",
 						summary_number(loop->last_ns)));
 }

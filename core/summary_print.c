@@ -208,6 +208,8 @@ static void print_loop(struct line *line, const json_t *document, const json_t *
 		line_say(line, " fd %lld", (long long)json_integer_value(fd));
 	if (u64(loop, "poller_threads") > 1)
 		line_say(line, "   %llu threads take turns on it", (unsigned long long)u64(loop, "poller_threads"));
+	if (json_is_true(json_object_get(loop, "gone")))
+		line_say(line, "   gone: its poller was closed, or its thread or program ended");
 	line_end(line);
 	if (json_is_number(utilization))
 		line_say(line, "  utilization %.1f%%", json_number_value(utilization) * 100);
