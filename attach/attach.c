@@ -101,7 +101,7 @@ static int open_each(struct attach *attach, const pid_t *pids, size_t count, cha
 /* The lists never move: sources keep pointers into them. */
 static int make_room(struct attach *attach, const struct attach_options *options, size_t count)
 {
-	size_t room = count + 1 + (options->follow || options->expect ? SOURCE_LATER : 0);
+	size_t room = count + SOURCE_LATER;
 
 	attach->processes = calloc(room, sizeof(*attach->processes));
 	attach->symbols = calloc(room, sizeof(*attach->symbols));
@@ -111,6 +111,7 @@ static int make_room(struct attach *attach, const struct attach_options *options
 	if (options->pid_count)
 		memcpy(attach->roots, options->pids, options->pid_count * sizeof(*attach->roots));
 	attach->root_count = options->pid_count;
+	attach->process_room = room;
 	return 0;
 }
 

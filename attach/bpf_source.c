@@ -136,6 +136,9 @@ static int take_record(void *arg, void *data, size_t bytes)
 
 		bpf_thread_tell(source, record->tid, poll->poller_fd, record->ts);
 		err = is_quiet(source, record->tid) ? 0 : stream_put(source->context.stream, record);
+	} else if (record->event == PS_RAW_END) {
+		bpf_thread_end(source, record->tid, record->ts);
+		err = 0;
 	} else if (record->event == PS_EV_PHASE) {
 		err = stream_put(source->context.stream, record);
 	}
@@ -220,13 +223,19 @@ static void choose_settings(struct bpf_source *source)
 		source->settings.sample_ns = SAMPLE_NS_MIN;
 }
 
-static int begin(struct bpf_source *source)
+static int put_settings(struct bpf_source *source)
 {
 	const uint32_t zero = 0;
 
 	source->settings.profile_ticks = (PROFILE_NS + source->settings.sample_ns / 2) / source->settings.sample_ns;
 	source->settings.with_sched = source->groups[PS_PROBE_SCHED].state == PS_PROBE_STATE_ON;
-	int err = bpf_map_update_elem(source->maps.settings, &zero, &source->settings, BPF_ANY);
+	return bpf_map_update_elem(source->maps.settings, &zero, &source->settings, BPF_ANY);
+}
+
+static int begin(struct bpf_source *source)
+{
+	int err = put_settings(source);
+
 	if (err)
 		return err;
 	err = tap_open(&source->tap, source->maps.ring, take_record, source);
@@ -325,10 +334,33 @@ static int bpf_open(void **state, const struct source_context *context)
 	return 0;
 }
 
+static size_t count_replaced(const struct source_context *context)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < context->process_count; i++)
+		count += context->processes[i].is_replaced;
+	return count;
+}
+
+/* The programs were loaded without V8's stacks where no process ran it, and none was expected to come. */
+static int want_v8(struct bpf_source *source, size_t from)
+{
+	const struct attach_options *options = source->context.options;
+	int wanted = 0;
+
+	for (size_t i = from; i < source->context.process_count; i++)
+		wanted |= source->v8[i] != NULL;
+	if (!wanted || source->with_v8 || options->expect || options->follow)
+		return 0;
+	bpf_groups_with_v8(source);
+	return put_settings(source);
+}
+
 static int bpf_adopt(void *state, const struct source_context *context)
 {
 	struct bpf_source *source = state;
-	size_t processes = source->context.process_count, loops = source->context.loop_count;
+	size_t processes = source->context.process_count, loops = source->context.loop_count, replaced = source->replaced;
 	struct v8 **v8 = realloc(source->v8, (context->process_count + 1) * sizeof(*v8));
 
 	if (!v8)
@@ -339,10 +371,16 @@ static int bpf_adopt(void *state, const struct source_context *context)
 		v8[i] = NULL;
 		v8_open(&v8[i], context->processes[i].pid, context->symbols[i]);
 	}
+	int err = want_v8(source, processes);
 	if (source->with_v8)
 		walk_v8(source, processes);
-	int err = watch_processes(source, processes);
-	bpf_phases_open(source, processes);
+	if (!err)
+		err = watch_processes(source, processes);
+	source->replaced = count_replaced(context);
+	/* probes stay with a process that becomes another program */
+	if (source->replaced != replaced)
+		bpf_phases_close(source);
+	bpf_phases_open(source, source->replaced != replaced ? 0 : processes);
 	if (!err)
 		bpf_threads_seed(source, loops);
 	return err;

@@ -12,7 +12,7 @@
 #include "v8.h"
 
 #define BPF_GROUPS   3   /* POLL, SCHED, SAMPLING: the first of enum ps_probe_group */
-#define BPF_LINKS    16  /* most that a group attaches */
+#define BPF_LINKS    18  /* most that a group attaches */
 #define BPF_REASON   160
 
 /* One probe group: its object, what is attached, and what became of it. */
@@ -56,6 +56,7 @@ struct bpf_source {
 	struct tap tap;
 	struct bpf_phases *phases; /* NULL: not asked for */
 	struct v8 **v8;         /* one per process; NULL: it runs none */
+	size_t replaced;        /* processes that became another program, at the last look */
 	int by_function;        /* waits on epoll may end without being seen: PS_WATCH_INSIDE */
 	int with_unwind;        /* stacks are copied */
 	enum ps_probe_state unwind_state;
@@ -90,6 +91,8 @@ void bpf_group_missing(struct bpf_group *group, int err);
 /* Loads and attaches POLL and SCHED, loads SAMPLING; group states and reasons say what came of it. */
 void bpf_groups_load(struct bpf_source *source);
 void bpf_groups_unload(struct bpf_source *source);
+/* Loads SCHED and SAMPLING anew, since a process that runs V8 has come where none was. */
+void bpf_groups_with_v8(struct bpf_source *source);
 /* Cumulative run time of a group's programs; PS_UNKNOWN unless the kernel counts it (kernel.bpf_stats_enabled). */
 uint64_t bpf_group_cost(const struct bpf_group *group);
 /* Samples on the CPUs that came since; -errno when there is none. */
@@ -117,6 +120,8 @@ void bpf_threads_seed(struct bpf_source *source, size_t from); /* from that inde
 int bpf_threads_met(const struct bpf_source *source, pid_t pid);
 /* A loop that spoke for the first time. */
 void bpf_thread_tell(struct bpf_source *source, uint32_t tid, int32_t poller_fd, uint64_t ts);
+/* The thread ended then, or became another program: its loop is gone. */
+void bpf_thread_end(struct bpf_source *source, uint32_t tid, uint64_t ts);
 /* Forgets loops whose thread or poller is gone. */
 void bpf_threads_sweep(struct bpf_source *source);
 

@@ -327,10 +327,27 @@ void bpf_groups_load(struct bpf_source *source)
 	}
 }
 
+static void unload_timers(struct bpf_source *source)
+{
+	for (int cpu = 0; cpu < source->cpus; cpu++) {
+		bpf_link__destroy(source->timers[cpu]);
+		source->timers[cpu] = NULL;
+	}
+}
+
+void bpf_groups_with_v8(struct bpf_source *source)
+{
+	unload_timers(source);
+	bpf_group_unload(&source->groups[PS_PROBE_SAMPLING]);
+	bpf_group_unload(&source->groups[PS_PROBE_SCHED]);
+	source->with_v8 = 1;
+	try_sched(source);
+	try_sampling(source);
+}
+
 void bpf_groups_unload(struct bpf_source *source)
 {
-	for (int cpu = 0; cpu < source->cpus; cpu++)
-		bpf_link__destroy(source->timers[cpu]);
+	unload_timers(source);
 	for (int i = BPF_GROUPS - 1; i >= 0; i--)
 		bpf_group_unload(&source->groups[i]);
 }

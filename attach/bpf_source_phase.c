@@ -81,7 +81,8 @@ void bpf_phases_open(struct bpf_source *source, size_t first)
 		return;
 	int err = source->phases ? 0 : load(source);
 	for (size_t i = first; i < source->context.process_count && !err; i++)
-		count += attach_process(source->phases, source->context.processes[i].pid);
+		if (!source->context.processes[i].is_replaced)
+			count += attach_process(source->phases, source->context.processes[i].pid);
 	if (strstr(group->reason, "phases"))
 		return;
 	if (err)

@@ -106,7 +106,7 @@ static int load(struct bpf_source *source, enum way way)
 	return err ? err : poll__load(skeleton);
 }
 
-static int attach_program(struct bpf_group *group, struct bpf_program *program)
+static int attach_program(struct bpf_group *group, const struct bpf_program *program)
 {
 	return bpf_group_keep(group, bpf_program__attach(program));
 }
@@ -162,6 +162,15 @@ static int attach_typed(struct bpf_group *group)
 	return err ? err : attach_program(group, skeleton->progs.on_any_enter);
 }
 
+/* Without them the end of a loop is noticed later. */
+static void attach_ends(struct bpf_group *group)
+{
+	const struct poll *skeleton = group->skeleton;
+
+	attach_program(group, skeleton->progs.on_exec);
+	attach_program(group, skeleton->progs.on_exit);
+}
+
 static void take_maps(struct bpf_source *source)
 {
 	const struct poll *skeleton = source->groups[PS_PROBE_POLL].skeleton;
@@ -215,8 +224,10 @@ void bpf_poll_load(struct bpf_source *source, int may_by_function)
 			tell_way(group, way, refused);
 		source->by_function = !err && way == BY_FUNCTION;
 	}
-	if (err)
+	if (err) {
 		bpf_group_missing(group, err);
-	else
-		take_maps(source);
+		return;
+	}
+	take_maps(source);
+	attach_ends(group);
 }

@@ -17,7 +17,8 @@ static size_t process_of(const struct bpf_source *source, uint32_t pid)
 {
 	size_t i = 0;
 
-	while (i < source->context.process_count && source->context.processes[i].pid != (pid_t)pid)
+	while (i < source->context.process_count &&
+	       (source->context.processes[i].pid != (pid_t)pid || source->context.processes[i].is_replaced))
 		i++;
 	return i;
 }

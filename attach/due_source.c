@@ -80,7 +80,8 @@ static int learn(struct due_source *source)
 		const struct loop_found *found = &context->loops[source->loops_seen];
 		size_t process = 0;
 
-		while (process < source->process_count && processes[process].pid != found->pid)
+		while (process < source->process_count &&
+		       (processes[process].pid != found->pid || context->processes[process].is_replaced))
 			process++;
 		if (process == source->process_count || !processes[process].has_libuv || found->has_ring ||
 		    found->backend != PS_BACKEND_EPOLL || source->loop_count == LOOPS_MAX)

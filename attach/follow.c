@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Who comes later: the process that was launched, and children of those under
- * watch. Each joins the session when it is seen to run a loop.
+ * Who comes later: the process that was launched, children of those under
+ * watch, and one of these that became another program by exec. Each joins the
+ * session when it is seen to run a loop.
  */
 #include <stdlib.h>
 #include <time.h>
@@ -13,6 +14,8 @@
 
 #define FOLLOW_NS    50000000 /* between two looks for children … */
 #define FOLLOW_FACTOR 20      /* … or 20 times what a look takes of a CPU */
+#define RENEW_NS    200000000 /* between two looks for other programs … */
+#define RENEW_FACTOR 200      /* … or 200 times what a look takes */
 #define YOUNG_NS     20000000 /* a fork that has not become its own program yet would be taken for its parent */
 
 static uint64_t cpu_ns(void)
@@ -52,7 +55,7 @@ static int ended_early(const struct attach *attach)
 {
 	struct proc_stat stat;
 
-	if (!attach->options.expect || attach->process_count >= SOURCE_LATER || is_watched(attach, attach->roots[0]) ||
+	if (!attach->options.expect || attach->process_count == attach->process_room || is_watched(attach, attach->roots[0]) ||
 	    proc_read_stat(attach->roots[0], 0, &stat) || stat.state != 'Z')
 		return 0;
 	for (size_t i = 0; i < SOURCES; i++)
@@ -111,7 +114,7 @@ static void take_in(struct attach *attach, pid_t pid)
 {
 	size_t loops = attach->loop_count;
 
-	if (attach->process_count < SOURCE_LATER && !is_watched(attach, pid) && !is_young(pid) &&
+	if (attach->process_count < attach->process_room && !is_watched(attach, pid) && !is_young(pid) &&
 	    session_add_loops(attach, pid) > 0)
 		open_one(attach, pid, loops);
 }
@@ -133,6 +136,51 @@ static void look(struct attach *attach)
 	attach->next_follow_ns = start + (took * FOLLOW_FACTOR > FOLLOW_NS ? took * FOLLOW_FACTOR : FOLLOW_NS);
 }
 
+/* Without probes nobody else has told that the loops of the old program are gone. */
+static void end_loops(struct attach *attach, pid_t pid, size_t count)
+{
+	for (size_t i = 0; i < count && !attach->states[0]; i++) {
+		const struct loop_found *found = &attach->loops[i];
+		const struct ps_ev_loop loop = {
+			.h = { stream_now(), (uint32_t)found->tid, PS_EV_LOOP, sizeof(loop) },
+			.pid = (uint32_t)pid,
+			.poller_fd = found->poller_fd,
+			.backend = found->backend,
+			.flags = PS_LOOP_GONE,
+		};
+
+		if (found->pid == pid)
+			stream_put(attach->stream, &loop.h);
+	}
+}
+
+/* The new program is a process of its own in the lists: what was read of the old one does not hold for it. */
+static void take_anew(struct attach *attach, size_t at)
+{
+	size_t loops = attach->loop_count, processes = attach->process_count;
+	pid_t pid = attach->processes[at].pid;
+
+	if (processes == attach->process_room || session_add_loops(attach, pid) <= 0)
+		return;
+	end_loops(attach, pid, loops);
+	open_one(attach, pid, loops);
+	attach->processes[at].is_replaced = attach->process_count > processes;
+}
+
+static void renew(struct attach *attach)
+{
+	uint64_t start = stream_now(), used = cpu_ns();
+	size_t count = attach->process_count;
+
+	if (start < attach->next_renew_ns)
+		return;
+	for (size_t i = 0; i < count; i++)
+		if (!attach->processes[i].is_replaced && !proc_same_program(&attach->processes[i]))
+			take_anew(attach, i);
+	uint64_t took = cpu_ns() - used;
+	attach->next_renew_ns = start + (took * RENEW_FACTOR > RENEW_NS ? took * RENEW_FACTOR : RENEW_NS);
+}
+
 void session_follow(struct attach *attach)
 {
 	size_t processes = attach->process_count, loops = attach->loop_count;
@@ -143,6 +191,7 @@ void session_follow(struct attach *attach)
 		open_ended(attach);
 	else
 		look(attach);
+	renew(attach);
 	if (attach->process_count == processes)
 		return;
 	session_tell(attach, loops);

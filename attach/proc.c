@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -191,6 +192,18 @@ static int check_start(const struct proc_id *id)
 	return 0;
 }
 
+/* The file that it runs and where its stack begins, which no two programs are likely to share. */
+static uint64_t program_of(pid_t pid)
+{
+	char path[64];
+	struct proc_stat told;
+	struct stat exe;
+	path_of(path, sizeof(path), pid, 0, "exe");
+	if (stat(path, &exe) || proc_read_stat(pid, 0, &told) || !told.start_stack)
+		return 0;
+	return told.start_stack ^ (uint64_t)exe.st_ino * 0x9e3779b97f4a7c15u ^ (uint64_t)exe.st_dev << 32;
+}
+
 static int has_ended(int pidfd)
 {
 	struct pollfd ended = { pidfd, POLLIN, 0 };
@@ -214,6 +227,7 @@ static int open_id(struct proc_id *id, pid_t pid)
 	if (status.tgid && status.tgid != pid)
 		return -ESRCH; /* the number of a thread */
 	id->start_ticks = stat.start_ticks;
+	id->program = program_of(pid);
 	id->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	return id->pidfd < 0 && errno == ESRCH ? -ESRCH : 0;
 }
@@ -240,6 +254,13 @@ int proc_same(const struct proc_id *id)
 	if (id->pidfd >= 0 && has_ended(id->pidfd))
 		return 0;
 	return !check_start(id);
+}
+
+int proc_same_program(const struct proc_id *id)
+{
+	uint64_t now = id->program ? program_of(id->pid) : 0;
+	/* the number may be another's by now */
+	return !now || now == id->program || !proc_same(id);
 }
 
 void proc_close(struct proc_id *id)

@@ -26,6 +26,7 @@ struct proc_stat {
 	uint64_t flags;         /* PF_* */
 	uint64_t threads;
 	uint64_t start_ticks;
+	uint64_t start_stack;   /* differs with each program that a process becomes; 0 = may not be read */
 };
 int proc_parse_stat(struct proc_stat *stat, const char *text, size_t bytes);
 int proc_is_kernel_thread(const struct proc_stat *stat);

@@ -130,6 +130,11 @@ int proc_parse_stat(struct proc_stat *stat, const char *text, size_t bytes)
 		else if (field == 22)
 			stat->start_ticks = value;
 	}
+	for (int field = 23; field < 28; field++)
+		if (skip_word(&cursor))
+			return 0;
+	if (take_number(&cursor, &stat->start_stack))
+		stat->start_stack = 0;
 	return 0;
 }
 

@@ -357,7 +357,7 @@ static void close_proc(void *state)
 {
 	struct proc_source *source = state;
 	for (size_t i = 0; source->processes && i < source->context.process_count; i++) {
-		if (source->scratch)
+		if (source->scratch && !source->context.processes[i].is_replaced)
 			check_end(source, i, 1);
 		free(source->processes[i].tids);
 		free(source->processes[i].young);
@@ -422,8 +422,9 @@ static int drain_proc(void *state)
 	struct proc_source *source = state;
 	int is_second = stream_now() >= source->next_second_ns;
 	for (size_t i = 0; i < source->context.process_count; i++) {
-		check_end(source, i, 0);
-		if (source->processes[i].is_gone)
+		if (!source->context.processes[i].is_replaced)
+			check_end(source, i, 0);
+		if (source->context.processes[i].is_replaced || source->processes[i].is_gone)
 			continue;
 		put_quota(source, i, is_second);
 		if (!is_second)

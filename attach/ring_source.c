@@ -238,9 +238,14 @@ static int search(struct ring_source *source)
 	if (start < source->next_search_ns)
 		return 0;
 	for (size_t i = 0; i < source->context.process_count; i++) {
+		source->process = i;
+		if (source->context.processes[i].is_replaced) {
+			source->finds[i].seen_count = 0;
+			drop_closed(source);
+			continue;
+		}
 		if (!proc_same(&source->context.processes[i]))
 			continue; /* the number may be another's by now */
-		source->process = i;
 		int err = ring_find(&source->finds[i], !source->is_first_search, add_ring, source);
 		if (!err)
 			drop_closed(source);

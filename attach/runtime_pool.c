@@ -127,7 +127,7 @@ static int attach_process(struct runtime_jobs *jobs, size_t at, const char **why
 	unsigned seen = 0;
 	const char *path;
 	*why = process->runtime->hidden;
-	if (!process->runtime->probes || !process->state)
+	if (jobs->context.processes[at].is_replaced || !process->runtime->probes || !process->state)
 		return -ENOENT;
 	size_t count = process->runtime->probes(process->state, probes, &path, why);
 	int err = count ? 0 : -ENOENT;
@@ -301,9 +301,18 @@ int runtime_jobs_open(struct runtime_jobs **out, const struct source_context *co
 
 int runtime_jobs_adopt(struct runtime_jobs *jobs, const struct source_context *context, size_t count)
 {
-	size_t before = jobs->process_count;
+	size_t before = jobs->process_count, replaced = jobs->replaced;
 	jobs->context = *context;
 	jobs->process_count = count;
+	jobs->replaced = 0;
+	for (size_t i = 0; i < count; i++)
+		jobs->replaced += context->processes[i].is_replaced;
+	/* a probe stays with a process that becomes another program: in the same file it would tell everything twice */
+	if (jobs->replaced != replaced) {
+		wait_detached(jobs);
+		detach(jobs);
+		before = 0;
+	}
 	open_probes(jobs, before);
 	return 0;
 }

@@ -36,6 +36,7 @@ struct runtime_jobs {
 	uint8_t is_closing[RUNTIME_LINKS];
 	size_t closing_count;
 	uint8_t submits_only[RUNTIME_PROBED];
+	size_t replaced; /* processes that became another program, at the last look */
 	struct table index; /* work and process -> slot + 1 */
 	struct job *jobs;
 	uint32_t job_room, free_slot; /* free_slot: slot + 1; 0 = none */

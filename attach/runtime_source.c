@@ -228,7 +228,8 @@ static void take_snapshots(struct runtime_source *source)
 	if (begin < source->next_ns || !is_wanted(source))
 		return;
 	for (size_t i = 0; i < source->count; i++)
-		read_process(source, &source->processes[i], begin, whole);
+		if (!source->context.processes[i].is_replaced)
+			read_process(source, &source->processes[i], begin, whole);
 	source->snapshots++;
 	uint64_t took = libuv_clock() - clock, rest = took * SHARE;
 	source->cost_ns += took;
@@ -263,8 +264,7 @@ static int open_source(void **state, const struct source_context *context)
 		return -ENOMEM;
 	source->context = *context;
 	/* plug-ins keep pointers into the list: it never moves */
-	size_t later = context->options->follow || context->options->expect ? SOURCE_LATER : 0;
-	source->processes = calloc(context->process_count + later + 1, sizeof(*source->processes));
+	source->processes = calloc(context->process_count + SOURCE_LATER, sizeof(*source->processes));
 	if (!source->processes) {
 		free(source);
 		return -ENOMEM;

@@ -212,14 +212,13 @@ int runtime_jobs_take(void *arg, void *data, size_t bytes)
 	};
 	struct runtime_jobs *jobs = arg;
 	struct ps_pool_raw raw;
-	size_t process = 0;
+	size_t process;
 	if (bytes < offsetof(struct ps_pool_raw, text))
 		return 0;
 	memset(&raw, 0, sizeof(raw));
 	memcpy(&raw, data, bytes < sizeof(raw) ? bytes : sizeof(raw));
 	raw.text[sizeof(raw.text) - 1] = '\0';
-	while (process < jobs->process_count && (uint32_t)jobs->processes[process].pid != raw.tgid)
-		process++;
+	process = runtime_jobs_process(jobs, (pid_t)raw.tgid);
 	if (process < jobs->process_count && raw.what < sizeof(handlers) / sizeof(*handlers))
 		handlers[raw.what](jobs, &raw, process);
 	return ++jobs->drained < DRAIN_MAX ? 0 : -EAGAIN;
@@ -230,7 +229,7 @@ int runtime_jobs_take(void *arg, void *data, size_t bytes)
 size_t runtime_jobs_process(const struct runtime_jobs *jobs, pid_t pid)
 {
 	size_t i = 0;
-	while (i < jobs->process_count && jobs->processes[i].pid != pid)
+	while (i < jobs->process_count && (jobs->processes[i].pid != pid || jobs->context.processes[i].is_replaced))
 		i++;
 	return i;
 }

@@ -14,7 +14,7 @@ struct attach {
 	struct proc_id *processes;
 	struct symbols **symbols;
 	uint64_t rested_ns;
-	size_t process_count, prepared;
+	size_t process_count, process_room, prepared;
 	int drains;
 	struct loop_found *loops;
 	size_t loop_count;
@@ -23,7 +23,7 @@ struct attach {
 	pid_t *roots;           /* whose families are followed */
 	size_t root_count;
 	struct ps_ev_process launched_as; /* the launched process while it was there to be read; size 0: not looked at yet */
-	uint64_t next_follow_ns;
+	uint64_t next_follow_ns, next_renew_ns;
 };
 
 /* ---- attach.c ---- */
@@ -36,7 +36,10 @@ int session_add_loops(struct attach *attach, pid_t pid);
 void session_tell(struct attach *attach, size_t first_loop);
 
 /* ---- follow.c ---- */
-/* Takes in launched processes and descendants that have begun to run a loop, now and then. */
+/*
+ * Takes in, now and then, launched processes and descendants that have begun to run a loop, and processes that run
+ * another program than the one we know.
+ */
 void session_follow(struct attach *attach);
 /* Of the launched process, while nobody has been told of it: see stream_again(). */
 void session_tell_again(struct attach *attach);

@@ -85,11 +85,14 @@ struct proc_id {
 	uint64_t start_ticks;  /* /proc/PID/stat field 22 */
 	int pidfd;             /* -1 where pidfd_open is missing */
 	int is_launched;       /* by us: the target itself, not one of its children */
+	uint64_t program;      /* that it runs: differs after exec; 0 = may not be known */
+	int is_replaced;       /* by exec: a later entry of the session's list is of the same process, and speaks for it */
 };
 int proc_open(struct proc_id *id, pid_t pid);      /* -ESRCH, -EPERM */
 /* A child of ours that we have not waited for: it may have ended, and is still known. */
 int proc_open_child(struct proc_id *id, pid_t pid);
 int proc_same(const struct proc_id *id);           /* 1: still that process */
+int proc_same_program(const struct proc_id *id);   /* 0: that process runs another program since it was opened */
 void proc_close(struct proc_id *id);
 /* What proc_describe() would tell of the process itself, to be put later. */
 int proc_note(const struct proc_id *id, struct stream *stream, struct ps_ev_process *out);

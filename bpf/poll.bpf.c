@@ -260,3 +260,46 @@ int BPF_PROG(on_any_exit, struct pt_regs *regs, long result)
 		return ring_waits(args[2], regs_fourth(regs)) ? leave(args[0], backend, ring_ready(args[2], result)) : 0;
 	return leave(backend == PS_BACKEND_EPOLL ? (__s32)args[0] : -1, backend, result);
 }
+
+/* ---- ends of loops that no call tells of ---- */
+
+static __always_inline void send_end(__u32 tid)
+{
+	struct ps_record *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
+
+	if (record) {
+		*record = (struct ps_record){ bpf_ktime_get_ns(), tid, PS_RAW_END, sizeof(*record) };
+		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	}
+	count_record(record);
+}
+
+/* A wait from which a signal threw the thread out to its end has returned, and looked like a callback without end. */
+SEC("raw_tp/sched_process_exit")
+int on_exit(void *ctx)
+{
+	__u32 tid = current_ids();
+
+	if (bpf_map_lookup_elem(&threads, &tid))
+		send_end(tid);
+	return 0;
+}
+
+/*
+ * Another program in the same process: its other threads have ended, and the loop of the one that is left is that of
+ * the old program. Nobody knows yet whether the new one keeps a flight recorder.
+ */
+SEC("raw_tp/sched_process_exec")
+int on_exec(void *ctx)
+{
+	const __u32 no_flags = 0;
+	__u32 tgid = current_ids() >> 32;
+
+	if (!bpf_map_lookup_elem(&processes, &tgid))
+		return 0;
+	bpf_map_update_elem(&processes, &tgid, &no_flags, BPF_EXIST);
+	bpf_map_delete_elem(&v8, &tgid);
+	if (!bpf_map_delete_elem(&threads, &tgid))
+		send_end(tgid);
+	return 0;
+}

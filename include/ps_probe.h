@@ -31,7 +31,13 @@
 #define PS_STACK_BURST      64u    /* stacks of blocked threads taken per thread and tenth of a second */
 
 /* event numbers of raw records, outside the vocabulary */
-enum ps_raw_event { PS_RAW_OFFCPU = 0xff01, PS_RAW_SAMPLE = 0xff02, PS_RAW_WORK = 0xff04, PS_RAW_WITH_STACK = 0x10 /* or: struct ps_raw_stack */ };
+enum ps_raw_event {
+	PS_RAW_OFFCPU = 0xff01,
+	PS_RAW_SAMPLE = 0xff02,
+	PS_RAW_WORK = 0xff04,
+	PS_RAW_END = 0xff05,      /* a header alone: the thread ended, or its program did (exec), and so its loop */
+	PS_RAW_WITH_STACK = 0x10, /* or: struct ps_raw_stack */
+};
 
 /* What the walk over the stacks of a process that runs V8 needs to know; key: tgid. */
 struct ps_v8_walk {

@@ -49,6 +49,7 @@ TEST(a_command_name_may_hold_anything)
 		assert_int_equal(stat.ppid, 1);
 		assert_int_equal(stat.threads, 17);
 		assert_int_equal(stat.start_ticks, 123456);
+		assert_int_equal(stat.start_stack, 0); /* older kernels, and who may not know */
 	}
 }
 
@@ -333,6 +334,27 @@ TEST(an_identity_ends_with_its_process)
 	proc_close(&id);
 	assert_int_equal(proc_open(&late, 0), -ESRCH);
 	assert_int_equal(proc_open(&late, -5), -ESRCH);
+}
+
+/* The same file, so only the stack tells the programs apart. */
+TEST(a_process_that_becomes_another_program_is_still_the_same_process)
+{
+	struct proc_id id;
+	struct proc_stat stat = { 0 };
+	pid_t pid = child_start((char *[]){ "sh", "-c", "sleep 0.3; exec sh -c 'kill -STOP $$'", NULL }, NULL);
+	for (int i = 0; i < 250 && strcmp(stat.comm, "sh"); i++, usleep(1000))
+		proc_read_stat(pid, 0, &stat);
+	assert_int_equal(proc_open(&id, pid), 0);
+	assert_true(id.program != 0);
+	assert_int_equal(proc_same_program(&id), 1);
+	for (int i = 0; i < 5000 && proc_same_program(&id); i++)
+		usleep(1000);
+	assert_int_equal(proc_same_program(&id), 0);
+	assert_int_equal(proc_same(&id), 1);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	assert_int_equal(proc_same_program(&id), 1); /* nobody knows */
+	proc_close(&id);
 }
 
 static pid_t thread_tid;
