@@ -13,6 +13,7 @@
 #include "text.h"
 
 #define WIDE 100          /* columns from which names are written out */
+#define CMDLINE_LEAST 24  /* columns of a command line, with its quotes */
 #define FULL_ROWS 24      /* rows from which all lines of the frame are drawn */
 
 static void add_target(const struct view *view, struct line *line, int wide)
@@ -27,7 +28,7 @@ static void add_target(const struct view *view, struct line *line, int wide)
 	}
 	line_add(line, 0, STYLE_BOLD, "%.24s[%u]", process->comm, process->pid);
 	if (wide && *process->cmdline)
-		line_add(line, 9, STYLE_NORMAL, "\"%.40s\"", process->cmdline);
+		line_add_long(line, 9, CMDLINE_LEAST, STYLE_NORMAL, "\"%s\"", process->cmdline);
 	if (*process->runtime)
 		line_add(line, 4, STYLE_NORMAL, "%.16s%s%.16s%s", process->runtime, *process->version ? " " : "",
 			 process->version, process->flags & PS_PROCESS_STRIPPED ? " (stripped)" : "");
@@ -114,10 +115,11 @@ static void add_probes(const struct view *view, struct line *line)
 	line_add(line, 1, working < wanted ? STYLE_WARN : STYLE_NORMAL, "probes %u/%u", working, wanted);
 	if (first == PS_PROBE_GROUP_COUNT)
 		return;
-	char more[32] = "";
+	char more[32] = "", why[CELL_TEXT];
 	if (wanted - working > 1)
 		snprintf(more, sizeof(more), "; %u more: 9", wanted - working - 1);
-	line_add(line, 2, STYLE_WARN, "(%s: %.60s%s)", probe_group_name(first), view_missing(view->model, first), more);
+	line_add(line, 2, STYLE_WARN, "(%s: %s%s)", probe_group_name(first),
+		 cell_text(view, why, 60, view_missing(view->model, first)), more);
 }
 
 static void draw_trust(const struct view *view, struct area area)

@@ -24,6 +24,7 @@ static struct piece *add(struct line *line, int priority, enum grid_style style,
 	piece->priority = priority;
 	piece->style = style;
 	piece->right = 0;
+	piece->least = 0;
 	line->count++;
 	return piece;
 }
@@ -46,11 +47,28 @@ void line_add_right(struct line *line, int priority, enum grid_style style, cons
 		piece->right = 1;
 }
 
+void line_add_long(struct line *line, int priority, int least, enum grid_style style, const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	struct piece *piece = add(line, priority, style, format, arguments);
+	va_end(arguments);
+	if (piece)
+		piece->least = least;
+}
+
+static int least_of(const struct piece *piece)
+{
+	int width = text_width(piece->text);
+	return piece->least && piece->least < width ? piece->least : width;
+}
+
+/* that the pieces need; a long one the least */
 static int columns_of(const struct line *line)
 {
 	int sum = 0;
 	for (int i = 0; i < line->count; i++)
-		sum += text_width(line->pieces[i].text) + (i ? line->gap : 0);
+		sum += least_of(&line->pieces[i]) + (i ? line->gap : 0);
 	return sum;
 }
 
@@ -73,7 +91,7 @@ void line_draw(const struct view *view, struct area area, int x, int y, struct l
 {
 	while (columns_of(line) > area.columns - x && drop_one(line))
 		;
-	int right = area.columns;
+	int right = area.columns, spare = area.columns - x - columns_of(line);
 	for (int i = line->count - 1; i >= 0; i--) {
 		const struct piece *piece = &line->pieces[i];
 		if (!piece->right)
@@ -87,6 +105,12 @@ void line_draw(const struct view *view, struct area area, int x, int y, struct l
 		const struct piece *piece = &line->pieces[i];
 		if (piece->right || x >= right)
 			continue;
-		x += area_fit(view, area, x, y, right - x, piece->style, piece->text) + line->gap;
+		int room = right - x, wanted = text_width(piece->text) - least_of(piece);
+		if (wanted > 0 && spare >= 0) {
+			wanted = wanted < spare ? wanted : spare;
+			room = least_of(piece) + wanted;
+			spare -= wanted;
+		}
+		x += area_fit(view, area, x, y, room, piece->style, piece->text) + line->gap;
 	}
 }

@@ -60,7 +60,7 @@ static void describe_worker(const struct view *view, const struct thread *thread
 		snprintf(out, room, "T%zu %s", number, view->pool->unfollowed ? "n/a" : "idle");
 		return;
 	}
-	snprintf(out, room, "T%zu %s %s%s%s%.40s", number, work_kind_name(thread->work_kind), cell_duration(text, held, ""),
+	snprintf(out, room, "T%zu %s %s%s%s%s", number, work_kind_name(thread->work_kind), cell_duration(text, held, ""),
 		 held >= HELD_LONG_NS ? " !" : "", *thread->work_name ? " " : "", thread->work_name);
 }
 

@@ -8,6 +8,7 @@
 #include "text.h"
 
 #define TOP_MAX 16
+#define NAME_LEAST 42 /* columns of a callback and the word before it: more telling than how often */
 
 static uint64_t weight(const struct timer_stat *timer)
 {
@@ -43,7 +44,7 @@ static void draw_top(const struct view *view, struct area area, int y, const str
 		snprintf(name, sizeof(name), timer->fn ? "[unresolved] 0x%llx" : "[unresolved]",
 			 (unsigned long long)timer->fn);
 	line_begin(&line, 1);
-	line_add(&line, 0, STYLE_NORMAL, "top   %-.40s", name);
+	line_add_long(&line, 0, NAME_LEAST, STYLE_NORMAL, "top   %s", name);
 	line_add_right(&line, 2, STYLE_NORMAL, timer->repeat_ns ? "repeat %s" : "once%s",
 		       timer->repeat_ns ? cell_duration(repeat, timer->repeat_ns, "") : "");
 	line_add_right(&line, 1, STYLE_NORMAL, "x%s", cell_count(armed, timer->armed));

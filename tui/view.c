@@ -48,6 +48,29 @@ char *cell_percent(char out[24], double percent, const char *mark)
 	return out;
 }
 
+char *cell_text(const struct view *view, char out[CELL_TEXT], int columns, const char *text)
+{
+	size_t length = strlen(text);
+	if (text_width(text) <= columns && length < CELL_TEXT) {
+		memcpy(out, text, length + 1);
+		return out;
+	}
+	*out = 0;
+	for (size_t end = 1, kept = 0; end <= length && end + 4 < CELL_TEXT; end++) {
+		if (((unsigned char)text[end] & 0xC0) == 0x80) /* within a character */
+			continue;
+		memcpy(out + kept, text + kept, end - kept);
+		out[end] = 0;
+		if (text_width(out) >= columns) {
+			out[kept] = 0;
+			break;
+		}
+		kept = end;
+	}
+	strcat(out, view->glyphs->ellipsis);
+	return out;
+}
+
 void hist_since(struct hist *out, const struct hist *now, const struct hist *base)
 {
 	*out = *now;

@@ -69,6 +69,8 @@ char *cell_duration(char out[24], uint64_t ns, const char *mark);
 char *cell_count(char out[24], uint64_t count);
 char *cell_bytes(char out[24], uint64_t bytes);
 char *cell_percent(char out[24], double percent, const char *mark); /* negative = not measured */
+/* Text of at most `columns`, for the middle of a line: what is longer ends in an ellipsis. */
+char *cell_text(const struct view *view, char out[CELL_TEXT], int columns, const char *text);
 /* p-quantile of what came in since the mark (base may be NULL); "n/a" when nothing did. */
 char *cell_quantile(char out[24], const struct hist *hist, const struct hist *base, double q);
 void hist_since(struct hist *out, const struct hist *now, const struct hist *base);

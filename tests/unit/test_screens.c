@@ -271,6 +271,63 @@ TEST(what_is_not_measured_says_so_with_the_reason)
 	stage_close(&stage);
 }
 
+#define LONG_NAME "aNameThatIsLong_0123456789_0123456789_0123456789_0123456789_0123456789"
+
+static struct model *scene_long(void)
+{
+	struct model *model = scene_full();
+	string(model, 600, LONG_NAME);
+	frame_at(model, 91, LONG_NAME, "", "", 0, PS_FRAME_JS);
+	stack(model, 91, 91, 91);
+	APPLY(model, SYMBOL, ps_ev_symbol, SCENE_END, 0, .pid = PID, .frame = 91, .address = 0x9100);
+	APPLY(model, PROCESS, ps_ev_process, SCENE_END, 0, .pid = PID, .start_ns = 2, .comm = S_NODE, .cmdline = 600,
+	      .runtime = S_NODE, .version = S_VERSION);
+	for (uint32_t i = 0; i < 40; i++)
+		APPLY(model, TIMER_SET, ps_ev_timer, SCENE_END, TID, .due_ns = (uint64_t)((SCENE_END + 50) * 1e6),
+		      .repeat_ns = 5000000, .fn = 0x9100, .handle = 900 + i);
+	returns(model, SCENE_END, TID, FD, SCENE_END - 5, 1);
+	APPLY(model, FD_INTEREST, ps_ev_fd_interest, SCENE_END, TID, .poller_fd = FD, .fd = 77, .events = 1,
+	      .generation = 1, .op = PS_INTEREST_ADD, .kind = PS_KIND_TCP, .name = 600);
+	for (int i = 1; i < 60; i++)
+		cpu_sample(model, (uint64_t)SCENE_END + 5u * (unsigned)i, TID, 91);
+	APPLY(model, WORK_STARTED, ps_ev_work, SCENE_END, 201, .work = 99, .pid = PID, .kind = PS_WORK_FS, .name = 600);
+	probe_is(model, PS_PROBE_SCHED, PS_PROBE_STATE_MISSING, LONG_NAME);
+	scene_clock(model, SCENE_END + 300);
+	return model;
+}
+
+/* how often the name is there; each is whole or ends in an ellipsis */
+static size_t assert_cut_visibly(const struct stage *stage, const char *ellipsis)
+{
+	size_t count = 0;
+	for (const char *at = stage->text; (at = strstr(at, "aName")); count++) {
+		size_t length = 5;
+		while (LONG_NAME[length] && at[length] == LONG_NAME[length])
+			length++;
+		at += length;
+		if (LONG_NAME[length] && strncmp(at, ellipsis, strlen(ellipsis)))
+			fail_msg("a name is cut, and nothing says so:\n%s", stage->text);
+	}
+	return count;
+}
+
+TEST(a_name_that_is_cut_ends_in_an_ellipsis_on_every_screen)
+{
+	static const int columns[] = { 40, 80, 120, 160, 240 }, rows[] = { 8, 24, 36, 40, 60 };
+	size_t seen = 0;
+	for (size_t size = 0; size < sizeof(columns) / sizeof(*columns); size++) {
+		for (int ascii = 0; ascii < 2; ascii++) {
+			struct stage stage = stage_open(scene_long(), columns[size], rows[size], ascii);
+			for (int i = 0; screens[i]; i++) {
+				stage_key(&stage, '0' + screens[i]->digit);
+				seen += assert_cut_visibly(&stage, ascii ? ">" : "\xe2\x80\xa6");
+			}
+			stage_close(&stage);
+		}
+	}
+	assert_true(seen > 50);
+}
+
 TEST(a_draw_of_120x36_takes_less_than_a_millisecond)
 {
 	struct stage stage = stage_open(scene_full(), 120, 36, 0);
