@@ -607,7 +607,7 @@ TEST(what_does_not_fit_into_the_ring_is_counted_exactly)
 	end_child(&child);
 }
 
-TEST(a_loop_that_begins_later_in_another_thread_is_declared_first)
+TEST(a_loop_that_begins_later_in_another_thread_is_declared_first_and_gone_when_that_ends)
 {
 	struct child child = start_child();
 
@@ -615,8 +615,12 @@ TEST(a_loop_that_begins_later_in_another_thread_is_declared_first)
 	struct attach *attach = opened(&child, NULL);
 	ask(&child, THREAD, 30);
 	attach_drain(attach, remember, NULL);
-	assert_int_equal(seen.loop_count, 2);
-	const struct ps_ev_loop *late = &seen.loops[1];
+	for (int i = 0; i < 5000 && seen.loop_count < 3; i++) {
+		usleep(1000);
+		attach_drain(attach, remember, NULL);
+	}
+	assert_int_equal(seen.loop_count, 3);
+	const struct ps_ev_loop *late = &seen.loops[1], *gone = &seen.loops[2];
 	assert_int_not_equal(late->h.tid, child.pid);
 	assert_int_equal(late->pid, child.pid);
 	int enters = 0;
@@ -628,6 +632,9 @@ TEST(a_loop_that_begins_later_in_another_thread_is_declared_first)
 		assert_int_equal(seen.enters[i].timeout_ns, MS);
 	}
 	assert_int_equal(enters, 30);
+	assert_true(gone->flags & PS_LOOP_GONE && gone->h.tid == late->h.tid);
+	/* not when it was noticed: nothing lies between its last turn and its end */
+	assert_in_range(gone->h.ts - seen.returns[seen.return_count - 1].h.ts, 0, 50 * MS);
 	closed(attach);
 	end_child(&child);
 }
