@@ -3,6 +3,11 @@
  * Rates from two pictures of the counters of the chosen loop. Owns the
  * pictures' memory. A rate exists only between two pictures of the same loop;
  * a descriptor that was not in the older one has counted from zero since.
+ *
+ * Where the kernel counts what is done with descriptors, it tells so once a
+ * second, and the probe that does it is told after that: between two tellings
+ * nothing has grown, which is not a rate of 0. So their rates are from telling
+ * to telling, not from picture to picture.
  */
 #include "rates.h"
 
@@ -11,6 +16,7 @@
 #include <string.h>
 
 #define SPAN_NS 1000000000ull
+#define TELLING_NS 900000000ull /* a second, by a clock that is read a little sooner or later */
 
 static uint64_t key_of(const struct fd_stat *fd)
 {
@@ -48,12 +54,27 @@ static void copy_fds(struct picture *picture, const struct loop *loop)
 		qsort(picture->fds, picture->fd_count, sizeof(*picture->fds), compare_keys);
 }
 
+static uint64_t counted_until(const struct model *model, const struct loop *loop)
+{
+	return loop->flags & PS_LOOP_RING ? model->now_ns : model->probes[PS_PROBE_READY].told_ns;
+}
+
+/* What is not told in two seconds is not waited for, nor what never is: there are other rates than those of descriptors. */
+static int is_due(const struct picture *recent, uint64_t now_ns, uint64_t counted_ns)
+{
+	uint64_t since = now_ns - recent->at_ns;
+	if (now_ns < recent->at_ns || since >= 2 * SPAN_NS || (since >= SPAN_NS && !counted_ns))
+		return 1;
+	return since >= SPAN_NS && counted_ns - recent->counted_ns >= TELLING_NS;
+}
+
 int rates_take(struct rates *rates, const struct model *model, const struct loop *loop, const struct pool *pool)
 {
 	struct picture *recent = &rates->recent;
 	int same = recent->at_ns && recent->tid == loop->tid && recent->poller_fd == loop->poller_fd;
+	uint64_t counted_ns = counted_until(model, loop);
 
-	if (same && model->now_ns >= recent->at_ns && model->now_ns - recent->at_ns < SPAN_NS)
+	if (same && !is_due(recent, model->now_ns, counted_ns))
 		return 0;
 	struct picture next = rates->old;
 	int err = reserve_fds(&next, loop->fd_count);
@@ -61,7 +82,11 @@ int rates_take(struct rates *rates, const struct model *model, const struct loop
 		return err;
 	rates->old = *recent;
 	rates->span_ns = same && model->now_ns > recent->at_ns ? model->now_ns - recent->at_ns : 0;
+	rates->fd_span_ns = 0;
+	if (same && recent->counted_ns && counted_ns > recent->counted_ns)
+		rates->fd_span_ns = counted_ns - recent->counted_ns;
 	next.at_ns = model->now_ns;
+	next.counted_ns = counted_ns;
 	next.pid = loop->pid;
 	next.tid = loop->tid;
 	next.poller_fd = loop->poller_fd;
@@ -74,11 +99,11 @@ int rates_take(struct rates *rates, const struct model *model, const struct loop
 }
 
 /* growth per second between two counters; negative = not known */
-static double growth(const struct rates *rates, uint64_t before, uint64_t now)
+static double growth(uint64_t span_ns, uint64_t before, uint64_t now)
 {
-	if (!rates->span_ns || before == PS_UNKNOWN || now == PS_UNKNOWN || now < before)
+	if (!span_ns || before == PS_UNKNOWN || now == PS_UNKNOWN || now < before)
 		return -1;
-	return (double)(now - before) * 1e9 / (double)rates->span_ns;
+	return (double)(now - before) * 1e9 / (double)span_ns;
 }
 
 static const struct fd_counters *find_fd(const struct picture *picture, uint64_t key)
@@ -95,27 +120,27 @@ int rates_fd(const struct rates *rates, const struct fd_stat *fd, struct fd_rate
 	const struct fd_counters *now = find_fd(&rates->recent, key_of(fd));
 	const struct fd_counters *before = find_fd(&rates->old, key_of(fd));
 
-	if (!rates->span_ns || !now)
+	if (!rates->fd_span_ns || !now)
 		return 0;
 	if (!before)
 		before = &zero;
-	rate->ready = growth(rates, before->ready, now->ready);
-	rate->read_bytes = growth(rates, before->read_bytes, now->read_bytes);
-	rate->written_bytes = growth(rates, before->written_bytes, now->written_bytes);
-	double callback = growth(rates, before->callback_ns, now->callback_ns);
+	rate->ready = growth(rates->fd_span_ns, before->ready, now->ready);
+	rate->read_bytes = growth(rates->fd_span_ns, before->read_bytes, now->read_bytes);
+	rate->written_bytes = growth(rates->fd_span_ns, before->written_bytes, now->written_bytes);
+	double callback = growth(rates->fd_span_ns, before->callback_ns, now->callback_ns);
 	rate->callback_share = callback < 0 ? -1 : callback / 1e9;
 	return 1;
 }
 
 double rates_own_cpu(const struct rates *rates)
 {
-	double cpu = growth(rates, rates->old.own_cpu_ns, rates->recent.own_cpu_ns);
+	double cpu = growth(rates->span_ns, rates->old.own_cpu_ns, rates->recent.own_cpu_ns);
 	return cpu < 0 ? -1 : cpu / 1e9;
 }
 
 double rates_work(const struct rates *rates, unsigned kind)
 {
-	return growth(rates, rates->old.submitted[kind], rates->recent.submitted[kind]);
+	return growth(rates->span_ns, rates->old.submitted[kind], rates->recent.submitted[kind]);
 }
 
 void rates_close(struct rates *rates)

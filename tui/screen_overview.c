@@ -37,8 +37,8 @@ static void draw_stalls(const struct view *view, struct tui *tui, struct area ar
 static void draw_fds(const struct view *view, struct area area)
 {
 	struct sheet_state state = { 0 };
-	char note[64];
-	size_t active = 0;
+	char note[64], text[24];
+	uint64_t active = PS_UNKNOWN; /* as long as no rate is known */
 
 	if (sheet_collect(view, &fds_sheet, &state)) {
 		area_head(view, area, "FDS", "out of memory");
@@ -46,10 +46,10 @@ static void draw_fds(const struct view *view, struct area area)
 	}
 	for (size_t i = 0; i < state.shown; i++) {
 		struct fd_rate rate;
-		if (rates_fd(view->rates, state.rows[i].row, &rate) && rate.ready > 0)
-			active++;
+		if (rates_fd(view->rates, state.rows[i].row, &rate) && rate.ready >= 0)
+			active = (active == PS_UNKNOWN ? 0 : active) + (rate.ready > 0);
 	}
-	snprintf(note, sizeof(note), "%zu watched, %zu active, by %s", state.shown, active,
+	snprintf(note, sizeof(note), "%zu watched, %s active, by %s", state.shown, cell_count(text, active),
 		 state.sorted == fds_sheet.sort ? "callback time" : "events");
 	area = area_head(view, area, "FDS", state.shown ? note : "");
 	sheet_draw_plain(view, area, &fds_sheet, &state);

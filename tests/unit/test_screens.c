@@ -271,6 +271,49 @@ TEST(what_is_not_measured_says_so_with_the_reason)
 	stage_close(&stage);
 }
 
+/* The kernel's counts of a descriptor: told now and then, and the probe that counts after them. */
+static void counts_are_told(struct model *model, double ms, uint32_t ready)
+{
+	if (ready)
+		APPLY(model, FD_COUNTS, ps_ev_fd_counts, ms, TID, .poller_fd = FD, .fd = 66, .generation = 1, .ready = ready);
+	APPLY(model, PROBE, ps_ev_probe, ms, 0, .group = PS_PROBE_READY, .state = PS_PROBE_STATE_ON, .hits = PS_UNKNOWN,
+	      .cost_ns = PS_UNKNOWN);
+}
+
+TEST(a_rate_is_not_known_before_the_counts_were_told_twice)
+{
+	struct model *model = scene_bare();
+	counts_are_told(model, SCENE_END, 0);
+	APPLY(model, FD_STATE, ps_ev_fd_state, SCENE_END, TID, .poller_fd = FD, .fd = 66, .generation = 1,
+	      .flags = PS_FD_SEEN | PS_FD_COUNTED | PS_FD_USE_COUNTED, .kind = PS_KIND_TCP, .name = S_PEER);
+	struct stage stage = stage_open(model, 120, 36, 1);
+	assert_seen(&stage, "n/a active");
+	stage_key(&stage, '6');
+	assert_seen(&stage, "10.0.3.9:55012            n/a   n/a");
+	/* more than a second later, but nothing was told since */
+	scene_clock(model, SCENE_END + 1050);
+	stage_draw(&stage);
+	assert_seen(&stage, "10.0.3.9:55012            n/a   n/a");
+	counts_are_told(model, SCENE_END + 1100, 110);
+	scene_clock(model, SCENE_END + 1200);
+	stage_draw(&stage);
+	assert_seen(&stage, "10.0.3.9:55012            100     0");
+	/* as many between the next two tellings, whenever it is drawn */
+	scene_clock(model, SCENE_END + 2210);
+	stage_draw(&stage);
+	assert_seen(&stage, "10.0.3.9:55012            100     0");
+	counts_are_told(model, SCENE_END + 2300, 120);
+	scene_clock(model, SCENE_END + 2950);
+	stage_draw(&stage);
+	assert_seen(&stage, "10.0.3.9:55012            100     0");
+	/* nothing was done with it for as long as it is counted: that is 0 */
+	counts_are_told(model, SCENE_END + 3400, 0);
+	scene_clock(model, SCENE_END + 4000);
+	stage_draw(&stage);
+	assert_seen(&stage, "10.0.3.9:55012              0     0");
+	stage_close(&stage);
+}
+
 #define LONG_NAME "aNameThatIsLong_0123456789_0123456789_0123456789_0123456789_0123456789"
 
 static struct model *scene_long(void)
