@@ -24,11 +24,11 @@
 #include "ps_event.h"
 #include "proc.h"
 #include "symbols_parts.h"
+#include "symbols_table.h"
 
 #define STACK_BYTES (48u << 10) /* uv__io_poll alone has 12 KiB of events there */
 #define PAGE_BYTES 4096u
 #define TRIES 4
-#define SYMBOLS_MOST (4u << 20)
 
 static const char *const names[LIBUV_SYMBOL_COUNT] = {
 #define LIBUV_X(name) [LIBUV_##name] = #name,
@@ -87,34 +87,32 @@ static int may_be_ours(const char *name)
 	       !strncmp(name, "default_loop", 12);
 }
 
-static void read_table(struct libuv_image *image, Elf *elf, Elf_Scn *section, const GElf_Shdr *header)
+struct taking {
+	struct libuv_image *image;
+	char source[64]; /* file that the symbols now are from */
+};
+
+static int take_any(void *arg, const char *name, const GElf_Sym *symbol)
 {
-	Elf_Data *data = elf_getdata(section, NULL);
-	const char *source = "";
-	size_t count = header->sh_entsize ? header->sh_size / header->sh_entsize : 0;
-	for (size_t i = 0; data && i < count && i < SYMBOLS_MOST; i++) {
-		GElf_Sym symbol;
-		if (!gelf_getsym(data, (int)i, &symbol))
-			continue;
-		const char *name = elf_strptr(elf, header->sh_link, symbol.st_name);
-		if (!name)
-			continue;
-		if (GELF_ST_TYPE(symbol.st_info) == STT_FILE)
-			source = name;
-		else if (may_be_ours(name))
-			take_symbol(image, &symbol, name, source);
-	}
+	struct taking *taking = arg;
+	if (GELF_ST_TYPE(symbol->st_info) == STT_FILE)
+		snprintf(taking->source, sizeof(taking->source), "%s", name);
+	else if (may_be_ours(name))
+		take_symbol(taking->image, symbol, name, taking->source);
+	return 0;
 }
 
-static void read_tables(struct libuv_image *image, Elf *elf, uint32_t type)
+static void read_tables(struct libuv_image *image, Elf *elf, int fd, uint32_t type)
 {
+	struct taking taking = { .image = image };
 	Elf_Scn *section = NULL;
 	GElf_Shdr header;
 	while ((section = elf_nextscn(elf, section)))
 		if (gelf_getshdr(section, &header) && header.sh_type == type) {
 			if (type == SHT_SYMTAB)
 				image->stripped = 0;
-			read_table(image, elf, section, &header);
+			*taking.source = '\0';
+			symbol_table_read(elf, fd, &header, take_any, &taking);
 		}
 }
 
@@ -160,9 +158,9 @@ static int look_into(struct libuv_image *image, const struct map *map, pid_t pid
 	int err = -ENOENT;
 	if (elf && elf_kind(elf) == ELF_K_ELF) {
 		/* the exported names are few: what has none of libuv's there has it hidden, if at all */
-		read_tables(image, elf, SHT_DYNSYM);
+		read_tables(image, elf, fd, SHT_DYNSYM);
 		if (image->address[LIBUV_uv_run] || !strstr(map->path, ".so"))
-			read_tables(image, elf, SHT_SYMTAB);
+			read_tables(image, elf, fd, SHT_SYMTAB);
 		if (image->address[LIBUV_uv_run])
 			err = place(image, elf, map);
 	}

@@ -14,21 +14,14 @@
 #include <unistd.h>
 
 #include "symbols_parts.h"
+#include "symbols_table.h"
 
-#define SYMBOLS_MOST (1u << 20)
-
-static uint64_t find_in_table(Elf *elf, Elf_Scn *section, const GElf_Shdr *header)
+static int take(void *arg, const char *name, const GElf_Sym *symbol)
 {
-	Elf_Data *data = elf_getdata(section, NULL);
-	size_t count = header->sh_entsize ? header->sh_size / header->sh_entsize : 0;
-	for (size_t i = 0; data && i < count && i < SYMBOLS_MOST; i++) {
-		GElf_Sym symbol;
-		const char *name =
-			gelf_getsym(data, (int)i, &symbol) ? elf_strptr(elf, header->sh_link, symbol.st_name) : NULL;
-		if (name && symbol.st_shndx != SHN_UNDEF && !strcmp(name, "_ZN4node11per_process8metadataE"))
-			return symbol.st_value;
-	}
-	return 0;
+	if (symbol->st_shndx == SHN_UNDEF || strcmp(name, "_ZN4node11per_process8metadataE"))
+		return 0;
+	*(uint64_t *)arg = symbol->st_value;
+	return 1;
 }
 
 /* Address in the process; 0 = this file has none. */
@@ -45,7 +38,7 @@ static uint64_t find_metadata(const struct map *map, pid_t pid)
 	size_t count = 0;
 	while (elf && !address && (section = elf_nextscn(elf, section)))
 		if (gelf_getshdr(section, &header) && header.sh_type == SHT_DYNSYM)
-			address = find_in_table(elf, section, &header);
+			symbol_table_read(elf, fd, &header, take, &address);
 	if (elf && elf_getphdrnum(elf, &count))
 		count = 0;
 	for (size_t i = 0; i < count && i < 256; i++)

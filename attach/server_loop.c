@@ -14,8 +14,7 @@
 #include "libuv_parts.h"
 #include "ps_event.h"
 #include "symbols_parts.h"
-
-#define SYMBOLS_MOST (1u << 20)
+#include "symbols_table.h"
 
 static const struct {
 	const char *runtime;
@@ -30,29 +29,29 @@ const struct server_kind *server_kind_of(const char *runtime)
 	return NULL;
 }
 
-static void read_table(struct server_image *image, const struct server_kind *kind, Elf *elf, Elf_Scn *section,
-		       const GElf_Shdr *header)
+struct taking {
+	struct server_image *image;
+	const struct server_kind *kind;
+};
+
+static int take(void *arg, const char *name, const GElf_Sym *symbol)
 {
-	Elf_Data *data = elf_getdata(section, NULL);
-	size_t count = header->sh_entsize ? header->sh_size / header->sh_entsize : 0;
-	for (size_t i = 0; data && i < count && i < SYMBOLS_MOST; i++) {
-		GElf_Sym symbol;
-		const char *name = gelf_getsym(data, (int)i, &symbol) && symbol.st_shndx != SHN_UNDEF
-					   ? elf_strptr(elf, header->sh_link, symbol.st_name)
-					   : NULL;
-		for (size_t k = 0; name && k < SERVER_SYMBOLS && kind->symbols[k]; k++)
-			if (!image->address[k] && !strcmp(kind->symbols[k], name))
-				image->address[k] = symbol.st_value;
-	}
+	const struct taking *taking = arg;
+	struct server_image *image = taking->image;
+	for (size_t k = 0; symbol->st_shndx != SHN_UNDEF && k < SERVER_SYMBOLS && taking->kind->symbols[k]; k++)
+		if (!image->address[k] && !strcmp(taking->kind->symbols[k], name))
+			image->address[k] = symbol->st_value;
+	return 0;
 }
 
-static void read_tables(struct server_image *image, const struct server_kind *kind, Elf *elf)
+static void read_tables(struct server_image *image, const struct server_kind *kind, Elf *elf, int fd)
 {
+	struct taking taking = { image, kind };
 	Elf_Scn *section = NULL;
 	GElf_Shdr header;
 	while ((section = elf_nextscn(elf, section)))
 		if (gelf_getshdr(section, &header) && (header.sh_type == SHT_DYNSYM || header.sh_type == SHT_SYMTAB))
-			read_table(image, kind, elf, section, &header);
+			symbol_table_read(elf, fd, &header, take, &taking);
 }
 
 /* What is to be added to an address of the file; UINT64_MAX: the mapping is none of its code. */
@@ -77,7 +76,7 @@ static int look_into(struct server_image *image, const struct server_kind *kind,
 	Elf *elf = elf_version(EV_CURRENT) != EV_NONE ? elf_begin(fd, ELF_C_READ, NULL) : NULL;
 	uint64_t bias = elf && elf_kind(elf) == ELF_K_ELF ? bias_of(elf, map) : UINT64_MAX;
 	if (bias != UINT64_MAX) {
-		read_tables(image, kind, elf);
+		read_tables(image, kind, elf, fd);
 		for (size_t k = 0; k < SERVER_SYMBOLS; k++)
 			if (image->address[k])
 				image->address[k] += bias, err = 0;

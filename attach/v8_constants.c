@@ -19,6 +19,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "symbols_table.h"
+
 #define PREFIX       "v8dbg_"
 #define SIZES_NAME   "_ZN2v88internal11interpreter9Bytecodes14kBytecodeSizesE"
 #define OPERANDS_NAME "_ZZN2v88internal29TranslationOpcodeOperandCountENS0_17TranslationOpcodeEE6counts"
@@ -286,18 +288,11 @@ static void read_thread_block(struct elf *elf)
 		elf->tls_bytes = (block.p_memsz + align - 1) / align * align;
 }
 
-static void read_table(struct elf *elf, Elf_Scn *section, const GElf_Shdr *header)
+static int take_defined(void *arg, const char *name, const GElf_Sym *symbol)
 {
-	Elf_Data *data = header->sh_entsize ? elf_getdata(section, NULL) : NULL;
-	size_t count = data ? data->d_size / header->sh_entsize : 0;
-	GElf_Sym symbol;
-
-	for (size_t i = 0; i < count && gelf_getsym(data, i, &symbol); i++) {
-		const char *name = elf_strptr(elf->elf, header->sh_link, symbol.st_name);
-
-		if (name && symbol.st_shndx != SHN_UNDEF && symbol.st_shndx < SHN_LORESERVE)
-			take_symbol(elf, name, &symbol);
-	}
+	if (symbol->st_shndx != SHN_UNDEF && symbol->st_shndx < SHN_LORESERVE)
+		take_symbol(arg, name, symbol);
+	return 0;
 }
 
 /* V8 10: one field for what optimized and what baseline code needs, behind the relocations; scripts are shorter. */
@@ -344,7 +339,7 @@ int v8_layout_read(struct v8_layout *layout, int fd)
 		if (!gelf_getshdr(section, &header) || header.sh_size > (uint64_t)status.st_size)
 			continue;
 		if (header.sh_type == SHT_SYMTAB || header.sh_type == SHT_DYNSYM)
-			read_table(&elf, section, &header);
+			symbol_table_read(elf.elf, fd, &header, take_defined, &elf);
 	}
 	elf_end(elf.elf);
 	return elf.seen ? check(layout) : -ENOENT;

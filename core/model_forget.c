@@ -2,8 +2,10 @@
 /*
  * Letting go of names. A watch of a day meets more strings, frames and stacks
  * than it has use for: descriptors that are closed long since, stalls that made
- * room for newer ones. What the model refers to moves to a new store, and the old
- * one goes, unless a clone still reads it.
+ * room for newer ones. What the model refers to is marked, and the store lets go of
+ * the rest. Where a clone reads the store too, or most of it would be empty, what
+ * the model refers to moves to a new store instead, and the old one goes, unless a
+ * clone still reads it: for a moment that takes the memory of both.
  *
  * Every pointer to a name in the model is visited here: who adds one to a struct
  * adds a line. When memory runs out half-way, the old store stays beside the new
@@ -15,12 +17,18 @@
 #include "model_own.h"
 
 struct move {
+	struct keep *mark; /* nothing moves: what is met is marked here */
 	struct keep *to;
 	int failed;
 };
 
 static void move_string(struct move *move, const char **text)
 {
+	if (move->mark) {
+		if (*text)
+			keep_mark_string(move->mark, *text);
+		return;
+	}
 	const char *copy = *text ? keep_string(move->to, *text) : NULL;
 	if (*text && !copy)
 		move->failed = 1;
@@ -30,6 +38,11 @@ static void move_string(struct move *move, const char **text)
 
 static void move_frame(struct move *move, const struct frame **frame)
 {
+	if (move->mark) {
+		if (*frame)
+			keep_mark_frame(move->mark, *frame);
+		return;
+	}
 	const struct frame *copy = *frame ? keep_move_frame(move->to, *frame) : NULL;
 	if (*frame && !copy)
 		move->failed = 1;
@@ -39,6 +52,11 @@ static void move_frame(struct move *move, const struct frame **frame)
 
 static void move_stack(struct move *move, const struct stack **stack)
 {
+	if (move->mark) {
+		if (*stack)
+			keep_mark_stack(move->mark, *stack);
+		return;
+	}
 	const struct stack *copy = *stack ? keep_move_stack(move->to, *stack) : NULL;
 	if (*stack && !copy)
 		move->failed = 1;
@@ -132,12 +150,29 @@ static void move_all(struct move *move, struct model_own *model)
 	}
 }
 
+/* 1: done, where things are. 0: they have to move. Either way numbers mean nothing any more. */
+static int forget_in_place(struct model_own *model)
+{
+	struct names *names = model->names;
+	struct move move = { .mark = names->keep };
+	if (names->sharers > 1)
+		return 0;
+	table_free(&names->strings);
+	table_free(&names->frames);
+	table_free(&names->stacks);
+	names->depth = 0;
+	move_all(&move, model);
+	return keep_sweep(names->keep);
+}
+
 int model_forget(struct model *pub)
 {
 	struct model_own *model = (struct model_own *)pub;
 	struct names *names;
 	if (model->names->older) /* what was half moved leads to two places */
 		return -ENOMEM;
+	if (forget_in_place(model))
+		return 0;
 	int err = names_open(&names);
 	if (err)
 		return err;

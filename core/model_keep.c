@@ -6,9 +6,12 @@
  * and things that are told again under another number cost nothing.
  *
  * Things lie in an arena, behind a header that links those of one bucket, and
- * never move or change. They are let go of all at once: what is still needed
- * moves to another store before. Then the header of what has moved leads to its
- * copy, marked by its lowest bit, so this store can be read but not added to.
+ * never move or change. There are two ways to let go of them. Where nobody else
+ * reads the store, what is still needed is marked, and the places of the rest are
+ * taken again by things of the same size. Else, or when such places are most of
+ * the store, what is still needed moves to another one before this goes. Then the
+ * header of what has moved leads to its copy, marked by its lowest bit, so this
+ * store can be read but not added to.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -19,11 +22,15 @@
 
 #define CHUNK_BYTES 262144u /* a mapping of its own: what is let go of leaves no holes among what lives longer */
 #define MOVED ((uintptr_t)1)
+#define MARKED ((uintptr_t)2)
+#define HOLE_BYTES 256u /* places of bigger things, which are few, stay empty */
+#define WASTE_LEAST (1u << 20)
 
 _Static_assert(2 * MAX_TEXT < CHUNK_BYTES, "anything fits into a chunk");
 
+/* In front of each thing: the next one of its bucket, with MARKED; or its copy, with MOVED; or the next empty place. */
 struct kept {
-	struct kept *next; /* in its bucket; or its copy, with MOVED */
+	struct kept *next;
 };
 
 struct shelf {
@@ -33,13 +40,14 @@ struct shelf {
 
 struct chunk {
 	struct chunk *next;
-	size_t used, room;    /* of `bytes` */
+	size_t used, room; /* of `bytes` */
 	uint64_t bytes[];
 };
 
 struct keep {
 	struct chunk *chunks;
-	size_t bytes;
+	size_t bytes, marked; /* of things; of those that are marked */
+	struct kept *holes[HOLE_BYTES / 8 + 1]; /* empty places, by their size */
 	int is_full; /* something was refused */
 	struct shelf shelves[KEEP_KINDS];
 };
@@ -138,6 +146,14 @@ size_t keep_bytes(const struct keep *keep)
 	return bytes;
 }
 
+size_t keep_mapped(const struct keep *keep)
+{
+	size_t bytes = 0;
+	for (const struct chunk *chunk = keep->chunks; chunk; chunk = chunk->next)
+		bytes += CHUNK_BYTES;
+	return bytes;
+}
+
 int keep_is_full(const struct keep *keep)
 {
 	return keep->is_full;
@@ -145,12 +161,30 @@ int keep_is_full(const struct keep *keep)
 
 /* ---- keeping ---- */
 
-static void *take(struct keep *keep, size_t bytes)
+/* Of a thing of so many bytes, with its header. */
+static size_t place_bytes(size_t bytes)
 {
-	bytes = (bytes + 7) & ~(size_t)7;
+	return (sizeof(struct kept) + bytes + 7) & ~(size_t)7;
+}
+
+static struct kept *take_hole(struct keep *keep, size_t bytes)
+{
+	struct kept **first = bytes <= HOLE_BYTES ? &keep->holes[bytes / 8] : NULL, *hole = first ? *first : NULL;
+	if (hole)
+		*first = hole->next;
+	return hole;
+}
+
+static struct kept *take(struct keep *keep, size_t bytes)
+{
 	if (keep->bytes + bytes > MAX_NAME_BYTES) {
 		keep->is_full = 1;
 		return NULL;
+	}
+	struct kept *hole = take_hole(keep, bytes);
+	if (hole) {
+		keep->bytes += bytes;
+		return hole;
 	}
 	struct chunk *chunk = keep->chunks;
 	if (!chunk || chunk->room - chunk->used < bytes) {
@@ -195,7 +229,7 @@ static void *keep_thing(struct keep *keep, unsigned kind, const void *thing, siz
 			return kept + 1;
 	if (shelf->count >= shelf->room && widen_shelf(shelf, kind))
 		return NULL;
-	struct kept *kept = take(keep, sizeof(*kept) + bytes);
+	struct kept *kept = take(keep, place_bytes(bytes));
 	if (!kept)
 		return NULL;
 	memcpy(kept + 1, thing, bytes);
@@ -227,6 +261,98 @@ struct stack_own *keep_stack(struct keep *keep, const struct frame *frame, const
 	const struct stack_own whole = { .pub = { frame, outer, outer->count + 1 } };
 	int is_new;
 	return keep_thing(keep, KEEP_STACK, &whole, sizeof(whole), &is_new);
+}
+
+/* ---- letting go of what is not marked ---- */
+
+static size_t bytes_of(unsigned kind, const struct kept *kept)
+{
+	switch (kind) {
+	case KEEP_FRAME:
+		return place_bytes(sizeof(struct frame_own));
+	case KEEP_STACK:
+		return place_bytes(sizeof(struct stack_own));
+	}
+	return place_bytes(strlen((const char *)(kept + 1)) + 1);
+}
+
+static struct kept *next_of(const struct kept *kept)
+{
+	return (struct kept *)((uintptr_t)kept->next & ~MARKED);
+}
+
+/* 1: it was not yet. */
+static int mark(struct keep *keep, unsigned kind, struct kept *kept)
+{
+	if ((uintptr_t)kept->next & MARKED)
+		return 0;
+	kept->next = (struct kept *)((uintptr_t)kept->next | MARKED);
+	keep->marked += bytes_of(kind, kept);
+	return 1;
+}
+
+/* Not all texts that the model shows are kept here: some are the program's own. */
+void keep_mark_string(struct keep *keep, const char *text)
+{
+	const struct shelf *shelf = &keep->shelves[KEEP_STRING];
+	struct kept *kept = shelf->room && *text ? shelf->buckets[hash_string(text) & (shelf->room - 1)] : NULL;
+	while (kept && !same_string(kept + 1, text))
+		kept = next_of(kept);
+	if (kept)
+		mark(keep, KEEP_STRING, kept);
+}
+
+void keep_mark_frame(struct keep *keep, const struct frame *frame)
+{
+	const char *const texts[] = { frame->name, frame->file, frame->module };
+	if (!mark(keep, KEEP_FRAME, header(frame)))
+		return;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		if (texts[i] != no_text)
+			mark(keep, KEEP_STRING, header(texts[i]));
+}
+
+void keep_mark_stack(struct keep *keep, const struct stack *stack)
+{
+	/* what is around one that is marked is so too */
+	for (; stack->count && mark(keep, KEEP_STACK, header(stack)); stack = stack->outer)
+		keep_mark_frame(keep, stack->frame);
+}
+
+static void make_hole(struct keep *keep, struct kept *kept, size_t bytes)
+{
+	keep->bytes -= bytes;
+	if (bytes > HOLE_BYTES)
+		return;
+	kept->next = keep->holes[bytes / 8];
+	keep->holes[bytes / 8] = kept;
+}
+
+static void sweep_shelf(struct keep *keep, unsigned kind)
+{
+	struct shelf *shelf = &keep->shelves[kind];
+	for (size_t i = 0; i < shelf->room; i++)
+		for (struct kept **link = &shelf->buckets[i], *kept; (kept = *link);) {
+			if ((uintptr_t)kept->next & MARKED) {
+				kept->next = next_of(kept);
+				link = &kept->next;
+				continue;
+			}
+			*link = kept->next;
+			shelf->count--;
+			make_hole(keep, kept, bytes_of(kind, kept));
+		}
+}
+
+int keep_sweep(struct keep *keep)
+{
+	if (keep_mapped(keep) > 2 * keep->marked + WASTE_LEAST)
+		return 0;
+	for (unsigned kind = 0; kind < KEEP_KINDS; kind++)
+		sweep_shelf(keep, kind);
+	keep->marked = 0;
+	keep->is_full = 0;
+	return 1;
 }
 
 /* ---- moving ---- */

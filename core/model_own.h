@@ -127,12 +127,19 @@ struct keep;
 int keep_open(struct keep **keep);
 void keep_close(struct keep *keep);
 size_t keep_bytes(const struct keep *keep);
+size_t keep_mapped(const struct keep *keep); /* with the empty places */
 int keep_is_full(const struct keep *keep); /* something was refused: it has MAX_NAME_BYTES */
 /* The one that equals it; else a copy of it that is there from now on. NULL: -ENOMEM, or more than MAX_NAME_BYTES. */
 const char *keep_string(struct keep *keep, const char *text);
 const struct frame_own *keep_frame(struct keep *keep, const struct frame *frame);  /* its strings are kept here */
 struct stack_own *keep_stack(struct keep *keep, const struct frame *frame, const struct stack *outer); /* both are kept here */
 extern const struct stack_own stack_end;
+/* Marks what is still needed, with all that it consists of. */
+void keep_mark_string(struct keep *keep, const char *text);
+void keep_mark_frame(struct keep *keep, const struct frame *frame);
+void keep_mark_stack(struct keep *keep, const struct stack *stack);
+/* Lets go of all that is not marked. 0: most of the store would be empty, so all is left to be moved to another one. */
+int keep_sweep(struct keep *keep);
 /* Of what is kept in another store that is given up: its copy here, made when it is met first. */
 const struct frame *keep_move_frame(struct keep *keep, const struct frame *frame);
 const struct stack *keep_move_stack(struct keep *keep, const struct stack *stack);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "events.h"
+#include "model_own.h"
 #include "psr.h"
 #include "summary.h"
 
@@ -148,9 +149,11 @@ static struct model *watched(uint32_t max_stalls)
 TEST(names_stay_bounded_over_twenty_thousand_different_stalls)
 {
 	struct model *model = watched(512);
-	size_t kept = 0, most = 0, half = 0;
+	size_t kept = 0, most = 0, half = 0, mapped = 0;
 	uint64_t ms = 1000;
 	for (uint32_t n = 0; n < 20000; n++) {
+		const struct names *names = ((struct model_own *)model)->names;
+		mapped = keep_mapped(names->keep) > mapped ? keep_mapped(names->keep) : mapped;
 		ms = stall(model, ms, n);
 		if (model_name_bytes(model) < kept + SPARE)
 			continue;
@@ -166,6 +169,8 @@ TEST(names_stay_bounded_over_twenty_thousand_different_stalls)
 	/* stalls and culprits are full by half of them: from then on nothing grows */
 	assert_in_range(half, 1, 2u << 20);
 	assert_in_range(most, 1, half + half / 20);
+	/* places of what was let go of are taken again */
+	assert_in_range(mapped, 1, most + SPARE + SPARE / 4);
 	/* and those that are kept are whole */
 	for (size_t i = 0; i < model->stall_count; i++) {
 		const struct stall *last = model->stalls[i];
@@ -196,4 +201,69 @@ TEST(stacks_share_what_they_have_in_common)
 	/* flat, the stacks alone would be SAMPLES * (2 + OUTER) * 8 = 2,688 bytes each */
 	assert_in_range((in_use(model) - before) / 1000, 1, 1800);
 	model_close(model);
+}
+
+/* ---- the store ---- */
+
+#define THINGS 20000u
+
+static const char *numbered(struct keep *keep, uint32_t n)
+{
+	char text[32];
+	snprintf(text, sizeof(text), "function%u", n);
+	return keep_string(keep, text);
+}
+
+static const struct stack *stack_in(struct keep *keep, uint32_t n)
+{
+	const struct frame frame = { .name = numbered(keep, n),
+				     .file = keep_string(keep, ""),
+				     .module = keep_string(keep, "app") };
+	const struct stack *outer = &keep_stack(keep, &keep_frame(keep, &frame)->pub, &stack_end.pub)->pub;
+	return &keep_stack(keep, &keep_frame(keep, &frame)->pub, outer)->pub;
+}
+
+TEST(what_is_marked_stays_where_it_is_and_the_rest_makes_room_for_others)
+{
+	struct keep *keep;
+	static const struct stack *stacks[THINGS];
+	assert_int_equal(keep_open(&keep), 0);
+	for (uint32_t n = 0; n < THINGS; n++)
+		stacks[n] = stack_in(keep, n);
+	size_t full = keep_bytes(keep), mapped = keep_mapped(keep);
+	for (uint32_t n = 0; n < THINGS; n += 2)
+		keep_mark_stack(keep, stacks[n]);
+	keep_mark_string(keep, "of the program"); /* not kept here */
+	assert_int_equal(keep_sweep(keep), 1);
+	assert_in_range(keep_bytes(keep), full / 2, full * 7 / 10);
+	for (uint32_t n = 0; n < THINGS; n += 2) {
+		assert_ptr_equal(stack_in(keep, n), stacks[n]);
+		assert_string_equal(stacks[n]->outer->frame->name, numbered(keep, n));
+		assert_string_equal(stacks[n]->frame->module, "app");
+	}
+	for (uint32_t n = 1; n < THINGS; n += 2)
+		stack_in(keep, n);
+	assert_int_equal(keep_bytes(keep), full);
+	assert_int_equal(keep_mapped(keep), mapped);
+	keep_close(keep);
+}
+
+TEST(a_store_that_would_be_mostly_empty_is_left_to_be_moved)
+{
+	struct keep *keep, *to;
+	assert_int_equal(keep_open(&keep), 0);
+	assert_int_equal(keep_open(&to), 0);
+	const struct stack *first = stack_in(keep, 0);
+	for (uint32_t n = 1; n < THINGS; n++)
+		stack_in(keep, n);
+	size_t full = keep_bytes(keep);
+	keep_mark_stack(keep, first);
+	assert_int_equal(keep_sweep(keep), 0);
+	assert_int_equal(keep_bytes(keep), full);
+	const struct stack *moved = keep_move_stack(to, first);
+	assert_int_equal(moved->count, 2);
+	assert_string_equal(moved->frame->name, "function0");
+	keep_close(keep);
+	assert_ptr_equal(stack_in(to, 0), moved);
+	keep_close(to);
 }

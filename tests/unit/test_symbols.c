@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libelf.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -13,6 +14,7 @@
 
 #include "source.h"
 #include "symbols_parts.h"
+#include "symbols_table.h"
 
 /* What the sink saw, by id. */
 static struct ps_ev_frame frames[1024];
@@ -80,7 +82,8 @@ TEST(a_return_address_behind_the_last_instruction_belongs_to_the_caller)
 
 TEST(a_library_without_symtab_is_named_by_its_dynamic_symbols)
 {
-	const struct ps_ev_frame *frame = frame_of((uint64_t)dlsym(dlopen("libc.so.6", RTLD_NOW | RTLD_NOLOAD), "nanosleep") + 1, 0);
+	const struct ps_ev_frame *frame =
+		frame_of((uint64_t)dlsym(dlopen("libc.so.6", RTLD_NOW | RTLD_NOLOAD), "nanosleep") + 1, 0);
 
 	assert_non_null(strstr(texts[frame->name], "nanosleep"));
 	assert_non_null(strstr(texts[frame->module], "libc"));
@@ -128,8 +131,8 @@ TEST(a_perf_map_names_generated_code_and_the_later_line_wins)
 	unlink(path);
 	FILE *file = fopen(path, "wx");
 	assert_non_null(file);
-	fprintf(file, "%lx 100 Lold;::run\nnot a line\n%lx 80 Lnew;::run\n%lx\n", (unsigned long)code, (unsigned long)code,
-		(unsigned long)code);
+	fprintf(file, "%lx 100 Lold;::run\nnot a line\n%lx 80 Lnew;::run\n%lx\n", (unsigned long)code,
+		(unsigned long)code, (unsigned long)code);
 	fclose(file);
 	const struct ps_ev_frame *frame = frame_of((uint64_t)code + 0x20, 0);
 	assert_int_equal(frame->kind, PS_FRAME_JIT);
@@ -245,6 +248,91 @@ TEST(a_file_that_is_no_elf_or_is_cut_anywhere_never_harms)
 		elf_file_close(elf);
 	}
 	close(self);
+	close(fd);
+}
+
+struct compared {
+	Elf *elf;
+	GElf_Shdr header;
+	Elf_Data *data;
+	int next, stop_at;
+};
+
+static int compare_symbol(void *arg, const char *name, const GElf_Sym *symbol)
+{
+	struct compared *compared = arg;
+	GElf_Sym expected;
+
+	assert_non_null(gelf_getsym(compared->data, compared->next++, &expected));
+	assert_memory_equal(symbol, &expected, sizeof(expected));
+	assert_string_equal(name, elf_strptr(compared->elf, compared->header.sh_link, expected.st_name));
+	return compared->next == compared->stop_at;
+}
+
+TEST(all_symbols_of_a_table_are_read_in_its_order_and_with_their_names)
+{
+	int fd = open("/proc/self/exe", O_RDONLY);
+	Elf_Scn *section = NULL;
+	struct compared all = { .elf = (elf_version(EV_CURRENT), elf_begin(fd, ELF_C_READ, NULL)) };
+	int tables = 0;
+
+	assert_non_null(all.elf);
+	while ((section = elf_nextscn(all.elf, section))) {
+		assert_non_null(gelf_getshdr(section, &all.header));
+		if (all.header.sh_type != SHT_SYMTAB && all.header.sh_type != SHT_DYNSYM)
+			continue;
+		tables++;
+		all.data = elf_getdata(section, NULL);
+		all.next = all.stop_at = 0;
+		assert_int_equal(symbol_table_read(all.elf, fd, &all.header, compare_symbol, &all), 0);
+		assert_int_equal(all.next, all.header.sh_size / all.header.sh_entsize);
+		all.next = 0;
+		all.stop_at = 3;
+		assert_int_equal(symbol_table_read(all.elf, fd, &all.header, compare_symbol, &all), 0);
+		assert_int_equal(all.next, 3);
+	}
+	assert_int_equal(tables, 2);
+	elf_end(all.elf);
+	close(fd);
+}
+
+static int count_symbol(void *arg, const char *name, const GElf_Sym *symbol)
+{
+	assert_true(strlen(name) < 1u << 30);
+	assert_non_null(symbol);
+	++*(size_t *)arg;
+	return 0;
+}
+
+TEST(a_symbol_table_that_lies_about_itself_is_read_as_far_as_the_file_goes)
+{
+	int fd = open("/proc/self/exe", O_RDONLY);
+	Elf *elf = (elf_version(EV_CURRENT), elf_begin(fd, ELF_C_READ, NULL));
+	Elf_Scn *section = NULL;
+	GElf_Shdr header = { 0 };
+	size_t count = 0;
+
+	while (header.sh_type != SHT_SYMTAB && (section = elf_nextscn(elf, section)))
+		assert_non_null(gelf_getshdr(section, &header));
+	assert_int_equal(header.sh_type, SHT_SYMTAB);
+	GElf_Shdr lie = header;
+	lie.sh_link = 60000;
+	assert_int_equal(symbol_table_read(elf, fd, &lie, count_symbol, &count), -ENOEXEC);
+	lie.sh_link = (Elf64_Word)elf_ndxscn(section); /* symbols are no names */
+	assert_int_equal(symbol_table_read(elf, fd, &lie, count_symbol, &count), -ENOEXEC);
+	lie = header;
+	lie.sh_entsize = 7;
+	assert_int_equal(symbol_table_read(elf, fd, &lie, count_symbol, &count), -ENOEXEC);
+	assert_int_equal(count, 0);
+	lie = header;
+	lie.sh_size = UINT64_MAX;
+	assert_int_equal(symbol_table_read(elf, fd, &lie, count_symbol, &count), 0);
+	assert_true(count >= header.sh_size / header.sh_entsize);
+	count = 0;
+	lie.sh_offset = UINT64_MAX / 2;
+	assert_int_equal(symbol_table_read(elf, fd, &lie, count_symbol, &count), 0);
+	assert_int_equal(count, 0);
+	elf_end(elf);
 	close(fd);
 }
 
