@@ -226,9 +226,9 @@ static void rest(struct poller_source *source, uint64_t now)
 	source->rests_until_ns = now + rests;
 	source->ready_state = PS_PROBE_STATE_FALLBACK;
 	snprintf(source->ready_reason, sizeof(source->ready_reason),
-		 "rests %.1f s after each moment that it follows: that costs %.1f %% of a core at %llu hits a second; "
-		 "counts are lower bounds",
-		 (double)rests / 1e9, (double)governor->cost_per_s / 1e7, (unsigned long long)governor->hits_per_s);
+		 "descriptors are followed in moments %.1f s apart: all the time would cost %.1f %% of a core, limit %.1f %%. "
+		 "Counts and rates are too low, lags a sample",
+		 (double)rests / 1e9, (double)governor->cost_per_s / 1e7, (double)governor->budget_ns / 1e7);
 	tell_ready(source);
 }
 

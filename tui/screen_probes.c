@@ -2,11 +2,13 @@
 /* Probes: what this tool looks through, what does not work and why, what was lost and what looking costs. */
 #include <stdio.h>
 
+#include "list.h"
 #include "schema.h"
 #include "state.h"
 #include "text.h"
 
-#define BELOW_ROWS 5
+#define COST_ROWS 4
+#define REASON_ROWS 3 /* its title and two lines: so many are left of 24 */
 
 static size_t list_probes(const struct view *view, const void **rows, size_t room)
 {
@@ -168,11 +170,27 @@ static void draw_cost(const struct view *view, struct area area)
 		   cell_bytes((char[24]){ 0 }, model->own_rss_bytes));
 }
 
+/* the whole reason of the row that is selected: its cell has room for few words */
+static void draw_reason(const struct view *view, const struct sheet_state *state, struct area area)
+{
+	const struct probe *probe = sheet_selected(state);
+	if (!probe)
+		return;
+	const char *name = probe_group_name(group_of(view, probe));
+	struct list list = { view, area_head(view, area, "HOW, OR WHY NOT", name), 0, 0 };
+	list_wrap(&list, style_probe(view, probe), "", probe->reason && *probe->reason ? probe->reason : "-");
+}
+
 static void draw(struct view *view, struct tui *tui, struct area area)
 {
-	int below = area.rows >= 16 ? BELOW_ROWS : 0;
-	sheet_draw(view, area_top(&area, area.rows - below), &sheet, &tui->sheets[tui->screen]);
-	if (below)
+	const struct sheet_state *state = &tui->sheets[tui->screen];
+	int groups = PS_PROBE_GROUP_COUNT + 1, spare = area.rows - groups - COST_ROWS - REASON_ROWS;
+	int cost = area.rows >= 16 ? COST_ROWS : 0, reason = spare < 0 ? 0 : REASON_ROWS + (spare > 2 ? 2 : spare);
+
+	sheet_draw(view, area_top(&area, area.rows - cost - reason), &sheet, &tui->sheets[tui->screen]);
+	if (reason)
+		draw_reason(view, state, area_top(&area, reason));
+	if (cost)
 		draw_cost(view, area);
 }
 

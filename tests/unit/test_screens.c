@@ -271,6 +271,19 @@ TEST(what_is_not_measured_says_so_with_the_reason)
 	stage_close(&stage);
 }
 
+TEST(the_whole_reason_of_the_selected_probe_is_below_the_table)
+{
+	static const char reason[] = "descriptors are followed in moments 12.0 s apart: all the time would cost 15.8 % of a "
+				     "core, limit 0.5 %. Counts and rates are too low, lags a sample";
+	struct model *model = scene_bare();
+	probe_is(model, PS_PROBE_POLL, PS_PROBE_STATE_FALLBACK, reason);
+	struct stage stage = stage_open(model, 80, 24, 1);
+	stage_key(&stage, '9');
+	assert_seen(&stage, " descriptors are followed in moments 12.0 s apart: all the time would cost 15.8\n");
+	assert_seen(&stage, " % of a core, limit 0.5 %. Counts and rates are too low, lags a sample\n");
+	stage_close(&stage);
+}
+
 /* The kernel's counts of a descriptor: told now and then, and the probe that counts after them. */
 static void counts_are_told(struct model *model, double ms, uint32_t ready)
 {
