@@ -14,7 +14,8 @@
 #define NAME_MAX_BYTES 128
 #define PADDING "__pfx_" /* in front of each function, never run: half of all names */
 
-struct function {
+/* Packed: there are some 64,000. */
+struct __attribute__((packed)) function {
 	uint64_t address;
 	uint32_t name;     /* offset in names */
 };

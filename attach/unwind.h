@@ -33,8 +33,11 @@ enum unwind_op_code {
 	UNWIND_SWAP
 };
 
-/* REGISTER pushes register `number` + value, LITERAL pushes value; the others work on the stack. */
-struct unwind_op {
+/*
+ * REGISTER pushes register `number` + value, LITERAL pushes value; the others work on the stack. Packed, for thousands of
+ * rules are kept.
+ */
+struct __attribute__((packed)) unwind_op {
 	uint8_t code;
 	uint8_t number;
 	int64_t value;

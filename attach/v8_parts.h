@@ -65,17 +65,10 @@ int32_t v8_find_c_entry_fp(const uint8_t *code, size_t bytes);
 
 /* ---- memory (v8_memory.c) ---- */
 
-#define V8_PAGES      256
-#define V8_NAMED      64   /* power of two */
 #define V8_PAGE_BYTES 4096
+#define V8_NAMED      64   /* power of two */
 
 typedef int v8_read_fn(void *arg, uint64_t address, void *out, size_t bytes);
-
-struct v8_page {
-	uint64_t address;  /* 0 = empty */
-	uint64_t turn;     /* good in this turn only */
-	uint8_t bytes[V8_PAGE_BYTES];
-};
 
 /* Where objects with this map keep a property "name" (v8_own_name.c). */
 struct v8_named {
@@ -87,12 +80,11 @@ struct v8_named {
 struct v8_reader {
 	v8_read_fn *read;
 	void *arg;
-	uint64_t turn;
+	uint64_t turn;         /* no two readers ever have the same; 0 = none yet */
 	uint64_t deadline_ns;  /* by v8_clock(): reads fail behind it; 0 = none */
 	struct v8_layout layout;
 	uint64_t stream_map;   /* the map of InstructionStreams; 0 = not met yet */
 	struct v8_named named[V8_NAMED];
-	struct v8_page pages[V8_PAGES];
 };
 
 /* CPU time of the calling thread. */

@@ -21,7 +21,7 @@
 #define DRAIN_NS (50 * 1000 * 1000ull)
 #define OWN_RING_SLOTS 4096u /* 256 KiB: seconds of what this loop does */
 #define RECORD_RING_BYTES (32u << 20) /* more than two seconds of 200,000 events a second */
-#define NAMES_SPARE (1u << 20) /* bytes of names that may be kept without use */
+#define NAMES_SPARE (512u << 10) /* bytes of names that may be kept without use */
 #define SECOND_NS 1000000000ull
 
 static uint64_t now_ns(void)

@@ -50,9 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	heap = data;
 	heap_bytes = size;
-	uint64_t turn = reader.turn;
-	memset(&reader, 0, offsetof(struct v8_reader, pages));
-	reader.turn = turn;
+	memset(&reader, 0, sizeof(reader));
 	reader.read = read_heap;
 	reader.layout = layout;
 	memset(reader.layout.bytecode_bytes, 2, sizeof(reader.layout.bytecode_bytes));
