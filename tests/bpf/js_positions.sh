@@ -139,14 +139,17 @@ $PS stat -d 2s --json "$pid" >"$T/stat.json" 2>"$T/err" || fail "stat: exit $?: 
 kill "$pid"
 python3 - "$T/stat.json" <<'EOF' || fail "a deep recursion"
 import json, sys
-seen = 0
+seen = others = 0
 for stall in json.load(open(sys.argv[1]))['loops'][0]['stalls']:
     for stack in stall['stacks']:
         frames = stack['frames']
         inner = [f['line'] for f in frames if f['name'] == 'down']
+        if not inner:
+            others += 1 # off the CPU in the timer's own code, on its way in or out
+            continue
         # the first is where it spins, the others are the call
         assert len(inner) > 100 and set(inner[1:]) == {2}, inner
         assert frames[-1]['name'] == '[256+ more frames]', frames[-1]
         seen += 1
-assert seen
+assert seen > others, (seen, others)
 EOF
