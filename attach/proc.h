@@ -115,6 +115,8 @@ struct proc_runtime {
 	int stripped;           /* 1, 0, -1 = not known */
 };
 void proc_runtime(pid_t pid, const char *comm, const char *exe, struct proc_runtime *runtime);
+/* The first of the names (NULL behind the last) that the program in this file exports; -1 = none (proc_exports.c). */
+int proc_exports(int fd, const char *const *names);
 #define PROC_BUILD_ID 80
 /* The GNU build-id of its executable in hex; "" = it has none. */
 void proc_build_id(pid_t pid, char *out, size_t room);

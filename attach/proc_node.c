@@ -24,6 +24,13 @@ static int take(void *arg, const char *name, const GElf_Sym *symbol)
 	return 1;
 }
 
+/* Node's program, which may have another name, or its library. */
+static int may_be_node(const struct map *map, const char *exe)
+{
+	const char *slash = map->kind == REGION_FILE ? strrchr(map->path, '/') : NULL;
+	return slash && (!strcmp(map->path, exe) || !strncmp(slash, "/node", 5) || !strncmp(slash, "/libnode.so", 11));
+}
+
 /* Address in the process; 0 = this file has none. */
 static uint64_t find_metadata(const struct map *map, pid_t pid)
 {
@@ -60,14 +67,14 @@ void proc_node_version(pid_t pid, char *out, size_t room)
 {
 	struct maps maps = { 0 };
 	uint64_t address = 0, text[2]; /* where it is, how long */
-	char version[24] = "";
+	char version[24] = "", exe[4096];
+	if (proc_link(pid, "exe", exe, sizeof(exe)) < 0)
+		*exe = 0;
 	if (maps_read(&maps, pid))
 		return;
 	for (size_t i = 0; i < maps.count && !address; i++) {
-		const struct map *map = &maps.maps[i];
-		const char *slash = map->kind == REGION_FILE ? strrchr(map->path, '/') : NULL;
-		if (slash && (!strncmp(slash, "/node", 5) || !strncmp(slash, "/libnode.so", 11)))
-			address = find_metadata(map, pid);
+		if (may_be_node(&maps.maps[i], exe))
+			address = find_metadata(&maps.maps[i], pid);
 	}
 	maps_clear(&maps);
 	if (!address || !read_memory(pid, address, text, sizeof(text)) || !text[1] || text[1] >= sizeof(version) ||

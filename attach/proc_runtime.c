@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What runs in a process, guessed cheaply: by the name of its executable, by
- * the libraries it has mapped, the note of its linker, and whether its symbol table is there. Only
+ * What runs in a process, guessed cheaply: by the name of its executable, by a
+ * name that it exports (it may have been renamed), by the libraries it has
+ * mapped, the note of its linker, and whether its symbol table is there. Only
  * names and headers are read, nothing is searched; what is not known stays "".
  */
 #include "proc.h"
@@ -56,6 +57,18 @@ static const struct runtime_map {
 	{ "/libglib-2.0.so", "glib" },
 };
 
+/* Names, for modules and addons, that no other program exports, nor a server's own tools. */
+static const struct runtime_export {
+	const char *name;
+	const char *runtime;
+} runtime_exports[] = {
+	{ "_ZN4node11per_process8metadataE", "node" },
+	{ "genRedisInfoString", "redis" },
+	{ "genValkeyInfoString", "valkey" },
+	{ "ngx_cycle", "nginx" },
+};
+#define EXPORTS (sizeof(runtime_exports) / sizeof(*runtime_exports))
+
 /* A path, or the name of a command. */
 static const struct runtime_name *find_name(const char *path)
 {
@@ -77,6 +90,20 @@ const char *proc_runtime_named(const char *name)
 {
 	const struct runtime_name *found = find_name(name);
 	return found ? found->runtime : NULL;
+}
+
+static const char *find_exported(pid_t pid)
+{
+	char path[64];
+	const char *names[EXPORTS + 1] = { NULL };
+	for (size_t i = 0; i < EXPORTS; i++)
+		names[i] = runtime_exports[i].name;
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int found = fd < 0 ? -1 : proc_exports(fd, names);
+	if (fd >= 0)
+		close(fd);
+	return found < 0 ? NULL : runtime_exports[found].runtime;
 }
 
 static const char *find_mapped(pid_t pid)
@@ -213,7 +240,9 @@ void proc_runtime(pid_t pid, const char *comm, const char *exe, struct proc_runt
 	const struct runtime_name *named = find_name(exe);
 	if (!named) /* Debian's redis-server is a link to redis-check-rdb */
 		named = find_name(comm);
-	const char *name = named ? named->runtime : find_mapped(pid);
+	const char *name = named ? named->runtime : find_exported(pid);
+	if (!name)
+		name = find_mapped(pid);
 	if (!name && is_go(pid))
 		name = "go";
 	snprintf(runtime->name, sizeof(runtime->name), "%s", name ? name : "generic");

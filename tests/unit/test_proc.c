@@ -4,6 +4,9 @@
 
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <dlfcn.h>
+#include <elf.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -426,6 +429,70 @@ TEST(a_process_is_described_with_its_threads)
 	pthread_join(thread, NULL);
 	proc_close(&id);
 	stream_close(stream);
+}
+
+static int open_libc(void)
+{
+	Dl_info info;
+	assert_true(dladdr((const void *)(uintptr_t)getppid, &info) && info.dli_fname);
+	int fd = open(info.dli_fname, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	return fd;
+}
+
+TEST(a_name_that_a_program_exports_is_found_in_its_file)
+{
+	static const char *const names[] = { "no_such_function", "getppidd", "getppid", "epoll_wait", NULL };
+	static const char *const none[] = { "no_such_function", "", "_ZN4node11per_process8metadataE", NULL };
+	int fd = open_libc(), empty = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(proc_exports(fd, names), 2);
+	assert_int_equal(proc_exports(fd, names + 3), 0);
+	assert_int_equal(proc_exports(fd, none), -1);
+	assert_int_equal(proc_exports(empty, names), -1);
+	assert_int_equal(proc_exports(-1, names), -1);
+	close(empty);
+	close(fd);
+}
+
+/* Whatever is wrong in a header, in the sections or in the hash table: there or not, and no harm. */
+TEST(a_program_whose_tables_lie_exports_nothing_or_what_it_did)
+{
+	static const char *const names[] = { "getppid", NULL };
+	int fd = open_libc(), copy = memfd_create("copy", MFD_CLOEXEC);
+	struct stat stat;
+	assert_int_equal(fstat(fd, &stat), 0);
+	size_t bytes = (size_t)stat.st_size;
+	assert_true(copy >= 0 && !ftruncate(copy, stat.st_size));
+	unsigned char *to = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, copy, 0);
+	const unsigned char *from = mmap(NULL, bytes, PROT_READ, MAP_PRIVATE, fd, 0);
+	assert_true(to != MAP_FAILED && from != MAP_FAILED);
+	memcpy(to, from, bytes);
+	assert_int_equal(proc_exports(copy, names), 0);
+	const Elf64_Ehdr *header = (const Elf64_Ehdr *)from;
+	size_t sections = header->e_shoff, places = sizeof(*header) + header->e_shnum * sizeof(Elf64_Shdr) + 4096;
+	for (size_t i = 0; i < places; i++) {
+		size_t at = i < sizeof(*header) ? i : i < places - 4096 ? sections + i - sizeof(*header) : i - places + 4096;
+		if (at >= bytes)
+			continue;
+		for (unsigned value = 0xff;; value = value == 0xff ? 0x80 : 0) {
+			to[at] = (unsigned char)value;
+			int found = proc_exports(copy, names);
+			assert_true(found == 0 || found == -1);
+			if (!value)
+				break;
+		}
+		to[at] = from[at];
+	}
+	assert_int_equal(proc_exports(copy, names), 0);
+	for (off_t end = stat.st_size; end > 0; end -= end > 8192 ? 4096 : 64) {
+		assert_int_equal(ftruncate(copy, end), 0);
+		proc_exports(copy, names);
+	}
+	assert_int_equal(proc_exports(copy, names), -1);
+	munmap(to, bytes);
+	munmap((void *)(uintptr_t)from, bytes);
+	close(copy);
+	close(fd);
 }
 
 TEST(a_command_line_longer_than_the_room_is_cut)
