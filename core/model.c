@@ -169,6 +169,8 @@ void on_probe(struct model_own *model, const void *record)
 		.hits = probe->hits,
 		.cost_ns = probe->cost_ns,
 		.told_ns = probe->h.ts,
+		.weakened = probe->state == PS_PROBE_STATE_FALLBACK &&
+			    (known->state == PS_PROBE_STATE_ON || known->weakened),
 	};
 	if (probe->group == PS_PROBE_RUNTIME && probe->state == PS_PROBE_STATE_DETACHED)
 		pool_unfollow(model);

@@ -410,6 +410,7 @@ struct probe {
 	uint64_t hits_per_s, cost_per_s;  /* of late, ns per second; PS_UNKNOWN */
 	uint64_t budget;                  /* ns per second that it may cost; PS_UNKNOWN = none */
 	uint64_t told_ns;                 /* when hits and cost were told */
+	int weakened;                     /* it worked wholly at first, and is a fallback since */
 };
 
 enum severity { SEVERITY_NOTE, SEVERITY_WARN, SEVERITY_CRIT };

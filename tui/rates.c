@@ -7,7 +7,8 @@
  * Where the kernel counts what is done with descriptors, it tells so once a
  * second, and the probe that does it is told after that: between two tellings
  * nothing has grown, which is not a rate of 0. So their rates are from telling
- * to telling, not from picture to picture.
+ * to telling. When that probe rests between moments that it counts in, they are
+ * from moment to moment, and lower bounds.
  */
 #include "rates.h"
 
@@ -17,6 +18,7 @@
 
 #define SPAN_NS 1000000000ull
 #define TELLING_NS 900000000ull /* a second, by a clock that is read a little sooner or later */
+#define REST_NS 32000000000ull /* a probe rests no longer */
 
 static uint64_t key_of(const struct fd_stat *fd)
 {
@@ -29,7 +31,7 @@ static int compare_keys(const void *a, const void *b)
 	return x->key < y->key ? -1 : x->key > y->key;
 }
 
-static int reserve_fds(struct picture *picture, size_t count)
+static int reserve_fds(struct fd_picture *picture, size_t count)
 {
 	if (count <= picture->fd_room)
 		return 0;
@@ -42,7 +44,7 @@ static int reserve_fds(struct picture *picture, size_t count)
 	return 0;
 }
 
-static void copy_fds(struct picture *picture, const struct loop *loop)
+static void copy_fds(struct fd_picture *picture, const struct loop *loop)
 {
 	picture->fd_count = loop->fd_count;
 	for (size_t i = 0; i < loop->fd_count; i++) {
@@ -54,48 +56,71 @@ static void copy_fds(struct picture *picture, const struct loop *loop)
 		qsort(picture->fds, picture->fd_count, sizeof(*picture->fds), compare_keys);
 }
 
-static uint64_t counted_until(const struct model *model, const struct loop *loop)
+static int is_due(const struct fd_picture *recent, const struct fd_picture *next)
 {
-	return loop->flags & PS_LOOP_RING ? model->now_ns : model->probes[PS_PROBE_READY].told_ns;
+	uint64_t since = next->counted_ns - recent->counted_ns;
+	if (next->is_partial && next->ready == recent->ready && since < REST_NS)
+		return 0;
+	return next->counted_ns < recent->counted_ns || since >= TELLING_NS;
 }
 
-/* What is not told in two seconds is not waited for, nor what never is: there are other rates than those of descriptors. */
-static int is_due(const struct picture *recent, uint64_t now_ns, uint64_t counted_ns)
+static uint64_t sum_ready(const struct loop *loop)
 {
-	uint64_t since = now_ns - recent->at_ns;
-	if (now_ns < recent->at_ns || since >= 2 * SPAN_NS || (since >= SPAN_NS && !counted_ns))
-		return 1;
-	return since >= SPAN_NS && counted_ns - recent->counted_ns >= TELLING_NS;
+	uint64_t sum = 0;
+	for (size_t i = 0; i < loop->fd_count; i++)
+		sum += loop->fds[i].ready == PS_UNKNOWN ? 0 : loop->fds[i].ready;
+	return sum;
+}
+
+static int counts(const struct probe *probe)
+{
+	return probe->state == PS_PROBE_STATE_ON || probe->state == PS_PROBE_STATE_FALLBACK;
+}
+
+static int take_fds(struct rates *rates, const struct model *model, const struct loop *loop)
+{
+	const struct probe *probe = &model->probes[PS_PROBE_READY];
+	struct fd_picture *recent = &rates->fd_recent, next = rates->fd_old;
+	int same = recent->counted_ns && recent->tid == loop->tid && recent->poller_fd == loop->poller_fd;
+	int tells = (loop->flags & PS_LOOP_RING) != 0; /* each event of its descriptors, as it happens */
+
+	if (!tells && !counts(probe)) {
+		rates->fd_span_ns = 0;
+		return 0;
+	}
+	next.counted_ns = tells ? model->now_ns : probe->told_ns;
+	next.tid = loop->tid;
+	next.poller_fd = loop->poller_fd;
+	next.ready = sum_ready(loop);
+	next.is_partial = !tells && probe->weakened;
+	if (same && !is_due(recent, &next))
+		return 0;
+	int err = reserve_fds(&next, loop->fd_count);
+	if (err)
+		return err;
+	rates->fd_old = *recent;
+	rates->fd_span_ns = same && next.counted_ns > recent->counted_ns ? next.counted_ns - recent->counted_ns : 0;
+	copy_fds(&next, loop);
+	*recent = next;
+	return 0;
 }
 
 int rates_take(struct rates *rates, const struct model *model, const struct loop *loop, const struct pool *pool)
 {
 	struct picture *recent = &rates->recent;
 	int same = recent->at_ns && recent->tid == loop->tid && recent->poller_fd == loop->poller_fd;
-	uint64_t counted_ns = counted_until(model, loop);
 
-	if (same && !is_due(recent, model->now_ns, counted_ns))
-		return 0;
-	struct picture next = rates->old;
-	int err = reserve_fds(&next, loop->fd_count);
-	if (err)
-		return err;
+	if (same && model->now_ns >= recent->at_ns && model->now_ns - recent->at_ns < SPAN_NS)
+		return take_fds(rates, model, loop);
 	rates->old = *recent;
 	rates->span_ns = same && model->now_ns > recent->at_ns ? model->now_ns - recent->at_ns : 0;
-	rates->fd_span_ns = 0;
-	if (same && recent->counted_ns && counted_ns > recent->counted_ns)
-		rates->fd_span_ns = counted_ns - recent->counted_ns;
-	next.at_ns = model->now_ns;
-	next.counted_ns = counted_ns;
-	next.pid = loop->pid;
-	next.tid = loop->tid;
-	next.poller_fd = loop->poller_fd;
-	next.own_cpu_ns = model->own_cpu_ns;
+	recent->at_ns = model->now_ns;
+	recent->tid = loop->tid;
+	recent->poller_fd = loop->poller_fd;
+	recent->own_cpu_ns = model->own_cpu_ns;
 	for (unsigned kind = 0; kind < PS_WORK_KIND_COUNT; kind++)
-		next.submitted[kind] = pool ? pool->kinds[kind].submitted : PS_UNKNOWN;
-	copy_fds(&next, loop);
-	*recent = next;
-	return 0;
+		recent->submitted[kind] = pool ? pool->kinds[kind].submitted : PS_UNKNOWN;
+	return take_fds(rates, model, loop);
 }
 
 /* growth per second between two counters; negative = not known */
@@ -106,7 +131,7 @@ static double growth(uint64_t span_ns, uint64_t before, uint64_t now)
 	return (double)(now - before) * 1e9 / (double)span_ns;
 }
 
-static const struct fd_counters *find_fd(const struct picture *picture, uint64_t key)
+static const struct fd_counters *find_fd(const struct fd_picture *picture, uint64_t key)
 {
 	struct fd_counters wanted = { .key = key };
 	if (!picture->fd_count)
@@ -117,8 +142,8 @@ static const struct fd_counters *find_fd(const struct picture *picture, uint64_t
 int rates_fd(const struct rates *rates, const struct fd_stat *fd, struct fd_rate *rate)
 {
 	static const struct fd_counters zero;
-	const struct fd_counters *now = find_fd(&rates->recent, key_of(fd));
-	const struct fd_counters *before = find_fd(&rates->old, key_of(fd));
+	const struct fd_counters *now = find_fd(&rates->fd_recent, key_of(fd));
+	const struct fd_counters *before = find_fd(&rates->fd_old, key_of(fd));
 
 	if (!rates->fd_span_ns || !now)
 		return 0;
@@ -128,6 +153,7 @@ int rates_fd(const struct rates *rates, const struct fd_stat *fd, struct fd_rate
 	rate->read_bytes = growth(rates->fd_span_ns, before->read_bytes, now->read_bytes);
 	rate->written_bytes = growth(rates->fd_span_ns, before->written_bytes, now->written_bytes);
 	double callback = growth(rates->fd_span_ns, before->callback_ns, now->callback_ns);
+	rate->is_partial = rates->fd_recent.is_partial;
 	rate->callback_share = callback < 0 ? -1 : callback / 1e9;
 	return 1;
 }
@@ -145,7 +171,7 @@ double rates_work(const struct rates *rates, unsigned kind)
 
 void rates_close(struct rates *rates)
 {
-	free(rates->old.fds);
-	free(rates->recent.fds);
+	free(rates->fd_old.fds);
+	free(rates->fd_recent.fds);
 	memset(rates, 0, sizeof(*rates));
 }

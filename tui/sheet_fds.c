@@ -82,6 +82,13 @@ static uint64_t rounded(double value)
 	return value < 0 ? PS_UNKNOWN : (uint64_t)(value + 0.5);
 }
 
+/* what is not counted all the time is at least that */
+static const char *rate_mark(const struct view *view, const void *row, uint64_t value)
+{
+	struct fd_rate rate;
+	return value != PS_UNKNOWN && rates_fd(view->rates, row, &rate) && rate.is_partial ? "~" : "";
+}
+
 #define RATE_OF(view, row, member) rate_of(view, row, offsetof(struct fd_rate, member))
 
 static uint64_t key_events(const struct view *view, const void *row)
@@ -92,7 +99,8 @@ static uint64_t key_events(const struct view *view, const void *row)
 static void print_events(const struct view *view, const void *row, char *out, size_t room)
 {
 	char text[24];
-	snprintf(out, room, "%s", cell_count(text, key_events(view, row)));
+	uint64_t value = key_events(view, row);
+	snprintf(out, room, "%s%s", rate_mark(view, row, value), cell_count(text, value));
 }
 
 static uint64_t key_in(const struct view *view, const void *row)
@@ -103,7 +111,8 @@ static uint64_t key_in(const struct view *view, const void *row)
 static void print_in(const struct view *view, const void *row, char *out, size_t room)
 {
 	char text[24];
-	snprintf(out, room, "%s", cell_bytes(text, key_in(view, row)));
+	uint64_t value = key_in(view, row);
+	snprintf(out, room, "%s%s", rate_mark(view, row, value), cell_bytes(text, value));
 }
 
 static uint64_t key_out(const struct view *view, const void *row)
@@ -114,7 +123,8 @@ static uint64_t key_out(const struct view *view, const void *row)
 static void print_out(const struct view *view, const void *row, char *out, size_t room)
 {
 	char text[24];
-	snprintf(out, room, "%s", cell_bytes(text, key_out(view, row)));
+	uint64_t value = key_out(view, row);
+	snprintf(out, room, "%s%s", rate_mark(view, row, value), cell_bytes(text, value));
 }
 
 /* callback times are told only by loops that tell their callbacks */

@@ -327,6 +327,44 @@ TEST(a_rate_is_not_known_before_the_counts_were_told_twice)
 	stage_close(&stage);
 }
 
+static void rests_are_told(struct model *model, double ms, enum ps_probe_state state)
+{
+	APPLY(model, PROBE, ps_ev_probe, ms, 0, .group = PS_PROBE_READY, .state = state,
+	      .hits = PS_UNKNOWN, .cost_ns = PS_UNKNOWN);
+	scene_clock(model, ms + 10);
+}
+
+TEST(a_rate_of_what_is_not_counted_all_the_time_is_a_lower_bound)
+{
+	struct model *model = scene_bare();
+	APPLY(model, FD_STATE, ps_ev_fd_state, SCENE_END, TID, .poller_fd = FD, .fd = 66, .generation = 1,
+	      .flags = PS_FD_SEEN | PS_FD_COUNTED | PS_FD_USE_COUNTED, .kind = PS_KIND_TCP, .name = S_PEER);
+	rests_are_told(model, SCENE_END, PS_PROBE_STATE_ON);
+	struct stage stage = stage_open(model, 120, 36, 1);
+	stage_key(&stage, '6');
+	/* a second in which it counted for a moment, as it says before its counts, two in which it rested, another moment */
+	rests_are_told(model, SCENE_END + 920, PS_PROBE_STATE_FALLBACK);
+	stage_draw(&stage);
+	assert_seen(&stage, "10.0.3.9:55012            n/a   n/a");
+	APPLY(model, FD_COUNTS, ps_ev_fd_counts, SCENE_END + 1000, TID, .poller_fd = FD, .fd = 66, .generation = 1, .ready = 50);
+	rests_are_told(model, SCENE_END + 1000, PS_PROBE_STATE_FALLBACK);
+	stage_draw(&stage);
+	assert_seen(&stage, "10.0.3.9:55012            ~50    ~0");
+	for (int second = 2; second < 4; second++) {
+		rests_are_told(model, SCENE_END + second * 1000, PS_PROBE_STATE_FALLBACK);
+		stage_draw(&stage);
+		assert_seen(&stage, "10.0.3.9:55012            ~50    ~0");
+	}
+	APPLY(model, FD_COUNTS, ps_ev_fd_counts, SCENE_END + 4000, TID, .poller_fd = FD, .fd = 66, .generation = 1, .ready = 90);
+	rests_are_told(model, SCENE_END + 4000, PS_PROBE_STATE_FALLBACK);
+	stage_draw(&stage);
+	assert_seen(&stage, "10.0.3.9:55012            ~30    ~0");
+	rests_are_told(model, SCENE_END + 5000, PS_PROBE_STATE_DETACHED);
+	stage_draw(&stage);
+	assert_seen(&stage, "10.0.3.9:55012            n/a   n/a");
+	stage_close(&stage);
+}
+
 #define LONG_NAME "aNameThatIsLong_0123456789_0123456789_0123456789_0123456789_0123456789"
 
 static struct model *scene_long(void)
