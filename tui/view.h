@@ -3,7 +3,7 @@
  * What a screen draws from: the picture (live or frozen model and what was
  * chosen in it), the grid to draw on, and small helpers that all screens share.
  *
- * A cell is one of: measured; "~" estimated or after loss; "n/a" not measured;
+ * A cell is one of: measured; "~" estimated or a bound; "n/a" not measured;
  * "-" not applicable. The helpers keep that rule, so a screen never prints a
  * number that nobody measured.
  */

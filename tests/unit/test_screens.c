@@ -329,8 +329,8 @@ TEST(a_rate_is_not_known_before_the_counts_were_told_twice)
 
 static void rests_are_told(struct model *model, double ms, enum ps_probe_state state)
 {
-	APPLY(model, PROBE, ps_ev_probe, ms, 0, .group = PS_PROBE_READY, .state = state,
-	      .hits = PS_UNKNOWN, .cost_ns = PS_UNKNOWN);
+	APPLY(model, PROBE, ps_ev_probe, ms, 0, .group = PS_PROBE_READY, .state = state, .hits = PS_UNKNOWN,
+	      .cost_ns = PS_UNKNOWN);
 	scene_clock(model, ms + 10);
 }
 
@@ -346,7 +346,8 @@ TEST(a_rate_of_what_is_not_counted_all_the_time_is_a_lower_bound)
 	rests_are_told(model, SCENE_END + 920, PS_PROBE_STATE_FALLBACK);
 	stage_draw(&stage);
 	assert_seen(&stage, "10.0.3.9:55012            n/a   n/a");
-	APPLY(model, FD_COUNTS, ps_ev_fd_counts, SCENE_END + 1000, TID, .poller_fd = FD, .fd = 66, .generation = 1, .ready = 50);
+	APPLY(model, FD_COUNTS, ps_ev_fd_counts, SCENE_END + 1000, TID, .poller_fd = FD, .fd = 66, .generation = 1,
+	      .ready = 50);
 	rests_are_told(model, SCENE_END + 1000, PS_PROBE_STATE_FALLBACK);
 	stage_draw(&stage);
 	assert_seen(&stage, "10.0.3.9:55012            ~50    ~0");
@@ -355,7 +356,8 @@ TEST(a_rate_of_what_is_not_counted_all_the_time_is_a_lower_bound)
 		stage_draw(&stage);
 		assert_seen(&stage, "10.0.3.9:55012            ~50    ~0");
 	}
-	APPLY(model, FD_COUNTS, ps_ev_fd_counts, SCENE_END + 4000, TID, .poller_fd = FD, .fd = 66, .generation = 1, .ready = 90);
+	APPLY(model, FD_COUNTS, ps_ev_fd_counts, SCENE_END + 4000, TID, .poller_fd = FD, .fd = 66, .generation = 1,
+	      .ready = 90);
 	rests_are_told(model, SCENE_END + 4000, PS_PROBE_STATE_FALLBACK);
 	stage_draw(&stage);
 	assert_seen(&stage, "10.0.3.9:55012            ~30    ~0");
