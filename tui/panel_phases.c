@@ -75,10 +75,11 @@ static void draw_sampled(const struct view *view, struct area area)
 	}
 }
 
-static void draw_missing(const struct view *view, struct area area)
+/* room: rows that are left below the header */
+static void draw_missing(const struct view *view, struct area area, int room)
 {
 	const char *why = view_missing(view->model, PS_PROBE_RUNTIME);
-	struct area text = { area.x, area.y + 1, area.columns, area.rows - 1 };
+	struct area text = { area.x, area.y + 1, area.columns, room };
 
 	area_print(view, text, 1, 0, STYLE_DIM, "n/a  this loop does not tell its phases");
 	if (*why)
@@ -98,15 +99,18 @@ void panel_phases(const struct view *view, struct area area)
 		return;
 	area_put(view, area, 1, 0, STYLE_HEAD, "PHASE     SHARE");
 	area_print(view, area, 12 + bar_columns(area), 0, STYLE_HEAD, "%6s %6s %6s", "", "p99", "max");
+	int is_missing = !(loop->flags & PS_LOOP_PHASES) && !loop->phases_sampled;
+	int below = is_missing && area.rows < 5 ? 1 : 2; /* the reason is worth more than a row without a figure */
 	if (loop->flags & PS_LOOP_PHASES)
 		draw_phases(view, area, &recent);
 	else if (loop->phases_sampled)
 		draw_sampled(view, area);
 	else
-		draw_missing(view, area);
+		draw_missing(view, area, area.rows - 1 - below);
 	const struct drain_stat *ticks = &loop->ticks;
 	cell_duration(max, ticks->drains ? ticks->max_ns : PS_UNKNOWN, "");
-	draw_row(view, area, area.rows - 2, "next tick", ticks->drains ? 2 : -1, "", ticks->drains ? "-" : "n/a", max);
+	if (below > 1)
+		draw_row(view, area, area.rows - 2, "next tick", ticks->drains ? 2 : -1, "", ticks->drains ? "-" : "n/a", max);
 	double waiting = recent.seconds ? (double)recent.wait_ns / (double)recent.wall_ns : -1;
 	draw_row(view, area, area.rows - 1, "waiting", waiting > 1 ? 1 : waiting, "", "-", "-");
 }

@@ -424,6 +424,16 @@ TEST(a_name_that_is_cut_ends_in_an_ellipsis_on_every_screen)
 	assert_true(seen > 50);
 }
 
+TEST(why_phases_are_missing_is_not_overwritten_where_there_is_little_room)
+{
+	struct stage stage = stage_open(scene_bare(), 40, 8, 1);
+	stage_key(&stage, '3');
+	assert_seen(&stage, " n/a  this loop does not tell its phases");
+	assert_seen(&stage, " waiting   ####");
+	assert_unseen(&stage, "next tick");
+	stage_close(&stage);
+}
+
 TEST(a_draw_of_120x36_takes_less_than_a_millisecond)
 {
 	struct stage stage = stage_open(scene_full(), 120, 36, 0);
