@@ -18,7 +18,7 @@ struct find_thread {
 	uint32_t waits_in;     /* enum ps_backend of the call itself: another one below kevent() */
 	uint32_t fds;          /* where the call itself tells how many */
 	int call;              /* the system call it was last seen in, or PROC_SYSCALL_* */
-	int is_guess;          /* nobody was seen waiting on this poller: taken for the main thread's */
+	int is_guess;          /* nobody was seen waiting on this poller: taken for this thread's */
 };
 
 struct find_process {
@@ -44,5 +44,12 @@ int find_look_again(struct find_process *process);
 /* Gives a poller that nobody waits on to the main thread where that is likely; drops threads that run no loop. */
 void find_settle(struct find_process *process);
 void find_free(struct find_process *process);
+
+/* 1: some thread was seen waiting on it, or was given it. */
+int find_is_waited_on(const struct find_process *process, int poller_fd);
+/* 1: a call in which a thread rests while others run the loops. */
+int find_is_parked(int call);
+/* Gives pollers that nobody waits on to the threads that are known to run their loops (find_owner.c). */
+void find_owners(struct find_process *process);
 
 #endif

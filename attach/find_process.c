@@ -5,9 +5,10 @@
  * A loop is a thread that waits on a poller. The links of /proc/PID/fd say
  * which epoll descriptors there are, /proc/PID/task/TID/syscall says who waits
  * on which. A thread that runs while we look tells nothing; it is looked at
- * again a few times, and what then remains is the main thread's when it is
- * neither parked nor waiting elsewhere; where it is parked and nobody waits,
- * it is that of the thread that runs most. Everything found may be gone when the
+ * again a few times, and what then remains is that of the thread whose stack says
+ * so (find_owner.c); else the main thread's when it is neither parked nor waiting
+ * elsewhere; where it is parked and nobody waits, it is that of the thread that
+ * runs most. Everything found may be gone when the
  * call returns: the caller must expect it.
  */
 #include "find.h"
@@ -152,7 +153,7 @@ int find_look(struct find_process *process, pid_t pid, size_t max_fds)
 	return err ? err : find_threads(process);
 }
 
-static int is_waited_on(const struct find_process *process, int poller_fd)
+int find_is_waited_on(const struct find_process *process, int poller_fd)
 {
 	for (size_t i = 0; i < process->thread_count; i++)
 		if (process->threads[i].backend && process->threads[i].poller_fd == poller_fd)
@@ -163,7 +164,7 @@ static int is_waited_on(const struct find_process *process, int poller_fd)
 static int has_free_poller(const struct find_process *process)
 {
 	for (size_t i = 0; i < process->poller_count; i++)
-		if (!is_waited_on(process, process->pollers[i]))
+		if (!find_is_waited_on(process, process->pollers[i]))
 			return 1;
 	return 0;
 }
@@ -190,7 +191,7 @@ int find_look_again(struct find_process *process)
 }
 
 /* Calls in which a main thread rests while others run the loops. */
-static int is_parked(int call)
+int find_is_parked(int call)
 {
 	static const int parked[] = {
 		SYS_futex, SYS_rt_sigtimedwait, SYS_rt_sigsuspend,
@@ -213,7 +214,7 @@ static int fullest_free_poller(const struct find_process *process)
 	int best = -1;
 	int64_t most = -1;
 	for (size_t i = 0; i < process->poller_count; i++) {
-		if (is_waited_on(process, process->pollers[i]))
+		if (find_is_waited_on(process, process->pollers[i]))
 			continue;
 		int64_t fds = proc_registered(process->pid, process->pollers[i]);
 		if (fds < 0 || fds < most)
@@ -257,7 +258,7 @@ static struct find_thread *guess_thread(struct find_process *process)
 	for (size_t i = 0; i < process->thread_count; i++)
 		if (process->threads[i].tid == process->pid)
 			main_thread = &process->threads[i];
-	if (!main_thread || !is_parked(main_thread->call))
+	if (!main_thread || !find_is_parked(main_thread->call))
 		return main_thread;
 	if (count_loops(process))
 		return NULL;
@@ -278,8 +279,10 @@ static void guess_loop(struct find_process *process)
 
 void find_settle(struct find_process *process)
 {
-	if (process->poller_count)
+	if (process->poller_count) {
+		find_owners(process);
 		guess_loop(process);
+	}
 	int has_epoll = count_loops(process) > 0;
 	size_t kept = 0;
 	for (size_t i = 0; i < process->thread_count; i++) {

@@ -153,6 +153,19 @@ void libuv_version_text(uint32_t version, char out[16]);
 uint64_t libuv_loop_find(struct libuv_memory *memory, const struct libuv_image *image, pid_t pid, pid_t tid,
 			 int32_t backend_fd, const char **why);
 
+/*
+ * 1: that thread is in uv_run() of the loop whose poller this is, though it does not wait; also of one that runs. 0: it is
+ * not, or nothing tells.
+ */
+int libuv_thread_runs(struct libuv_memory *memory, const struct libuv_image *image, pid_t pid, pid_t tid, int32_t backend_fd);
+
+/* ---- stacks of threads that run (libuv_stack.c) ---- */
+
+/* Where the outermost frames of a thread's stack end, the main thread's not; 0 = not known. */
+uint64_t libuv_stack_end(struct libuv_memory *memory, pid_t pid, pid_t tid);
+/* 1: a return into uv_run() is among these words of a stack. */
+int libuv_came_from_run(const struct libuv_image *image, const uint64_t *words, size_t count);
+
 /* ---- the pool by memory (libuv_pool.c) ---- */
 
 struct libuv_pool {

@@ -254,6 +254,13 @@ static uint64_t stack_of(pid_t pid, pid_t tid)
 	return sscanf(text, "%*d %*s %*s %*s %*s %*s %*s %llx", &stack) == 1 ? stack : 0;
 }
 
+/* Where its outermost frames are, of one that runs. */
+static uint64_t outer_stack(struct libuv_memory *memory, pid_t pid, pid_t tid)
+{
+	uint64_t end = libuv_stack_end(memory, pid, tid);
+	return end > STACK_BYTES ? end - STACK_BYTES : 0;
+}
+
 /* As much of it as there is, page by page: it may end soon. Returns how many words. */
 static size_t read_stack(struct libuv_memory *memory, uint64_t stack, uint64_t *words)
 {
@@ -297,6 +304,8 @@ uint64_t libuv_loop_find(struct libuv_memory *memory, const struct libuv_image *
 	uint64_t stack = 0;
 	for (int attempt = 0; attempt < TRIES && !stack; attempt++)
 		stack = stack_of(pid, tid);
+	if (!stack)
+		stack = outer_stack(memory, pid, tid);
 	if (!stack) {
 		*why = "its thread has not been seen waiting yet, so its loop could not be found";
 		return 0;
@@ -305,4 +314,21 @@ uint64_t libuv_loop_find(struct libuv_memory *memory, const struct libuv_image *
 	if (!address)
 		*why = "no libuv loop was found on the stack of its thread";
 	return address;
+}
+
+int libuv_thread_runs(struct libuv_memory *memory, const struct libuv_image *image, pid_t pid, pid_t tid, int32_t backend_fd)
+{
+	const char *why;
+	uint64_t address = libuv_loop_find(memory, image, pid, tid, backend_fd, &why);
+	uint64_t default_loop = image->address[LIBUV_default_loop_struct];
+	if (!address)
+		return 0;
+	/* its symbol alone says nothing of who runs it */
+	if (address == default_loop)
+		return tid == pid;
+	uint64_t *words = malloc(STACK_BYTES), stack = outer_stack(memory, pid, tid);
+	size_t count = words && stack ? read_stack(memory, stack & ~7ull, words) : 0;
+	int runs = libuv_came_from_run(image, words, count);
+	free(words);
+	return runs;
 }

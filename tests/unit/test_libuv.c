@@ -2,6 +2,9 @@
 /* The reader of libuv's memory over memory made by hand: whole, odd and hostile. */
 #include "test.h"
 
+#include <pthread.h>
+#include <unistd.h>
+
 #include "libuv.h"
 #include "ps_event.h"
 #include "target_bytes.h"
@@ -217,4 +220,44 @@ TEST(a_pool_without_names_says_so_and_a_queue_that_is_none_is_unknown)
 	put32(HANDLES + 64, 1000000);
 	assert_int_equal(libuv_pool_read(&pool, &memory, &image), 0);
 	assert_true(pool.threads == PS_UNKNOWN32);
+}
+
+#if defined(__x86_64__) && defined(__GLIBC__)
+
+static void *tell_where(void *arg)
+{
+	pid_t *tid = arg;
+	struct libuv_memory memory;
+	pid_t pid = getpid();
+	libuv_memory_of(&memory, &pid);
+	*tid = gettid();
+	/* its own descriptor, and nobody else's */
+	assert_int_equal(libuv_stack_end(&memory, pid, *tid), (uintptr_t)pthread_self());
+	assert_int_equal(libuv_stack_end(&memory, pid, pid), 0);
+	assert_int_equal(libuv_stack_end(&memory, pid, *tid + 100000), 0);
+	return NULL;
+}
+
+TEST(the_stack_of_a_thread_that_runs_ends_at_its_descriptor)
+{
+	pthread_t threads[4];
+	pid_t tids[4] = { 0 };
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, tell_where, &tids[i]), 0);
+	for (int i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+}
+
+#endif
+
+TEST(only_who_came_from_uv_run_runs_a_loop)
+{
+	struct libuv_image image = { .address[LIBUV_uv_run] = 0x5000 };
+	uint64_t words[] = { 0, 0x5000, 0x4fff, 0x5000 + 0x1000, UINT64_MAX };
+	assert_int_equal(libuv_came_from_run(&image, words, 5), 0);
+	words[3] = 0x5123;
+	assert_int_equal(libuv_came_from_run(&image, words, 5), 1);
+	assert_int_equal(libuv_came_from_run(&image, words, 3), 0);
+	image.address[LIBUV_uv_run] = 0;
+	assert_int_equal(libuv_came_from_run(&image, words, 5), 0);
 }
