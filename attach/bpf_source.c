@@ -189,14 +189,48 @@ static int open_v8(struct bpf_source *source)
 	return 0;
 }
 
-static void close_v8(struct bpf_source *source)
+static void open_python(struct bpf_source *source, size_t process)
 {
+	pid_t pid = source->context.processes[process].pid;
+	char reason[64];
+
+	source->python[process] = NULL;
+	if (python_open(&source->python[process], pid, reason, sizeof(reason)) == -ENOTSUP)
+		snprintf(source->python_reason, sizeof(source->python_reason), "functions of process %d are not told: %s", (int)pid, reason);
+}
+
+/* Python in the processes that run it; without it their frames are native ones. */
+static int open_pythons(struct bpf_source *source)
+{
+	source->with_python = 1;
+	source->python = calloc(source->context.process_count + 1, sizeof(*source->python));
+	for (size_t i = 0; source->python && i < source->context.process_count; i++)
+		open_python(source, i);
+	return source->python ? 0 : -ENOMEM;
+}
+
+static void close_runtimes(struct bpf_source *source)
+{
+	for (size_t i = 0; source->python && i < source->context.process_count; i++)
+		python_close(source->python[i]);
+	free(source->python);
 	for (size_t i = 0; source->v8 && i < source->context.process_count; i++)
 		v8_close(source->v8[i]);
 	free(source->v8);
 }
 
 /* More of them than the map has room for go without names. */
+static void walk_python(const struct bpf_source *source, size_t from)
+{
+	for (size_t i = from; i < source->context.process_count; i++) {
+		uint32_t pid = source->context.processes[i].pid;
+
+		if (source->python[i])
+			bpf_map_update_elem(source->maps.python, &pid, python_walk(source->python[i]), BPF_ANY);
+	}
+}
+
+/* The same. */
 static void walk_v8(const struct bpf_source *source, size_t from)
 {
 	for (size_t i = from; i < source->context.process_count; i++) {
@@ -242,6 +276,7 @@ static int begin(struct bpf_source *source)
 	if (err)
 		return err;
 	walk_v8(source, 0);
+	walk_python(source, 0);
 	err = watch_expected(source);
 	if (!err)
 		err = watch_processes(source, 0);
@@ -296,7 +331,7 @@ static void bpf_close(void *state)
 	tap_close(&source->tap);
 	bpf_phases_close(source);
 	bpf_groups_unload(source);
-	close_v8(source);
+	close_runtimes(source);
 	free(source->timers);
 	free(source);
 }
@@ -314,7 +349,10 @@ static int bpf_open(void **state, const struct source_context *context)
 	source->timers = calloc(source->cpus > 0 ? (size_t)source->cpus : 1, sizeof(*source->timers));
 	choose_settings(source);
 	err = source->timers ? open_v8(source) : -ENOMEM;
+	if (!err)
+		err = open_pythons(source);
 	if (err) {
+		close_runtimes(source);
 		free(source->timers);
 		free(source);
 		return err;
@@ -366,14 +404,20 @@ static int bpf_adopt(void *state, const struct source_context *context)
 	if (!v8)
 		return -ENOMEM;
 	source->v8 = v8;
+	struct python **python = realloc(source->python, (context->process_count + 1) * sizeof(*python));
+	if (!python)
+		return -ENOMEM;
+	source->python = python;
 	source->context = *context;
 	for (size_t i = processes; i < context->process_count; i++) {
 		v8[i] = NULL;
 		v8_open(&v8[i], context->processes[i].pid, context->symbols[i]);
+		open_python(source, i);
 	}
 	int err = want_v8(source, processes);
 	if (source->with_v8)
 		walk_v8(source, processes);
+	walk_python(source, processes);
 	if (!err)
 		err = watch_processes(source, processes);
 	source->replaced = count_replaced(context);

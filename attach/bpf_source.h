@@ -7,6 +7,7 @@
 #include <bpf/libbpf.h>
 
 #include "ps_probe.h"
+#include "python.h"
 #include "source.h"
 #include "tap.h"
 #include "v8.h"
@@ -29,7 +30,7 @@ struct bpf_group {
 
 /* The shared maps, by the names they have in bpf/watch.h; -1 until the poll group is loaded. */
 struct bpf_maps {
-	int ring, processes, threads, filter, settings, counts, v8, stacks;
+	int ring, processes, threads, filter, settings, counts, v8, python, stacks;
 };
 
 /* A loop thread that user space knows. */
@@ -56,11 +57,14 @@ struct bpf_source {
 	struct tap tap;
 	struct bpf_phases *phases; /* NULL: not asked for */
 	struct v8 **v8;         /* one per process; NULL: it runs none */
+	struct python **python; /* the same */
+	char python_reason[128]; /* why the functions of one are not told; "" = none is so */
 	size_t replaced;        /* processes that became another program, at the last look */
 	int by_function;        /* waits on epoll may end without being seen: PS_WATCH_INSIDE */
 	int with_unwind;        /* stacks are copied */
 	enum ps_probe_state unwind_state;
 	const char *unwind_reason;
+	int with_python;        /* the programs walk its stacks */
 	int with_v8;            /* some process runs it, and the programs walk its stacks */
 	struct ps_probe_settings settings;
 	struct bpf_thread threads[BPF_THREADS];

@@ -68,7 +68,8 @@ int bpf_share_maps(const struct bpf_source *source, struct bpf_object *object)
 		{ "ring", source->maps.ring },	     { "processes", source->maps.processes },
 		{ "threads", source->maps.threads }, { "filter", source->maps.filter },
 		{ "settings", source->maps.settings }, { "counts", source->maps.counts },
-		{ "v8", source->maps.v8 },	     { "stacks", source->maps.stacks },
+		{ "v8", source->maps.v8 },	     { "python", source->maps.python },
+		{ "stacks", source->maps.stacks },
 	};
 
 	for (size_t i = 0; i < sizeof(shared) / sizeof(*shared); i++) {
@@ -96,6 +97,7 @@ static int load_sched(struct bpf_source *source)
 		return -errno;
 	PID_SPACE_SET(skeleton);
 	skeleton->rodata->cfg_v8 = source->with_v8;
+	skeleton->rodata->cfg_python = source->with_python;
 	skeleton->rodata->cfg_unwind = source->with_unwind;
 	set_path_arguments((uint8_t *)skeleton->rodata->cfg_path_argument);
 	group->destroy = destroy_sched;
@@ -125,6 +127,7 @@ static int load_sampling(struct bpf_source *source)
 		return -errno;
 	PID_SPACE_SET(skeleton);
 	skeleton->rodata->cfg_v8 = source->with_v8;
+	skeleton->rodata->cfg_python = source->with_python;
 	skeleton->rodata->cfg_unwind = source->with_unwind;
 	set_path_arguments((uint8_t *)skeleton->rodata->cfg_path_argument);
 	group->destroy = destroy_sample;
@@ -179,11 +182,16 @@ int bpf_group_wanted(struct bpf_source *source, enum ps_probe_group which)
 	return 0;
 }
 
-/* Copies of stacks and the walk over V8's need more of the kernel than the rest: without them names are lost, not the group. */
+/* Copies of stacks and the walks over V8's and Python's need more of the kernel than the rest: without them names are lost, not the group. */
 static int load_with_or_without(struct bpf_source *source, enum ps_probe_group which, int (*load)(struct bpf_source *source))
 {
 	int err = load(source);
 
+	if (err && source->with_python) {
+		bpf_group_unload(&source->groups[which]);
+		source->with_python = 0;
+		err = load(source);
+	}
 	if (err && source->with_unwind) {
 		bpf_group_unload(&source->groups[which]);
 		source->with_unwind = 0;
@@ -309,7 +317,7 @@ static void try_sampling(struct bpf_source *source)
 
 void bpf_groups_load(struct bpf_source *source)
 {
-	source->maps = (struct bpf_maps){ -1, -1, -1, -1, -1, -1, -1, -1 };
+	source->maps = (struct bpf_maps){ -1, -1, -1, -1, -1, -1, -1, -1, -1 };
 	libbpf_set_print(NULL);
 	choose_unwind(source);
 	bpf_poll_load(source, !(source->context.options->without >> PS_PROBE_SCHED & 1));

@@ -183,6 +183,7 @@ static void take_maps(struct bpf_source *source)
 		.settings = bpf_map__fd(skeleton->maps.settings),
 		.counts = bpf_map__fd(skeleton->maps.counts),
 		.v8 = bpf_map__fd(skeleton->maps.v8),
+		.python = bpf_map__fd(skeleton->maps.python),
 		.stacks = bpf_map__fd(skeleton->maps.stacks),
 	};
 }

@@ -77,19 +77,35 @@ static void unwind_copy(struct symbols *symbols, const struct ps_raw_stack *copy
 	callers->count = unwind_walk(&unwind, callers->pcs, callers->fps, PS_USER_FRAMES, &callers->complete);
 }
 
-/* Native code: by its rules where they lead on, else by frame pointers. */
+/* Native code: by its rules where they lead on, else by frame pointers. `callers` has the addresses of what was put. */
 static size_t put_native(struct bpf_source *source, struct symbols *symbols, const struct ps_raw *raw,
+			 const struct ps_raw_stack *copy, struct callers *callers, uint32_t *frames)
+{
+	unwind_copy(symbols, copy, callers);
+	size_t by_pointer = put_user_frames(source->context.stream, symbols, raw, frames);
+	if (!callers->complete && callers->count <= by_pointer) {
+		memcpy(callers->pcs, raw->user, by_pointer * sizeof(*raw->user));
+		callers->count = by_pointer;
+		return by_pointer;
+	}
+	for (size_t i = 0; i < callers->count; i++)
+		frames[i] = symbols_frame(symbols, source->context.stream, callers->pcs[i], i > 0);
+	return callers->count;
+}
+
+/* Native code, which may run Python. */
+static size_t put_python(struct bpf_source *source, size_t process, const struct ps_raw *raw,
 			 const struct ps_raw_stack *copy, uint32_t *frames)
 {
+	uint32_t names[PS_USER_FRAMES];
 	struct callers callers;
+	size_t count = put_native(source, source->context.symbols[process], raw, copy, &callers, names);
+	struct native_stack native = { names, callers.pcs, count, callers.complete };
 
-	unwind_copy(symbols, copy, &callers);
-	size_t by_pointer = put_user_frames(source->context.stream, symbols, raw, frames);
-	if (!callers.complete && callers.count <= by_pointer)
-		return by_pointer;
-	for (size_t i = 0; i < callers.count; i++)
-		frames[i] = symbols_frame(symbols, source->context.stream, callers.pcs[i], i > 0);
-	return callers.count;
+	if (source->python[process] && raw->python_frames)
+		return python_stack(source->python[process], source->context.stream, raw, &native, frames, FRAMES_MAX);
+	memcpy(frames, names, count * sizeof(*names));
+	return count;
 }
 
 /* Of V8: by frame pointers, or where native code broke their chain, by the copy with the functions that lie in it. */
@@ -127,7 +143,7 @@ static uint32_t put_stack(struct bpf_source *source, const struct ps_raw *raw, c
 	if (source->with_v8 && source->v8[process])
 		count += put_v8(source, process, raw, copy, frames + count);
 	else
-		count += put_native(source, source->context.symbols[process], raw, copy, frames + count);
+		count += put_python(source, process, raw, copy, frames + count);
 	return stream_stack(stream, frames, count);
 }
 

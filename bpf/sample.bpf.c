@@ -32,7 +32,7 @@ static __always_inline __u32 ticks_per_sample(const struct ps_probe_settings *se
 	return busy_ns < LONG_NS ? 1 : busy_ns < VERY_LONG_NS ? 4 : 20;
 }
 
-static __always_inline void fill(void *ctx, struct ps_raw *raw, __u64 id, __u64 now, __u64 period_ns)
+static __always_inline void fill(void *ctx, struct ps_raw *raw, struct ps_watch *watch, __u64 id, __u64 now, __u64 period_ns)
 {
 	raw->h.ts = now;
 	raw->h.tid = id;
@@ -40,7 +40,7 @@ static __always_inline void fill(void *ctx, struct ps_raw *raw, __u64 id, __u64 
 	raw->period_ns = period_ns;
 	raw->cpu = bpf_get_smp_processor_id();
 	take_syscall(raw, bpf_get_current_task_btf());
-	take_stacks(ctx, raw);
+	take_stacks(ctx, raw, watch);
 }
 
 static __always_inline int sample(void *ctx)
@@ -71,7 +71,7 @@ static __always_inline int sample(void *ctx)
 	if (!pace)
 		return 0;
 	count_hit(PS_PROBE_SAMPLING);
-	fill(ctx, raw, id, now, watch->ticks * set->sample_ns);
+	fill(ctx, raw, watch, id, now, watch->ticks * set->sample_ns);
 	watch->ticks = 0;
 	copy = needs_copy(raw) ? find_copy(tid) : NULL;
 	if (copy && !bpf_probe_read_kernel(&copy->raw, sizeof(copy->raw), raw)) {

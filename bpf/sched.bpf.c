@@ -51,7 +51,7 @@ static __always_inline void take_stacks_and_copy(void *ctx, struct ps_watch *wat
 
 	if (!pace)
 		return;
-	take_stacks(ctx, &watch->off);
+	take_stacks(ctx, &watch->off, watch);
 	if (copy && needs_copy(&watch->off)) {
 		copy_stack(copy, task, PS_STACK_BYTES);
 		watch->copied = 1;
@@ -82,7 +82,7 @@ static __always_inline void switch_out(void *ctx, struct ps_watch *watch, struct
 	off->off_ns = now;
 	off->wake_ns = is_ready ? now : 0;
 	off->cpu = bpf_get_smp_processor_id();
-	off->kernel_frames = off->user_frames = off->functions = off->broken = 0;
+	off->kernel_frames = off->user_frames = off->functions = off->python_frames = off->broken = 0;
 	watch->copied = 0;
 	take_syscall(off, prev);
 	off->state = is_ready ? PS_OFF_RUNNABLE : blocked_state(state, off->syscall);

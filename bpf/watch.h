@@ -17,6 +17,7 @@
 
 #include "loop_filter.h"
 #include "ps_probe.h"
+#include "python_walk.h"
 #include "v8_walk.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -63,6 +64,13 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, PS_PYTHON_PROCESSES);
+	__type(key, __u32);    /* tgid */
+	__type(value, struct ps_python_walk);
+} python SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, PS_STACKS_MAX);
 	__type(key, __u32);    /* tid */
@@ -74,6 +82,9 @@ const volatile bool cfg_unwind = false;
 
 /* Set by the loader when some process runs V8 (and the kernel has what its walk needs). */
 const volatile bool cfg_v8 = false;
+
+/* The same of CPython; set unless the kernel lacks what the walk needs. */
+const volatile bool cfg_python = false;
 
 /* Which argument of a call is a path: 1 for the first; 0 = none. Filled by the loader. */
 const volatile __u8 cfg_path_argument[PS_SYSCALLS] = { 0 };
@@ -264,12 +275,17 @@ static __always_inline void take_user_stack(void *context, struct ps_raw *raw)
 	raw->user_frames = bytes > 0 ? (__u64)bytes / 8 : 0;
 }
 
-static __always_inline void take_stacks(void *context, struct ps_raw *raw)
+/* `raw` and `watch` are of the current thread. */
+static __always_inline void take_stacks(void *context, struct ps_raw *raw, struct ps_watch *watch)
 {
 	long kernel = bpf_get_stack(context, raw->kernel, sizeof(raw->kernel), 0);
+	const struct ps_python_walk *walk = cfg_python ? bpf_map_lookup_elem(&python, &raw->tgid) : NULL;
 
 	raw->kernel_frames = kernel > 0 ? (__u64)kernel / 8 : 0;
+	raw->python_frames = raw->python_cut = 0;
 	take_user_stack(context, raw);
+	if (walk)
+		python_take_stack(raw, watch, bpf_get_current_task_btf(), walk);
 }
 
 /* Room for a copy of the current thread's stack, when its frame pointers may not tell all. */
@@ -285,14 +301,18 @@ static __always_inline bool needs_copy(const struct ps_raw *raw)
 
 static __always_inline void send_raw(struct ps_raw *raw, __u16 event)
 {
-	__u32 frames = raw->user_frames, functions = raw->functions;
+	__u32 frames = raw->user_frames, functions = raw->functions, pythons = raw->python_frames;
 	__u32 bytes;
 
 	if (frames > PS_USER_FRAMES)
 		frames = PS_USER_FRAMES;
 	if (functions > PS_V8_FUNCTIONS)
 		functions = PS_V8_FUNCTIONS;
-	if (functions)
+	if (pythons > PS_PYTHON_FRAMES)
+		pythons = PS_PYTHON_FRAMES;
+	if (pythons)
+		bytes = __builtin_offsetof(struct ps_raw, python) + pythons * sizeof(struct ps_python_frame);
+	else if (functions)
 		bytes = __builtin_offsetof(struct ps_raw, function) + functions * sizeof(struct ps_v8_function);
 	else
 		bytes = __builtin_offsetof(struct ps_raw, user) + frames * 8;

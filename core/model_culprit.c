@@ -71,7 +71,7 @@ static void say_name(struct line *line, const char *name)
 
 static void say_frame(struct line *line, const struct frame *frame)
 {
-	if (*frame->name && (frame->kind == PS_FRAME_JS || frame->kind == PS_FRAME_JIT))
+	if (*frame->name && (frame->kind == PS_FRAME_JS || frame->kind == PS_FRAME_PYTHON || frame->kind == PS_FRAME_JIT))
 		say(line, "%s", frame->name);
 	else if (*frame->name)
 		say_name(line, frame->name);

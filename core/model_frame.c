@@ -79,6 +79,9 @@ static int is_noise(const struct frame *frame)
 		"readQueryFromClient", "processInputBuffer", "processCommandAndResetClient", "processCommand", "call",
 		NULL };
 	static const char *const modules[] = { "libc.so", "libc-", "ld-linux", "libpthread", "[vdso]", NULL };
+	/* what C functions are called tells nothing of those of Python: main, call, sleep */
+	if (frame->kind == PS_FRAME_PYTHON)
+		return 0;
 	return frame->kind == PS_FRAME_KERNEL || begins(frame->name, prefixes) || contains(frame->name, parts) ||
 	       equals(frame->name, names) ||
 	       (frame->kind != PS_FRAME_JS && begins(base_name(frame->module), modules));

@@ -2,7 +2,7 @@
 /*
  * Whose script a frame is of, and what of a stack a programmer would recognise.
  *
- * In a stack of a JavaScript program the innermost frame of the user's own code
+ * In a stack of a program in JavaScript or Python the innermost frame of the user's own code
  * is the one that can be changed: it is the culprit. What it called, a function
  * of the runtime's own scripts ("pbkdf2Sync") or a builtin ("JSON.parse"), says
  * what it did; everything further in is how the runtime does it.
@@ -13,7 +13,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Scripts of the runtime whose functions break a rule, whatever native code they reach. */
+/*
+ * Scripts of the runtime whose functions break a rule, whatever native code they reach. Those of Python's library by their
+ * place in it.
+ */
 static const struct {
 	const char *file;    /* begins with */
 	const char *name;    /* ends with */
@@ -26,8 +29,20 @@ static const struct {
 	{ "node:child_process", "Sync", RULE_SYNC_CALL },
 	{ "node:internal/child_process", "Sync", RULE_SYNC_CALL },
 	{ "node:internal/modules/", "", RULE_MODULE_LOAD },
+	{ "<frozen importlib.", "", RULE_MODULE_LOAD },
+	{ "importlib/", "", RULE_MODULE_LOAD },
+	{ "json/", "", RULE_JSON },
+	{ "re/", "", RULE_REGEX },
+	{ "re.py", "", RULE_REGEX },
+	{ "sre_", "", RULE_REGEX },
+	{ "hashlib.py", "", RULE_CRYPTO },
+	{ "hmac.py", "", RULE_CRYPTO },
+	{ "gzip.py", "", RULE_COMPRESSION },
+	{ "bz2.py", "", RULE_COMPRESSION },
+	{ "lzma.py", "", RULE_COMPRESSION },
+	{ "zipfile", "", RULE_COMPRESSION },
+	{ "subprocess.py", "", RULE_SYNC_CALL },
 };
-
 
 static int begins_with(const char *text, const char *prefix)
 {
@@ -40,23 +55,41 @@ static int ends_with(const char *text, const char *end)
 	return length >= part && !strcmp(text + length - part, end);
 }
 
-/* of node; of Deno */
+/*
+ * Of a file of Python's own library its place in that: "json/encoder.py" of /usr/lib/python3.11/json/encoder.py. NULL: it
+ * is none; packages that were installed are none, wherever they lie.
+ */
+static const char *in_library(const char *file)
+{
+	static const char head[] = "/lib/python3.";
+	const char *at = strstr(file, head);
+	if (!at || strstr(at, "/site-packages/") || strstr(at, "/dist-packages/"))
+		return NULL;
+	at += sizeof(head) - 1;
+	at += strspn(at, "0123456789t"); /* "3.13t": without the global lock */
+	return *at == '/' ? at + 1 : NULL;
+}
+
+/* of node; of Deno; of Python: what is compiled into it, its library */
 static int is_of_runtime(const char *file)
 {
-	return begins_with(file, "node:") || begins_with(file, "ext:");
+	return begins_with(file, "node:") || begins_with(file, "ext:") || begins_with(file, "<frozen ") || in_library(file);
 }
 
 void frame_classify_script(struct frame_own *frame)
 {
 	const struct frame *pub = &frame->pub;
-	if (pub->kind != PS_FRAME_JS || !*pub->file)
+	const char *file = pub->file;
+	if ((pub->kind != PS_FRAME_JS && pub->kind != PS_FRAME_PYTHON) || !*file)
 		return;
+	if (pub->kind == PS_FRAME_PYTHON && in_library(file))
+		file = in_library(file);
 	frame->script = is_of_runtime(pub->file) ? SCRIPT_RUNTIME : SCRIPT_USER;
 	/* the user's names are the user's: a function called "inflate" tells nothing */
 	if (frame->script == SCRIPT_USER)
 		frame->rule = frame->telling = 0;
 	for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]) && frame->script == SCRIPT_RUNTIME && !frame->rule; i++)
-		if (begins_with(pub->file, scripts[i].file) && ends_with(pub->name, scripts[i].name)) {
+		if (begins_with(file, scripts[i].file) && ends_with(pub->name, scripts[i].name)) {
 			frame->rule = scripts[i].rule;
 			frame->telling = UINT8_MAX;
 		}
@@ -134,9 +167,25 @@ static int is_wrapper(const char *name)
 	return !*name || *name == '(' || ends_with(name, "Wrapper");
 }
 
+/* "json.dumps" of a function in json/__init__.py; "hashlib.new" of one in hashlib.py. */
+static int library_name(const struct frame *frame, char *out, size_t room)
+{
+	const char *place = in_library(frame->file);
+	if (!place || *frame->name == '<')
+		return 0;
+	size_t length = strlen(place);
+	length -= ends_with(place, "/__init__.py") ? 12 : ends_with(place, ".py") ? 3 : 0;
+	int wrote = snprintf(out, room, "%.*s.%s", (int)length, place, frame->name);
+	for (size_t i = 0; i < length && out[i]; i++)
+		out[i] = out[i] == '/' ? '.' : out[i];
+	return wrote > 0;
+}
+
 /* What a frame is called in the language; 0 = nothing that has such a name. */
 static int call_name(const struct frame *frame, char *out, size_t room)
 {
+	if (frame->kind == PS_FRAME_PYTHON)
+		return own(frame)->script == SCRIPT_RUNTIME && library_name(frame, out, room);
 	if (own(frame)->script == SCRIPT_RUNTIME && !is_wrapper(frame->name))
 		return snprintf(out, room, "%s", frame->name) > 0;
 	return (frame->kind == PS_FRAME_BUILTIN || frame->kind == PS_FRAME_NATIVE) && language_name(frame->name, out, room);
@@ -255,7 +304,7 @@ static const struct frame *usual_place(const struct stall *stall, const struct f
 static int has_script(const struct stack *stack)
 {
 	for (; stack->count; stack = stack->outer)
-		if (stack->frame->kind == PS_FRAME_JS)
+		if (stack->frame->kind == PS_FRAME_JS || stack->frame->kind == PS_FRAME_PYTHON)
 			return 1;
 	return 0;
 }

@@ -23,6 +23,9 @@
 #define PS_V8_FUNCTIONS     PS_USER_FRAMES /* of one stack */
 #define PS_CUT_FRAMES       512u   /* further out, of V8's stacks: counted, not taken */
 #define PS_V8_PROCESSES     256u
+#define PS_PYTHON_FRAMES    PS_USER_FRAMES /* of one stack */
+#define PS_PYTHON_THREADS   256u   /* of one interpreter that are looked at */
+#define PS_PYTHON_PROCESSES 256u
 #define PS_STACK_BYTES      (32u << 10) /* of a copied user stack */
 #define PS_STACKS_MAX       256u   /* threads whose stacks may be copied */
 #define PS_RED_ZONE         128u   /* below the stack pointer, which functions may use without moving it */
@@ -55,6 +58,36 @@ struct ps_v8_function {
 	uint32_t frame;          /* index in `user` */
 };
 
+/* How frames of Python stand to those of the C function that runs them. */
+enum ps_python_entry {
+	PS_PYTHON_ENTRY_EACH,   /* one each */
+	PS_PYTHON_ENTRY_FLAG,   /* one for several, the outermost of which says so */
+	PS_PYTHON_ENTRY_SHIM,   /* one for several; behind the outermost comes a frame of none */
+};
+
+/* What the walk over the frames of a process that runs CPython needs to know; key: tgid. Offsets are of the struct named. */
+struct ps_python_walk {
+	uint64_t interpreter;   /* address of the pointer to the main interpreter */
+	uint32_t threads;       /* interpreter: the first of its threads */
+	uint32_t thread_previous, thread_next, thread_id;
+	uint32_t thread_frame;  /* thread: its innermost frame, or what points to that */
+	int32_t current;        /* in what thread_frame points to: the innermost frame; -1 = it is the frame itself */
+	uint32_t frame_code, frame_previous;
+	uint32_t frame_instruction; /* frame: the instruction it is at: a pointer, or an index (int) where code_start is 0 */
+	uint32_t frame_entry;   /* frame: the byte that says what `entry` needs */
+	uint32_t code_start;    /* code: the first instruction */
+	uint32_t entry;         /* enum ps_python_entry */
+};
+
+enum ps_python_flags { PS_PYTHON_ENTRY = 1 /* the frame is the outermost that its C function runs */ };
+
+/* A frame of Python on a stack. */
+struct ps_python_frame {
+	uint64_t code;          /* the code object */
+	int32_t instruction;    /* bytes from its first one, or the index; negative: it has not begun */
+	uint32_t flags;         /* enum ps_python_flags */
+};
+
 struct ps_raw {
 	struct ps_record h;     /* ts = back on the CPU (OFFCPU), or now (SAMPLE) */
 	uint64_t off_ns, wake_ns;
@@ -73,9 +106,14 @@ struct ps_raw {
 	char path[PS_PATH_BYTES]; /* that the call works on, cut; terminated; "" = none, or in `args` */
 	uint64_t kernel[PS_KERNEL_FRAMES];
 	uint64_t user[PS_USER_FRAMES];  /* 0 = not known: the stack was picked up again further out */
-	uint32_t functions;     /* V8 only; 0: the record ends with the last one of `user`, else of `function` */
+	uint32_t python_frames; /* the record ends with the last one of them, if any */
+	uint32_t python_cut;    /* 1: there are more */
+	uint32_t functions;     /* V8 only: the record ends with the last one of `function`; neither: of `user` */
 	int32_t live_offset;    /* what bytecode_offset of frame 0 will be when it is saved; -1 = not known */
-	struct ps_v8_function function[PS_V8_FUNCTIONS];
+	union {
+		struct ps_v8_function function[PS_V8_FUNCTIONS];
+		struct ps_python_frame python[PS_PYTHON_FRAMES];
+	};
 };
 
 /* A raw record whose user stack was copied; key in its map: tid. */
@@ -115,6 +153,7 @@ struct ps_watch {
 	uint64_t burst_stacks;
 	uint32_t ticks;         /* of sampling since the last sample */
 	uint32_t copied;        /* `off` goes with a copy of the stack */
+	uint64_t python_thread; /* address of its PyThreadState, when it was last looked for; 0 = none */
 	struct ps_raw off;      /* while off the CPU: the record to send when it was long */
 };
 
@@ -317,7 +356,7 @@ struct ps_ready_stats {
 
 _Static_assert(sizeof(struct ps_raw_stack) < UINT16_MAX, "its size is told in 16 bits");
 _Static_assert(sizeof(struct ps_raw) ==
-		       16 + 16 + 24 + 8 + 8 + 24 + 16 + PS_PATH_BYTES + 8 * (PS_KERNEL_FRAMES + PS_USER_FRAMES) + 8 + 32 * PS_V8_FUNCTIONS,
+		       16 + 16 + 24 + 8 + 8 + 24 + 16 + PS_PATH_BYTES + 8 * (PS_KERNEL_FRAMES + PS_USER_FRAMES) + 16 + 32 * PS_V8_FUNCTIONS,
 	       "no holes in a raw record");
 
 /* ---- jobs of a thread pool (bpf/pool.bpf.c): a ring and an object of their own ---- */
