@@ -195,7 +195,7 @@ static void open_python(struct bpf_source *source, size_t process)
 	char reason[64];
 
 	source->python[process] = NULL;
-	if (python_open(&source->python[process], pid, reason, sizeof(reason)) == -ENOTSUP)
+	if (python_open(&source->python[process], pid, source->context.symbols[process], reason, sizeof(reason)) == -ENOTSUP)
 		snprintf(source->python_reason, sizeof(source->python_reason), "functions of process %d are not told: %s", (int)pid, reason);
 }
 

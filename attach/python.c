@@ -34,6 +34,7 @@ struct known_frame {
 
 struct python {
 	pid_t pid;
+	struct symbols *symbols;
 	struct python_place place;
 	struct python_reader reader;
 	uint64_t credit_ns, credited_ns;
@@ -100,7 +101,7 @@ static int find_layout(struct python *python, char *reason, size_t room)
 	return 0;
 }
 
-int python_open(struct python **out, pid_t pid, char *reason, size_t room)
+int python_open(struct python **out, pid_t pid, struct symbols *symbols, char *reason, size_t room)
 {
 	struct python *python = calloc(1, sizeof(*python));
 	int err = python ? python_find(&python->place, pid) : -ENOMEM;
@@ -109,6 +110,7 @@ int python_open(struct python **out, pid_t pid, char *reason, size_t room)
 	*reason = '\0';
 	if (!err) {
 		python->pid = pid;
+		python->symbols = symbols;
 		python->reader.read = read_process;
 		python->reader.arg = python;
 		python->reader.code_type = python->place.code_type;
@@ -216,6 +218,14 @@ static uint32_t put_run(struct python *python, struct out *out, const struct ps_
 	return at;
 }
 
+/* A frame that python -X perf puts around each of Python, so that profilers have a name for that. */
+static int is_trampoline(const struct python *python, uint64_t pc)
+{
+	char name[8];
+
+	return symbols_place(python->symbols, pc, name, sizeof(name)) == SYMBOLS_GENERATED;
+}
+
 /* C functions that run Python, by what the native stack says and by what the frames say. */
 static int agree(const struct python *python, const struct ps_raw *raw, const struct native_stack *native)
 {
@@ -244,6 +254,8 @@ size_t python_stack(struct python *python, struct stream *stream, const struct p
 		size_t before = out.count;
 		int runs_python = is_eval(python, native->pcs[i] - !!i);
 
+		if (i && is_eval(python, native->pcs[i - 1] - (i > 1)) && is_trampoline(python, native->pcs[i] - 1))
+			continue;
 		if (runs_python)
 			at = put_run(python, &out, raw, at, all);
 		/* one that runs what is not known is better than nothing, once all is told it is not */

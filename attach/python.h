@@ -19,7 +19,7 @@ struct python;
 /*
  * -ENOENT: no CPython in it. -ENOTSUP: one that cannot be read, and `reason` says why.
  */
-int python_open(struct python **python, pid_t pid, char *reason, size_t room);
+int python_open(struct python **python, pid_t pid, struct symbols *symbols, char *reason, size_t room);
 void python_close(struct python *python);
 const struct ps_python_walk *python_walk(const struct python *python);
 

@@ -19,7 +19,7 @@
 #define WALK_BEFORE_3_11(instruction)                                                                                  \
 	{                                                                                                              \
 		.interpreter = 40, .threads = 8, .thread_previous = 0, .thread_next = 8, .thread_id = 176,             \
-		.thread_frame = 24, .current = -1, .frame_code = 32, .frame_previous = 24,                             \
+		.thread_frame = 24, .current = -1, .frame_bytes = 112, .frame_code = 32, .frame_previous = 24,         \
 		.frame_instruction = (instruction), .entry = PS_PYTHON_ENTRY_EACH                                      \
 	}
 
@@ -38,6 +38,7 @@ static const struct {
 		      .thread_id = 152,
 		      .thread_frame = 56,
 		      .current = 8,
+		      .frame_bytes = 72,
 		      .frame_code = 32,
 		      .frame_previous = 48,
 		      .frame_instruction = 56,
@@ -65,6 +66,7 @@ static const struct {
 		      .thread_id = 136,
 		      .thread_frame = 56,
 		      .current = 0,
+		      .frame_bytes = 72,
 		      .frame_code = 0,
 		      .frame_previous = 8,
 		      .frame_instruction = 56,
@@ -127,6 +129,22 @@ enum {
 #define OFFSET_MAX 65536u
 #define UTF8_BYTES 16 /* two fields that strings have which are not ASCII */
 
+/* What is read of a frame must be words, and few. */
+static int fit_frame(struct ps_python_walk *walk)
+{
+	const uint32_t words[] = { walk->frame_code, walk->frame_previous, walk->frame_instruction,
+				   walk->frame_entry & ~7u };
+
+	walk->frame_bytes = 0;
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		if (words[i] % 8 || words[i] >= PS_PYTHON_WORDS * 8)
+			return -ENOTSUP;
+		if (walk->frame_bytes < words[i] + 8)
+			walk->frame_bytes = words[i] + 8;
+	}
+	return 0;
+}
+
 int python_layout_told(struct python_layout *layout, const uint8_t told[PYTHON_TOLD_BYTES])
 {
 	uint64_t words[TOLD_WORDS];
@@ -157,5 +175,5 @@ int python_layout_told(struct python_layout *layout, const uint8_t told[PYTHON_T
 		.string_ascii = words[TOLD_STRING_ASCII], .string_wide = words[TOLD_STRING_ASCII] + UTF8_BYTES,
 		.lines = PYTHON_LOCATIONS,
 	};
-	return layout->walk.code_start ? 0 : -ENOTSUP;
+	return layout->walk.code_start ? fit_frame(&layout->walk) : -ENOTSUP;
 }

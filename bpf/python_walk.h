@@ -81,16 +81,22 @@ static __always_inline __u64 python_find_thread(struct ps_watch *watch, __u64 po
 	return threads.thread;
 }
 
-static __always_inline __s32 python_instruction(const struct ps_python_walk *walk, __u64 frame, __u64 code)
+/* A field of the frame that was read. */
+static __always_inline __u64 python_field(const struct ps_raw *raw, __u64 offset)
 {
-	__u64 at;
-	__s32 index = -1;
+	__u64 index = offset / 8 % PS_PYTHON_WORDS;
 
-	if (!walk->code_start) {
-		bpf_probe_read_user(&index, sizeof(index), (const void *)(frame + walk->frame_instruction));
-		return index;
-	}
-	at = python_word(frame + walk->frame_instruction) - (code + walk->code_start);
+	asm volatile("" : "+r"(index));
+	return index < PS_PYTHON_WORDS ? raw->python_words[index] >> offset % 8 * 8 : 0;
+}
+
+static __always_inline __s32 python_instruction(const struct ps_raw *raw, const struct ps_python_walk *walk, __u64 code)
+{
+	__u64 at = python_field(raw, walk->frame_instruction);
+
+	if (!walk->code_start)
+		return (__s32)at;
+	at -= code + walk->code_start;
 	return at < 1u << 30 ? (__s32)at : -1;
 }
 
@@ -108,14 +114,16 @@ static long python_step(__u32 index, struct python_step *step)
 {
 	const struct ps_python_walk *walk = step->walk;
 	struct ps_raw *raw = step->raw;
-	__u64 frame = step->frame, count = raw->python_frames, code;
+	__u64 count = raw->python_frames, code, bytes = walk->frame_bytes;
 	__u8 entry = walk->entry == PS_PYTHON_ENTRY_EACH;
 
-	if (!frame)
+	asm volatile("" : "+r"(count), "+r"(bytes));
+	if (!step->frame || !bytes || bytes > sizeof(raw->python_words) ||
+	    bpf_probe_read_user(raw->python_words, bytes, (const void *)step->frame))
 		return 1;
-	if (walk->entry != PS_PYTHON_ENTRY_EACH)
-		bpf_probe_read_user(&entry, sizeof(entry), (const void *)(frame + walk->frame_entry));
-	step->frame = python_word(frame + walk->frame_previous);
+	step->frame = python_field(raw, walk->frame_previous);
+	if (!entry)
+		entry = python_field(raw, walk->frame_entry);
 	if (walk->entry == PS_PYTHON_ENTRY_SHIM) {
 		if (entry == PYTHON_OF_C_STACK) {
 			python_mark_entry(raw);
@@ -123,14 +131,13 @@ static long python_step(__u32 index, struct python_step *step)
 		}
 		entry = 0;
 	}
-	code = python_word(frame + walk->frame_code);
-	asm volatile("" : "+r"(count));
-	if (!code || count >= PS_PYTHON_FRAMES) {
+	if (count >= PS_PYTHON_FRAMES) {
 		raw->python_cut = 1;
 		return 1;
 	}
+	code = python_field(raw, walk->frame_code);
 	raw->python[count] =
-		(struct ps_python_frame){ code, python_instruction(walk, frame, code), entry ? PS_PYTHON_ENTRY : 0 };
+		(struct ps_python_frame){ code, python_instruction(raw, walk, code), entry ? PS_PYTHON_ENTRY : 0 };
 	raw->python_frames = count + 1;
 	return 0;
 }

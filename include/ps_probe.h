@@ -24,6 +24,7 @@
 #define PS_CUT_FRAMES       512u   /* further out, of V8's stacks: counted, not taken */
 #define PS_V8_PROCESSES     256u
 #define PS_PYTHON_FRAMES    PS_USER_FRAMES /* of one stack */
+#define PS_PYTHON_WORDS     16u    /* most that is read of one */
 #define PS_PYTHON_THREADS   256u   /* of one interpreter that are looked at */
 #define PS_PYTHON_PROCESSES 256u
 #define PS_STACK_BYTES      (32u << 10) /* of a copied user stack */
@@ -72,11 +73,13 @@ struct ps_python_walk {
 	uint32_t thread_previous, thread_next, thread_id;
 	uint32_t thread_frame;  /* thread: its innermost frame, or what points to that */
 	int32_t current;        /* in what thread_frame points to: the innermost frame; -1 = it is the frame itself */
+	uint32_t frame_bytes;   /* frame: how much of it is read; what follows is within it */
 	uint32_t frame_code, frame_previous;
-	uint32_t frame_instruction; /* frame: the instruction it is at: a pointer, or an index (int) where code_start is 0 */
-	uint32_t frame_entry;   /* frame: the byte that says what `entry` needs */
+	uint32_t frame_instruction; /* the instruction it is at: a pointer, or an index (int) where code_start is 0 */
+	uint32_t frame_entry;   /* the byte that says what `entry` needs */
 	uint32_t code_start;    /* code: the first instruction */
 	uint32_t entry;         /* enum ps_python_entry */
+	uint32_t zero;
 };
 
 enum ps_python_flags { PS_PYTHON_ENTRY = 1 /* the frame is the outermost that its C function runs */ };
@@ -112,7 +115,10 @@ struct ps_raw {
 	int32_t live_offset;    /* what bytecode_offset of frame 0 will be when it is saved; -1 = not known */
 	union {
 		struct ps_v8_function function[PS_V8_FUNCTIONS];
-		struct ps_python_frame python[PS_PYTHON_FRAMES];
+		struct {
+			struct ps_python_frame python[PS_PYTHON_FRAMES];
+			uint64_t python_words[PS_PYTHON_WORDS]; /* the frame that was read last */
+		};
 	};
 };
 
