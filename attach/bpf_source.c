@@ -65,14 +65,16 @@ static void tell_group(struct bpf_source *source, enum ps_probe_group which, con
 	const struct bpf_group *group = &source->groups[which];
 	int works = group->state == PS_PROBE_STATE_ON || group->state == PS_PROBE_STATE_FALLBACK;
 	uint64_t spared = works ? counts->pace.spared[which] : 0;
-	char reason[BPF_REASON + 96];
+	char reason[BPF_REASON + 96 + sizeof(source->python_reason)];
+	int length = snprintf(reason, sizeof(reason), "%s", group->reason);
 
+	if (works && which == PS_PROBE_SAMPLING && *source->python_reason)
+		length += snprintf(reason + length, sizeof(reason) - (size_t)length, "; %s", source->python_reason);
 	if (spared)
-		snprintf(reason, sizeof(reason), "%s; %llu stacks left out, which would have taken more than a tenth of a CPU",
-			 group->reason, (unsigned long long)spared);
-	stream_probe(source->context.stream, which, spared ? PS_PROBE_STATE_FALLBACK : group->state,
-		     spared ? reason : group->reason, works ? counts->hits[which] : PS_UNKNOWN,
-		     works ? bpf_group_cost(group) : PS_UNKNOWN);
+		snprintf(reason + length, sizeof(reason) - (size_t)length,
+			 "; %llu stacks left out, which would have taken more than a tenth of a CPU", (unsigned long long)spared);
+	stream_probe(source->context.stream, which, spared ? PS_PROBE_STATE_FALLBACK : group->state, reason,
+		     works ? counts->hits[which] : PS_UNKNOWN, works ? bpf_group_cost(group) : PS_UNKNOWN);
 }
 
 static void tell_groups(struct bpf_source *source, const struct ps_probe_counts *counts)
@@ -196,7 +198,8 @@ static void open_python(struct bpf_source *source, size_t process)
 
 	source->python[process] = NULL;
 	if (python_open(&source->python[process], pid, source->context.symbols[process], reason, sizeof(reason)) == -ENOTSUP)
-		snprintf(source->python_reason, sizeof(source->python_reason), "functions of process %d are not told: %s", (int)pid, reason);
+		snprintf(source->python_reason, sizeof(source->python_reason),
+			 "functions of Python in process %d are not told: %s", (int)pid, reason);
 }
 
 /* Python in the processes that run it; without it their frames are native ones. */
@@ -220,12 +223,15 @@ static void close_runtimes(struct bpf_source *source)
 }
 
 /* More of them than the map has room for go without names. */
-static void walk_python(const struct bpf_source *source, size_t from)
+static void walk_python(struct bpf_source *source, size_t from)
 {
 	for (size_t i = from; i < source->context.process_count; i++) {
 		uint32_t pid = source->context.processes[i].pid;
 
-		if (source->python[i])
+		if (source->python[i] && !source->with_python)
+			snprintf(source->python_reason, sizeof(source->python_reason),
+				 "functions of Python are not told: this kernel refuses the walk over their frames");
+		else if (source->python[i])
 			bpf_map_update_elem(source->maps.python, &pid, python_walk(source->python[i]), BPF_ANY);
 	}
 }

@@ -126,7 +126,7 @@ enum {
 	TOLD_WORDS = PYTHON_TOLD_BYTES / 8
 };
 
-#define OFFSET_MAX 65536u
+#define OFFSET_MAX (1u << 20)
 #define UTF8_BYTES 16 /* two fields that strings have which are not ASCII */
 
 /* What is read of a frame must be words, and few. */
@@ -153,7 +153,7 @@ int python_layout_told(struct python_layout *layout, const uint8_t told[PYTHON_T
 	if (memcmp(told, "xdebugpy", 8) || words[TOLD_VERSION] >> 16 != 0x030d || words[TOLD_FREE_THREADED])
 		return -ENOTSUP;
 	for (int i = TOLD_INTERPRETERS; i < TOLD_STRING_ASCII; i++)
-		if (words[i] >= OFFSET_MAX * 16)
+		if (words[i] >= OFFSET_MAX)
 			return -ENOTSUP;
 	if (words[TOLD_CODE_BYTES] > 1024)
 		return -ENOTSUP;
