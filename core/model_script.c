@@ -167,10 +167,12 @@ static int is_wrapper(const char *name)
 	return !*name || *name == '(' || ends_with(name, "Wrapper");
 }
 
-/* "json.dumps" of a function in json/__init__.py; "hashlib.new" of one in hashlib.py. */
+/* "json.dumps" of a function in json/__init__.py; "hashlib.new" of one in hashlib.py; "import" of what does that. */
 static int library_name(const struct frame *frame, char *out, size_t room)
 {
 	const char *place = in_library(frame->file);
+	if (begins_with(frame->file, "<frozen importlib."))
+		return snprintf(out, room, "import") > 0;
 	if (!place || *frame->name == '<')
 		return 0;
 	size_t length = strlen(place);

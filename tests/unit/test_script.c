@@ -225,3 +225,64 @@ TEST(ticks_that_set_ticks_starve_the_loop_and_one_long_tick_does_not)
 	stack(model, 1, USER, TICKS);
 	judge(model, 1, RULE_COMPUTATION, "hashPw auth.js:41");
 }
+
+/* ---- Python ---- */
+
+static void python(struct model *model, uint32_t id, const char *name, const char *file)
+{
+	frame_at(model, id, name, "", file, 9, PS_FRAME_PYTHON);
+}
+
+TEST(of_pythons_library_what_the_users_function_called_is_named_with_its_module)
+{
+	static const struct {
+		const char *name, *file, *called;
+		enum stall_rule rule;
+	} rows[] = {
+		{ "dumps", "/usr/lib/python3.11/json/__init__.py", "json.dumps <- ", RULE_JSON },
+		{ "match", "/opt/conda/lib/python3.10/re.py", "re.match <- ", RULE_REGEX },
+		{ "run", "/usr/lib/python3.13t/subprocess.py", "subprocess.run <- ", RULE_SYNC_CALL },
+		{ "FileHandler.emit", "/usr/lib/python3.12/logging/handlers.py", "logging.handlers.FileHandler.emit <- ", RULE_COMPUTATION },
+		{ "<listcomp>", "/usr/lib/python3.9/heapq.py", "", RULE_COMPUTATION },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		char culprit[128];
+		struct model *model = busy_model();
+
+		frame(model, LEAF, "_PyObject_MakeTpCall");
+		python(model, API, rows[i].name, rows[i].file);
+		python(model, USER, "Shop.checkout.<locals>.main", "/srv/shop.py");
+		python(model, CALLER, "Handle._run", "/usr/lib/python3.11/asyncio/events.py");
+		stack(model, 1, LEAF, API, USER, CALLER);
+		snprintf(culprit, sizeof(culprit), "%sShop.checkout.<locals>.main shop.py:9", rows[i].called);
+		judge(model, 1, rows[i].rule, culprit);
+	}
+}
+
+TEST(packages_of_python_that_were_installed_are_not_its_library)
+{
+	static const char *const files[] = { "/srv/.venv/lib/python3.11/site-packages/re/json.py", "/usr/lib/python3/dist-packages/re/json.py" };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct model *model = busy_model();
+
+		frame(model, LEAF, "PyNumber_Add");
+		python(model, API, "main", files[i]);
+		python(model, USER, "handle", "/srv/shop.py");
+		stack(model, 1, LEAF, API, USER);
+		judge(model, 1, RULE_COMPUTATION, "main json.py:9");
+	}
+}
+
+TEST(a_module_of_python_that_is_loaded_is_its_importers_doing)
+{
+	struct model *model = busy_model();
+
+	frame(model, LEAF, "_PyPegen_run_parser");
+	python(model, INNER, "<module>", "/srv/tables.py");
+	python(model, API, "_call_with_frames_removed", "<frozen importlib._bootstrap>");
+	python(model, USER, "handle", "/srv/shop.py");
+	stack(model, 1, LEAF, INNER, API, USER);
+	judge(model, 1, RULE_MODULE_LOAD, "import <- handle shop.py:9");
+}
