@@ -242,7 +242,8 @@ TEST(of_pythons_library_what_the_users_function_called_is_named_with_its_module)
 		{ "dumps", "/usr/lib/python3.11/json/__init__.py", "json.dumps <- ", RULE_JSON },
 		{ "match", "/opt/conda/lib/python3.10/re.py", "re.match <- ", RULE_REGEX },
 		{ "run", "/usr/lib/python3.13t/subprocess.py", "subprocess.run <- ", RULE_SYNC_CALL },
-		{ "FileHandler.emit", "/usr/lib/python3.12/logging/handlers.py", "logging.handlers.FileHandler.emit <- ", RULE_COMPUTATION },
+		{ "FileHandler.emit", "/usr/lib/python3.12/logging/handlers.py",
+		  "logging.handlers.FileHandler.emit <- ", RULE_COMPUTATION },
 		{ "<listcomp>", "/usr/lib/python3.9/heapq.py", "", RULE_COMPUTATION },
 	};
 
@@ -262,7 +263,8 @@ TEST(of_pythons_library_what_the_users_function_called_is_named_with_its_module)
 
 TEST(packages_of_python_that_were_installed_are_not_its_library)
 {
-	static const char *const files[] = { "/srv/.venv/lib/python3.11/site-packages/re/json.py", "/usr/lib/python3/dist-packages/re/json.py" };
+	static const char *const files[] = { "/srv/.venv/lib/python3.11/site-packages/re/json.py",
+					     "/usr/lib/python3/dist-packages/re/json.py" };
 
 	for (size_t i = 0; i < 2; i++) {
 		struct model *model = busy_model();
