@@ -2,7 +2,7 @@
 # Debian's 6.1 and 6.12 kernels in QEMU: the default probes load, both known
 # kinds of stall of a plain epoll program are found, named and explained; also the
 # first one of a program that had been asleep since before the attach; and no end of
-# a wait is missing while other sessions come and go.
+# a wait is missing while other sessions come and go; functions of Python are named.
 # limit: 400
 . tests/lib.sh
 . tests/vm/lib_vm.sh
@@ -38,11 +38,37 @@ echo VM-ASLEEP-BEGIN
 cat /tmp/asleep.json
 echo VM-ASLEEP-END
 kill $pid
+if [ -x /bin/python3.11 ]; then
+	mkdir -p /usr/lib/python3.11/encodings
+	touch /usr/lib/python3.11/os.py
+	mv /bin/*.py /usr/lib/python3.11/encodings
+	cat >/tmp/turn.py <<-END
+	import select
+	def spin(n):
+	    while n: n -= 1
+	def turn():
+	    spin(200000)
+	poller = select.epoll()
+	while True:
+	    poller.poll(0.1)
+	    turn()
+	END
+	python3.11 -I -S /tmp/turn.py &
+	pid=$!
+	sleep 2
+	pollscope stat -d 4s --stall 10ms --json $pid >/tmp/python.json
+	echo VM-PYTHON-BEGIN
+	cat /tmp/python.json
+	echo VM-PYTHON-END
+fi
 RUN
-vm_image "$T/initrd" "$PS" "$B/tests/programs/plain_epoll"
+python=()
+library=/usr/lib/python3.11/encodings
+[ -x /usr/bin/python3.11 ] && python=(/usr/bin/python3.11 $library/__init__.py $library/aliases.py $library/utf_8.py $library/ascii.py)
+vm_image "$T/initrd" "$PS" "$B/tests/programs/plain_epoll" "${python[@]}"
 for kernel in $kernels; do
 	echo "== $kernel"
-	vm_finish "$kernel" "$T/initrd" 95 "$T/console"
+	vm_finish "$kernel" "$T/initrd" 110 "$T/console"
 	sed '1,/^VM-JSON-BEGIN/d;/^VM-JSON-END/,$d' "$T/console" >"$T/vm.json"
 	grep -q '^VM-STAT 0' "$T/console" || { tail -50 "$T/console"; fail "stat failed"; }
 	json "$T/vm.json" '[(s["cause"], s["duration_ns"] // 1000000) for l in d["loops"] for s in l["stalls"]]'
@@ -64,6 +90,12 @@ for kernel in $kernels; do
 	sed '1,/^VM-TWO-BEGIN/d;/^VM-TWO-END/,$d' "$T/console" >"$T/two"
 	[ "$(wc -l <"$T/two")" -gt 100 ] || fail "waits were not told beside other sessions: $(wc -l <"$T/two")"
 	[ -z "$(uniq -d "$T/two")" ] || fail "beside other sessions $(uniq -d "$T/two" | sort | uniq -c)"
+	if [ ${#python[@]} -gt 0 ]; then
+		sed '1,/^VM-PYTHON-BEGIN/d;/^VM-PYTHON-END/,$d' "$T/console" >"$T/python.json"
+		holds "$T/python.json" "any(s['culprit'] == 'spin turn.py:3' for s in d['loops'][0]['stalls'])"
+		holds "$T/python.json" "any([(f['name'], f['line']) for f in k['frames'] if f['kind'] == 'python'] == [('spin', 3), ('turn', 5), ('<module>', 9)]
+			for s in d['loops'][0]['stalls'] for k in s['stacks'])"
+	fi
 	first="min((s for s in d['loops'][0]['stalls']), key=lambda s: s['start_ns'])"
 	holds "$T/asleep.json" "95e6 <= ${first}['duration_ns'] <= 150e6 and not ${first}['at_attach'] and ${first}['cause'] == 'cpu'"
 	holds "$T/asleep.json" "d['loops'][0]['busy_ns'] < 2e9 and d['loops'][0]['wait_ns'] > 3e9"
