@@ -175,78 +175,6 @@ static int watch_expected(const struct bpf_source *source)
 	return err;
 }
 
-/* V8 in the processes that run it; without it their frames are native ones. */
-static int open_v8(struct bpf_source *source)
-{
-	const struct source_context *context = &source->context;
-
-	source->v8 = calloc(context->process_count + 1, sizeof(*source->v8));
-	if (!source->v8)
-		return -ENOMEM;
-	/* what comes later may run it */
-	source->with_v8 = context->options->expect || context->options->follow;
-	for (size_t i = 0; i < context->process_count; i++)
-		if (!v8_open(&source->v8[i], context->processes[i].pid, context->symbols[i]))
-			source->with_v8 = 1;
-	return 0;
-}
-
-static void open_python(struct bpf_source *source, size_t process)
-{
-	pid_t pid = source->context.processes[process].pid;
-	char reason[64];
-
-	source->python[process] = NULL;
-	if (python_open(&source->python[process], pid, source->context.symbols[process], reason, sizeof(reason)) == -ENOTSUP)
-		snprintf(source->python_reason, sizeof(source->python_reason),
-			 "functions of Python in process %d are not told: %s", (int)pid, reason);
-}
-
-/* Python in the processes that run it; without it their frames are native ones. */
-static int open_pythons(struct bpf_source *source)
-{
-	source->with_python = 1;
-	source->python = calloc(source->context.process_count + 1, sizeof(*source->python));
-	for (size_t i = 0; source->python && i < source->context.process_count; i++)
-		open_python(source, i);
-	return source->python ? 0 : -ENOMEM;
-}
-
-static void close_runtimes(struct bpf_source *source)
-{
-	for (size_t i = 0; source->python && i < source->context.process_count; i++)
-		python_close(source->python[i]);
-	free(source->python);
-	for (size_t i = 0; source->v8 && i < source->context.process_count; i++)
-		v8_close(source->v8[i]);
-	free(source->v8);
-}
-
-/* More of them than the map has room for go without names. */
-static void walk_python(struct bpf_source *source, size_t from)
-{
-	for (size_t i = from; i < source->context.process_count; i++) {
-		uint32_t pid = source->context.processes[i].pid;
-
-		if (source->python[i] && !source->with_python)
-			snprintf(source->python_reason, sizeof(source->python_reason),
-				 "functions of Python are not told: this kernel refuses the walk over their frames");
-		else if (source->python[i])
-			bpf_map_update_elem(source->maps.python, &pid, python_walk(source->python[i]), BPF_ANY);
-	}
-}
-
-/* The same. */
-static void walk_v8(const struct bpf_source *source, size_t from)
-{
-	for (size_t i = from; i < source->context.process_count; i++) {
-		uint32_t pid = source->context.processes[i].pid;
-
-		if (source->v8[i])
-			bpf_map_update_elem(source->maps.v8, &pid, v8_walk(source->v8[i]), BPF_ANY);
-	}
-}
-
 static void choose_settings(struct bpf_source *source)
 {
 	const struct attach_options *options = source->context.options;
@@ -281,8 +209,7 @@ static int begin(struct bpf_source *source)
 	err = tap_open(&source->tap, source->maps.ring, take_record, source);
 	if (err)
 		return err;
-	walk_v8(source, 0);
-	walk_python(source, 0);
+	bpf_runtimes_walk(source, 0);
 	err = watch_expected(source);
 	if (!err)
 		err = watch_processes(source, 0);
@@ -337,7 +264,7 @@ static void bpf_close(void *state)
 	tap_close(&source->tap);
 	bpf_phases_close(source);
 	bpf_groups_unload(source);
-	close_runtimes(source);
+	bpf_runtimes_close(source);
 	free(source->timers);
 	free(source);
 }
@@ -354,11 +281,9 @@ static int bpf_open(void **state, const struct source_context *context)
 	source->cpus = libbpf_num_possible_cpus();
 	source->timers = calloc(source->cpus > 0 ? (size_t)source->cpus : 1, sizeof(*source->timers));
 	choose_settings(source);
-	err = source->timers ? open_v8(source) : -ENOMEM;
-	if (!err)
-		err = open_pythons(source);
+	err = source->timers ? bpf_runtimes_open(source) : -ENOMEM;
 	if (err) {
-		close_runtimes(source);
+		bpf_runtimes_close(source);
 		free(source->timers);
 		free(source);
 		return err;
@@ -388,14 +313,11 @@ static size_t count_replaced(const struct source_context *context)
 }
 
 /* The programs were loaded without V8's stacks where no process ran it, and none was expected to come. */
-static int want_v8(struct bpf_source *source, size_t from)
+static int load_v8(struct bpf_source *source)
 {
 	const struct attach_options *options = source->context.options;
-	int wanted = 0;
 
-	for (size_t i = from; i < source->context.process_count; i++)
-		wanted |= source->v8[i] != NULL;
-	if (!wanted || source->with_v8 || options->expect || options->follow)
+	if (source->with_v8 || options->expect || options->follow)
 		return 0;
 	bpf_groups_with_v8(source);
 	return put_settings(source);
@@ -405,25 +327,14 @@ static int bpf_adopt(void *state, const struct source_context *context)
 {
 	struct bpf_source *source = state;
 	size_t processes = source->context.process_count, loops = source->context.loop_count, replaced = source->replaced;
-	struct v8 **v8 = realloc(source->v8, (context->process_count + 1) * sizeof(*v8));
+	int err = bpf_runtimes_grow(source, context->process_count);
 
-	if (!v8)
-		return -ENOMEM;
-	source->v8 = v8;
-	struct python **python = realloc(source->python, (context->process_count + 1) * sizeof(*python));
-	if (!python)
-		return -ENOMEM;
-	source->python = python;
+	if (err)
+		return err;
 	source->context = *context;
-	for (size_t i = processes; i < context->process_count; i++) {
-		v8[i] = NULL;
-		v8_open(&v8[i], context->processes[i].pid, context->symbols[i]);
-		open_python(source, i);
-	}
-	int err = want_v8(source, processes);
-	if (source->with_v8)
-		walk_v8(source, processes);
-	walk_python(source, processes);
+	if (bpf_runtimes_adopt(source, processes))
+		err = load_v8(source);
+	bpf_runtimes_walk(source, processes);
 	if (!err)
 		err = watch_processes(source, processes);
 	source->replaced = count_replaced(context);

@@ -107,6 +107,14 @@ void bpf_copy_room(const struct bpf_source *source, uint32_t tid);
 /* Gives an opened object the maps of the poll group. */
 int bpf_share_maps(const struct bpf_source *source, struct bpf_object *object);
 
+/* ---- bpf_source_runtimes.c ---- */
+int bpf_runtimes_open(struct bpf_source *source); /* of all processes; -ENOMEM */
+void bpf_runtimes_close(struct bpf_source *source);
+int bpf_runtimes_grow(struct bpf_source *source, size_t count); /* room for so many processes; -ENOMEM: nothing is lost */
+int bpf_runtimes_adopt(struct bpf_source *source, size_t from); /* of processes that came; 1: one of them runs V8 */
+/* Tells the programs how to walk their stacks. More processes than the maps have room for go without names. */
+void bpf_runtimes_walk(struct bpf_source *source, size_t from);
+
 /* ---- bpf_source_phase.c ---- */
 /* Where asked for: exact phases of the processes from `first` on; the poll group's reason says what came of it. */
 void bpf_phases_open(struct bpf_source *source, size_t first);

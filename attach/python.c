@@ -163,6 +163,12 @@ static uint32_t put_text(struct stream *stream, const char *text)
 	return stream_string(stream, text, strlen(text));
 }
 
+static int is_same(const struct python_code *a, const struct python_code *b)
+{
+	return a->name == b->name && a->filename == b->filename && a->lines == b->lines &&
+	       a->first_line == b->first_line;
+}
+
 /* 0: it is no frame of a function. */
 static uint32_t frame_at(struct python *python, struct stream *stream, const struct ps_python_frame *at)
 {
@@ -175,7 +181,7 @@ static uint32_t frame_at(struct python *python, struct stream *stream, const str
 	if (python_code_read(&python->reader, at->code, &code))
 		return 0;
 	if (known->id && known->address == at->code && known->instruction == at->instruction &&
-	    !memcmp(&known->code, &code, sizeof(code)))
+	    is_same(&known->code, &code))
 		return known->id;
 	if (python_string(&python->reader, code.name, text, 256) <= 0)
 		return 0;

@@ -78,7 +78,7 @@ void python_place_of(struct python_reader *reader, const struct python_code *cod
 /*
  * The line of an instruction (bytes from the first one), and its column from 1 (0 = it is not told). -ENOENT: it has none.
  */
-int python_line(enum python_lines kind, const uint8_t *table, size_t bytes, int32_t first_line, int32_t at,
+int python_line(enum python_lines kind, const uint8_t *bytes, size_t size, int32_t first_line, int32_t at,
 		uint32_t *line, uint32_t *column);
 
 #endif

@@ -284,7 +284,7 @@ static __always_inline void take_stacks(void *context, struct ps_raw *raw, struc
 	raw->kernel_frames = kernel > 0 ? (__u64)kernel / 8 : 0;
 	raw->python_frames = raw->python_cut = 0;
 	take_user_stack(context, raw);
-	if (walk)
+	if (walk && !raw->functions)
 		python_take_stack(raw, watch, bpf_get_current_task_btf(), walk);
 }
 

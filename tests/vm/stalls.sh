@@ -64,7 +64,7 @@ fi
 RUN
 python=()
 library=/usr/lib/python3.11/encodings
-[ -x /usr/bin/python3.11 ] && python=(/usr/bin/python3.11 $library/__init__.py $library/aliases.py $library/utf_8.py $library/ascii.py)
+[ -x /usr/bin/python3.11 ] && python=(/usr/bin/python3.11 "$library"/{__init__,aliases,utf_8,ascii}.py)
 vm_image "$T/initrd" "$PS" "$B/tests/programs/plain_epoll" "${python[@]}"
 for kernel in $kernels; do
 	echo "== $kernel"
