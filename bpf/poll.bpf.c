@@ -299,6 +299,7 @@ int on_exec(void *ctx)
 		return 0;
 	bpf_map_update_elem(&processes, &tgid, &no_flags, BPF_EXIST);
 	bpf_map_delete_elem(&v8, &tgid);
+	bpf_map_delete_elem(&python, &tgid);
 	if (!bpf_map_delete_elem(&threads, &tgid))
 		send_end(tgid);
 	return 0;
