@@ -3,7 +3,9 @@
 # request, of a saturated node hello server with the tool and without it,
 # alternating in one run; beside it a bpftrace script of equal content, perf
 # trace and strace -c. Prints JSON: ratios with/without (1 = free), median,
-# least, most. The CPU ratio is the steadier one on a shared machine.
+# least, most. The CPU ratio is the steadier one on a shared machine. The server
+# has the first CPU for itself, load and tools share the others: where they take
+# turns on the server's CPU (PIN=0), what is measured is how the scheduler moves them.
 #   PAIRS=8 SECONDS_EACH=2 tests/bench/attach_cost.sh
 #   TOOLS="pollscope everything" tests/bench/attach_cost.sh
 #   ARGS="--without ready" TOOLS=pollscope tests/bench/attach_cost.sh
@@ -12,13 +14,16 @@ need_root
 node=$(program node) || skip "node is not installed"
 wrk=$(program wrk) || skip "wrk is not installed"
 pairs=${PAIRS:-8} each=${SECONDS_EACH:-2}
+last=$(($(nproc) - 1))
+own=() others=()
+[ "$last" -gt 0 ] && [ "${PIN:-1}" = 1 ] && own=(taskset -c 0) others=(taskset -c "1-$last")
 
 port=$(free_port)
-"$node" -e "require('http').createServer((q, s) => s.end('hello')).listen($port, '127.0.0.1')" & pids+=($!)
+"${own[@]}" "$node" -e "require('http').createServer((q, s) => s.end('hello')).listen($port, '127.0.0.1')" & pids+=($!)
 target=$!
 serves() { curl -s "http://127.0.0.1:$port/"; }
 until_ok 10 serves || fail "node does not serve"
-load() { "$wrk" -t1 -c64 -d"$1"s "http://127.0.0.1:$port/"; }
+load() { "${others[@]}" "$wrk" -t1 -c64 -d"$1"s "http://127.0.0.1:$port/"; }
 load 1 >/dev/null
 
 # nanoseconds on a CPU, of all its threads; as the scheduler counts them, so a time slice is not rounded
@@ -33,11 +38,11 @@ measure() {
 }
 
 # shellcheck disable=SC2086
-watch_pollscope() { exec "$PS" record --force -o /dev/null ${ARGS-} "$target"; }
-watch_everything() { exec "$PS" record --force -o /dev/null --exact-phases "$target"; }
+watch_pollscope() { exec "${others[@]}" "$PS" record --force -o /dev/null ${ARGS-} "$target"; }
+watch_everything() { exec "${others[@]}" "$PS" record --force -o /dev/null --exact-phases "$target"; }
 # all its system calls, summed at the end
-watch_perf() { exec perf trace -s -p "$target" -o /dev/null; }
-watch_strace() { exec strace -c -f -o /dev/null -p "$target"; }
+watch_perf() { exec "${others[@]}" perf trace -s -p "$target" -o /dev/null; }
+watch_strace() { exec "${others[@]}" strace -c -f -o /dev/null -p "$target"; }
 watch_bpftrace() {
 	cat >"$T/equal.bt" <<BT
 tracepoint:syscalls:sys_enter_epoll_pwait /pid == $target/ { @busy[tid] = hist(nsecs - @back[tid]); @in[tid] = nsecs; }
@@ -45,7 +50,7 @@ tracepoint:syscalls:sys_exit_epoll_pwait /pid == $target/ { @wait[tid] = hist(ns
 tracepoint:sched:sched_switch /args->prev_pid == $target/ { @off[args->prev_pid] = nsecs; }
 tracepoint:sched:sched_switch /args->next_pid == $target && @off[args->next_pid]/ { @offcpu = hist(nsecs - @off[args->next_pid]); }
 BT
-	exec unshare -m sh -c 'mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null; exec "$@"' sh bpftrace -q "$T/equal.bt"
+	exec "${others[@]}" unshare -m sh -c 'mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null; exec "$@"' sh bpftrace -q "$T/equal.bt"
 }
 
 # with TOOL: measures while it watches
