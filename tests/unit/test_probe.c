@@ -380,7 +380,8 @@ TEST(a_slice_on_the_cpu_lasts_as_long_as_the_program_measured)
 	await_waiting(&child);
 	closed(attach);
 	const struct ps_ev_poll_enter *slice = longest();
-	assert_near(busy_of(slice), took, 5 * MS);
+	/* it may have waited for a CPU between its own clock and its poller */
+	assert_near(busy_of(slice), took, 5 * MS + slice->runnable_ns);
 	assert_int_equal(slice->on_cpu_ns + slice->runnable_ns + slice->blocked_ns, busy_of(slice));
 	assert_true(slice->on_cpu_ns > slice->blocked_ns);
 	/* one every 5 ms of CPU time at least, from 25 ms on; before, up to three for the profile, which stand for more */
