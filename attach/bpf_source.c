@@ -303,15 +303,6 @@ static int bpf_open(void **state, const struct source_context *context)
 	return 0;
 }
 
-static size_t count_replaced(const struct source_context *context)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < context->process_count; i++)
-		count += context->processes[i].is_replaced;
-	return count;
-}
-
 /* The programs were loaded without V8's stacks where no process ran it, and none was expected to come. */
 static int load_v8(struct bpf_source *source)
 {
@@ -337,7 +328,7 @@ static int bpf_adopt(void *state, const struct source_context *context)
 	bpf_runtimes_walk(source, processes);
 	if (!err)
 		err = watch_processes(source, processes);
-	source->replaced = count_replaced(context);
+	source->replaced = source_replaced(context);
 	/* probes stay with a process that becomes another program */
 	if (source->replaced != replaced)
 		bpf_phases_close(source);

@@ -12,17 +12,6 @@
 
 #define FRAMES_MAX (2 * PS_USER_FRAMES)  /* inlined functions are frames too */
 
-/* Index of a process; process_count = not one of ours. */
-static size_t process_of(const struct bpf_source *source, uint32_t pid)
-{
-	size_t i = 0;
-
-	while (i < source->context.process_count &&
-	       (source->context.processes[i].pid != (pid_t)pid || source->context.processes[i].is_replaced))
-		i++;
-	return i;
-}
-
 /*
  * On top of a stack lie the frames of the probe itself: those above the scheduler's when it was taken at a switch, and
  * when it was taken at a tick, those of the interrupt.
@@ -134,7 +123,7 @@ static uint32_t put_stack(struct bpf_source *source, const struct ps_raw *raw, c
 {
 	uint32_t frames[PS_KERNEL_FRAMES + FRAMES_MAX];
 	struct stream *stream = source->context.stream;
-	size_t process = process_of(source, raw->tgid), count = 0;
+	size_t process = source_process(&source->context, (pid_t)raw->tgid), count = 0;
 
 	for (uint32_t i = first_kernel_frame(source, raw); i < raw->kernel_frames && i < PS_KERNEL_FRAMES; i++)
 		frames[count++] = symbols_kernel_frame(stream, raw->kernel[i]);

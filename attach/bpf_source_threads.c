@@ -274,20 +274,12 @@ void bpf_thread_tell(struct bpf_source *source, uint32_t tid, int32_t poller_fd,
 	bpf_copy_room(source, tid);
 }
 
-static int is_ours(const struct bpf_source *source, uint32_t pid)
-{
-	for (size_t i = 0; i < source->context.process_count; i++)
-		if (source->context.processes[i].pid == (pid_t)pid)
-			return 1;
-	return 0;
-}
-
 void bpf_thread_end(struct bpf_source *source, uint32_t tid, uint64_t ts)
 {
 	struct bpf_thread *thread = bpf_thread_find(source, tid);
 
 	/* one that was launched and has ended already is still to be met */
-	if (!thread || !is_ours(source, thread->pid))
+	if (!thread || source_process(&source->context, (pid_t)thread->pid) == source->context.process_count)
 		return;
 	bpf_map_delete_elem(source->maps.threads, &tid);
 	put_loop(source, thread, ts, PS_LOOP_GONE);

@@ -78,11 +78,8 @@ static int learn(struct due_source *source)
 	source->process_count = context->process_count;
 	for (; source->loops_seen < context->loop_count; source->loops_seen++) {
 		const struct loop_found *found = &context->loops[source->loops_seen];
-		size_t process = 0;
+		size_t process = source_process(context, found->pid);
 
-		while (process < source->process_count &&
-		       (processes[process].pid != found->pid || context->processes[process].is_replaced))
-			process++;
 		if (process == source->process_count || !processes[process].has_libuv || found->has_ring ||
 		    found->backend != PS_BACKEND_EPOLL || source->loop_count == LOOPS_MAX)
 			continue;

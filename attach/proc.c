@@ -270,6 +270,22 @@ void proc_close(struct proc_id *id)
 	id->pidfd = -1;
 }
 
+size_t source_process(const struct source_context *context, pid_t pid)
+{
+	size_t i = 0;
+	while (i < context->process_count && (context->processes[i].pid != pid || context->processes[i].is_replaced))
+		i++;
+	return i;
+}
+
+size_t source_replaced(const struct source_context *context)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < context->process_count; i++)
+		count += context->processes[i].is_replaced;
+	return count;
+}
+
 /* ---- what is put on the stream ---- */
 
 /* libuv names its pool since 1.50; older pools look like any other thread. */

@@ -304,9 +304,7 @@ int runtime_jobs_adopt(struct runtime_jobs *jobs, const struct source_context *c
 	size_t before = jobs->process_count, replaced = jobs->replaced;
 	jobs->context = *context;
 	jobs->process_count = count;
-	jobs->replaced = 0;
-	for (size_t i = 0; i < count; i++)
-		jobs->replaced += context->processes[i].is_replaced;
+	jobs->replaced = source_replaced(context);
 	/* a probe stays with a process that becomes another program: in the same file it would tell everything twice */
 	if (jobs->replaced != replaced) {
 		wait_detached(jobs);

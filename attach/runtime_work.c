@@ -228,10 +228,7 @@ int runtime_jobs_take(void *arg, void *data, size_t bytes)
 
 size_t runtime_jobs_process(const struct runtime_jobs *jobs, pid_t pid)
 {
-	size_t i = 0;
-	while (i < jobs->process_count && (jobs->processes[i].pid != pid || jobs->context.processes[i].is_replaced))
-		i++;
-	return i;
+	return source_process(&jobs->context, pid);
 }
 
 uint64_t runtime_jobs_oldest(const struct runtime_jobs *jobs, pid_t pid)

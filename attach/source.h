@@ -119,6 +119,11 @@ struct source_context {
 	size_t loop_count;
 };
 
+/* The entry that speaks for a process now; process_count = it is none of ours. */
+size_t source_process(const struct source_context *context, pid_t pid);
+/* How many entries have been replaced by later ones. */
+size_t source_replaced(const struct source_context *context);
+
 struct source {
 	const char *name;
 	uint32_t groups;               /* bits of enum ps_probe_group that it speaks for */
