@@ -140,11 +140,12 @@ struct stall {
 	uint64_t syscall_ns;
 	const char *syscall_path; /* "" */
 	const char *other_task; /* who ran instead, when runnable; "" */
-	/* the callback that was running longest inside the slice, when the loop tells; fn 0 = not known */
+	/* the callback that ran longest inside the slice, all its calls together, when the loop tells; fn 0 = not known */
 	uint64_t callback_fn;
 	uint64_t callback_ns;
+	uint32_t callback_calls;
 	uint32_t callback_kind; /* enum ps_kind */
-	int32_t callback_fd;    /* -1 = none */
+	int32_t callback_fd;    /* -1 = none, or many */
 	const struct frame *callback; /* NULL = not resolved */
 	/* who is to blame, for people: "pbkdf2Sync <- hashPw auth.js:41"; never NULL */
 	char culprit[160];

@@ -324,14 +324,61 @@ void on_timers_due(struct model_own *model, const void *record)
 			loop->due_ns[loop->due_count++] = told->due_ns[i];
 }
 
+/* The row of a callback; of more than there is room for, those that took least make room. NULL = it took less itself. */
+static struct callback_sum *callback_sum(struct gather *gather, const struct callback_now *callback, uint64_t ns)
+{
+	struct callback_sum *least_row = gather->callbacks;
+	for (uint32_t i = 0; i < gather->callback_count; i++) {
+		struct callback_sum *row = &gather->callbacks[i];
+		if (row->fn == callback->fn && row->kind == callback->kind)
+			return row;
+		least_row = row->ns < least_row->ns ? row : least_row;
+	}
+	if (gather->callback_count < MAX_BUSY_CALLBACKS)
+		least_row = &gather->callbacks[gather->callback_count++];
+	else if (least_row->ns >= ns)
+		return NULL;
+	*least_row = (struct callback_sum){ .fn = callback->fn, .kind = callback->kind, .fd = -1 };
+	return least_row;
+}
+
+static void callback_add(struct callback_sum *row, const struct callback_now *callback, uint64_t ns)
+{
+	row->calls++;
+	row->ns += ns;
+	if (ns < row->longest_ns)
+		return;
+	row->longest_ns = ns;
+	row->fd = callback->fd;
+}
+
 void gather_callback(struct loop_own *loop, const struct callback_now *callback, uint64_t ns)
 {
-	struct gather *gather = &loop->gather;
-	if (loop->pub.state != LOOP_BUSY || ns <= gather->callback_ns)
+	if (loop->pub.state != LOOP_BUSY || !ns)
 		return;
-	gather->dirty = 1;
-	gather->callback_ns = ns;
-	gather->callback_fn = callback->fn;
-	gather->callback_kind = callback->kind;
-	gather->callback_fd = callback->fd;
+	loop->gather.dirty = 1;
+	struct callback_sum *row = callback_sum(&loop->gather, callback, ns);
+	if (row)
+		callback_add(row, callback, ns);
+}
+
+struct callback_sum gather_longest_callback(const struct loop_own *loop, uint64_t now_ns)
+{
+	const struct gather *gather = &loop->gather;
+	const struct callback_now *now = &loop->now;
+	struct callback_sum longest = { 0 }, running = { .fn = now->fn, .kind = now->kind, .fd = -1 };
+	for (uint32_t i = 0; i < gather->callback_count; i++) {
+		const struct callback_sum *row = &gather->callbacks[i];
+		if (now->running && row->fn == now->fn && row->kind == now->kind)
+			running = *row;
+		else if (row->ns > longest.ns)
+			longest = *row;
+	}
+	if (now->running)
+		callback_add(&running, now, minus(now_ns, most(now->begin_ns, loop->slice_ns)));
+	longest = running.ns > longest.ns ? running : longest;
+	/* calls for many descriptors, none of which took most of it */
+	if (longest.longest_ns * 2 < longest.ns)
+		longest.fd = -1;
+	return longest;
 }

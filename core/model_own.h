@@ -57,6 +57,7 @@
 #define MAX_HEAP       4096u     /* timers of a heap that are kept, per loop */
 #define MAX_CLASSES    32u       /* classes of jobs, per pool; the last one takes the rest */
 #define MAX_JOBS       4096u     /* finished jobs kept for the estimate, per pool */
+#define MAX_BUSY_CALLBACKS 16u   /* callbacks told apart in a slice: those that took longest */
 #define MAX_CALLS      8u        /* distinct blocking calls told apart in a slice */
 
 #define NS_PER_SECOND 1000000000ull
@@ -203,6 +204,12 @@ struct blocked_call {
 	uint64_t args[3];
 };
 
+struct callback_sum {         /* all calls of one callback */
+	uint64_t fn, ns, longest_ns;
+	uint32_t kind, calls;
+	int32_t fd;               /* of the longest call; -1 = none */
+};
+
 struct gather {
 	int dirty;                /* something below is not 0 */
 	uint32_t samples;
@@ -227,9 +234,8 @@ struct gather {
 	uint64_t held_fds, held_timers, held_ns; /* served late inside the slice itself, and by how much at most */
 	uint64_t phase_ns[PS_PHASE_COUNT];
 	uint32_t phase_votes[PS_PHASE_COUNT]; /* samples, of a loop that does not tell */
-	uint64_t callback_ns, callback_fn;
-	uint32_t callback_kind;
-	int32_t callback_fd;
+	struct callback_sum callbacks[MAX_BUSY_CALLBACKS];
+	uint32_t callback_count;
 	struct cpu_time cpu_first, cpu_last; /* seen inside the slice */
 	uint32_t cpu_votes[RULE_COUNT], off_votes[RULE_COUNT]; /* samples by the rule that their stack tells of */
 	struct stall_stack stacks[MODEL_STALL_STACKS];
@@ -424,6 +430,7 @@ void gather_nested_enter(struct loop_own *loop, uint64_t ts);
 void gather_nested_return(struct loop_own *loop, uint64_t entered_ns, uint64_t ts);
 uint64_t throttled_in_slice(const struct model_own *model, const struct loop_own *loop, const struct stall *stall);
 void gather_callback(struct loop_own *loop, const struct callback_now *callback, uint64_t ns);
+struct callback_sum gather_longest_callback(const struct loop_own *loop, uint64_t now_ns); /* the running one counts; ns 0 = none is known */
 
 /* model_stall.c */
 struct slice_sums { uint64_t on_cpu_ns, runnable_ns, blocked_ns; }; /* PS_UNKNOWN */

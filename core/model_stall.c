@@ -126,8 +126,6 @@ static int longest_phase(const struct loop_own *loop, uint64_t now_ns)
 static void take_evidence(const struct model_own *model, struct loop_own *loop, struct stall *stall, uint64_t now_ns)
 {
 	const struct gather *gather = &loop->gather;
-	if (loop->now.running)
-		gather_callback(loop, &loop->now, minus(now_ns, most(loop->now.begin_ns, loop->slice_ns)));
 	stall->lossy = loop->slice_lossy;
 	stall->phase = longest_phase(loop, now_ns);
 	stall->gc_ns = loop->pub.gc_count ? gather->gc_ns : PS_UNKNOWN;
@@ -143,12 +141,14 @@ static void take_evidence(const struct model_own *model, struct loop_own *loop, 
 		memcpy(stall->syscall_args, call->args, sizeof(call->args));
 	}
 	stall->other_task = gather->other ? gather->other : "";
-	if (gather->callback_ns) {
-		stall->callback_fn = gather->callback_fn;
-		stall->callback_ns = gather->callback_ns;
-		stall->callback_kind = gather->callback_kind;
-		stall->callback_fd = gather->callback_fd;
-		stall->callback = gather->callback_fn ? model_symbol(&model->pub, loop->pub.pid, gather->callback_fn) : NULL;
+	const struct callback_sum callback = gather_longest_callback(loop, now_ns);
+	if (callback.ns) {
+		stall->callback_fn = callback.fn;
+		stall->callback_ns = callback.ns;
+		stall->callback_calls = callback.calls;
+		stall->callback_kind = callback.kind;
+		stall->callback_fd = callback.fd;
+		stall->callback = callback.fn ? model_symbol(&model->pub, loop->pub.pid, callback.fn) : NULL;
 	}
 }
 

@@ -51,10 +51,10 @@ static json_t *callback_of(const struct stall *stall)
 	if (!stall->callback_ns)
 		return json_null();
 	const struct frame *frame = stall->callback;
-	return json_pack("{s:o, s:s, s:o, s:o}", "name", frame ? summary_text(frame->name) : json_null(), "kind",
+	return json_pack("{s:o, s:s, s:o, s:o, s:o}", "name", frame ? summary_text(frame->name) : json_null(), "kind",
 			 kind_name(stall->callback_kind), "fd",
 			 stall->callback_fd >= 0 ? json_integer(stall->callback_fd) : json_null(), "ns",
-			 summary_number(stall->callback_ns));
+			 summary_number(stall->callback_ns), "calls", summary_number(stall->callback_calls));
 }
 
 /* How many of the samples tell of which rule. */

@@ -117,7 +117,7 @@ static void add_syscall(struct list *list, const struct stall *stall)
 
 static void add_callback(struct list *list, const struct stall *stall)
 {
-	char name[CELL_TEXT], time[24], fd[24] = "", why[128];
+	char name[CELL_TEXT], time[24], fd[24] = "", calls[32] = "", why[128];
 
 	if (!stall->callback_fn) {
 		list_pair(list, "callback", "n/a%s", because(list->view, PS_PROBE_RUNTIME, why, sizeof(why)));
@@ -129,8 +129,10 @@ static void add_callback(struct list *list, const struct stall *stall)
 		snprintf(name, sizeof(name), "[unresolved] 0x%llx", (unsigned long long)stall->callback_fn);
 	if (stall->callback_fd >= 0)
 		snprintf(fd, sizeof(fd), " fd %d", stall->callback_fd);
-	list_pair(list, "callback", "%s  %s%s  %s", name, kind_name(stall->callback_kind), fd,
-		  cell_duration(time, stall->callback_ns, ""));
+	if (stall->callback_calls > 1)
+		snprintf(calls, sizeof(calls), " in %u calls", stall->callback_calls);
+	list_pair(list, "callback", "%s  %s%s  %s%s", name, kind_name(stall->callback_kind), fd,
+		  cell_duration(time, stall->callback_ns, ""), calls);
 }
 
 static void add_victims(struct list *list, const struct stall *stall)

@@ -777,6 +777,46 @@ TEST(the_callback_is_the_culprit_when_there_are_no_stacks)
 	model_close(model);
 }
 
+static void calls_back(struct model *model, double from_ms, double to_ms, uint64_t fn, int fd, unsigned kind)
+{
+	APPLY(model, CALLBACK_BEGIN, ps_ev_callback_begin, from_ms, TID, .fn = fn, .handle = 3, .fd = fd, .kind = kind);
+	APPLY(model, CALLBACK_END, ps_ev_callback_end, to_ms, TID, .handle = 3);
+}
+
+TEST(many_short_calls_of_one_callback_outweigh_a_long_call_of_another)
+{
+	struct model *model = a_model();
+	a_loop(model, PS_LOOP_RING | PS_LOOP_PHASES | PS_LOOP_CALLBACKS);
+	returns(model, 1000, TID, FD, 999, 0);
+	calls_back(model, 1000, 1030, 0x4000, 31, PS_KIND_TCP);
+	/* others in between, more than are told apart */
+	for (int i = 0; i < 70; i++)
+		calls_back(model, 1030 + i, 1031 + i, i % 2 ? 0x5000 : 0x6000 + (uint64_t)i, i, PS_KIND_TICK);
+	calls_back(model, 1100, 1130, 0x4000, 31, PS_KIND_TCP);
+	enter(model, 1130, TID, FD, 1000, -1);
+	const struct stall *stall = last_stall(model);
+	assert_int_equal(stall->callback_fn, 0x4000);
+	assert_int_equal(stall->callback_ns, 60 * MS);
+	assert_int_equal(stall->callback_calls, 2);
+	assert_int_equal(stall->callback_fd, 31);
+
+	returns(model, 1200, TID, FD, 1199, 0);
+	calls_back(model, 1200, 1230, 0x4000, 31, PS_KIND_TCP);
+	for (int i = 0; i < 70; i++)
+		calls_back(model, 1230 + i, 1231 + i, 0x5000, i, PS_KIND_UDP);
+	APPLY(model, CALLBACK_BEGIN, ps_ev_callback_begin, 1300, TID, .fn = 0x5000, .handle = 3, .fd = 70, .kind = PS_KIND_UDP);
+	now(model, 1310);
+	now(model, 1320);
+	APPLY(model, CALLBACK_END, ps_ev_callback_end, 1330, TID, .handle = 3);
+	enter(model, 1330, TID, FD, 1200, -1);
+	stall = last_stall(model);
+	assert_int_equal(stall->callback_fn, 0x5000);
+	assert_int_equal(stall->callback_ns, 100 * MS);
+	assert_int_equal(stall->callback_calls, 71);
+	assert_int_equal(stall->callback_fd, -1);
+	model_close(model);
+}
+
 TEST(who_waited_for_a_stall_is_counted_when_the_loop_comes_back)
 {
 	struct model *model = a_model();
