@@ -165,7 +165,7 @@ static void look_at_loop(struct inspect_run *run, size_t at, struct libuv_memory
 	const char *why = "";
 	char path[64];
 	snprintf(path, sizeof(path), "loops.%zu.libuv", at);
-	memory->deadline_ns = libuv_clock() + READ_NS;
+	memory->deadline = (struct deadline){ .ns = credit_clock() + READ_NS };
 	uint64_t address =
 		found->poller_fd < 0 ? 0 : libuv_loop_find(memory, image, run->pid, found->tid, found->poller_fd, &why);
 	int err = address ? libuv_read(&loop, memory, address, image ? image->version : 0, &limits) : -1;
@@ -190,7 +190,7 @@ static void look_at_loop(struct inspect_run *run, size_t at, struct libuv_memory
 static void look_at_pool(struct inspect_run *run, struct libuv_memory *memory, const struct libuv_image *image)
 {
 	struct libuv_pool pool;
-	memory->deadline_ns = libuv_clock() + READ_NS;
+	memory->deadline = (struct deadline){ .ns = credit_clock() + READ_NS };
 	if (libuv_pool_read(&pool, memory, image)) {
 		json_object_set_new(run->document, "pool", json_null());
 		inspect_missing(run, "pool", pool.note);

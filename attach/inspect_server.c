@@ -20,7 +20,7 @@ static void look_at_loop(struct inspect_run *run, size_t at, const struct server
 	struct libuv_loop loop;
 	char path[64], address[32];
 	snprintf(path, sizeof(path), "loops.%zu.%s", at, kind->name);
-	memory->deadline_ns = libuv_clock() + READ_NS;
+	memory->deadline = (struct deadline){ .ns = credit_clock() + READ_NS };
 	image->poller_fd = run->loops[at].poller_fd;
 	image->now_ms = run->now_ns / 1000000;
 	if (server_read(&loop, kind, memory, image, &limits)) {

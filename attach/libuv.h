@@ -16,6 +16,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "credit.h"
+
 /* ---- layout (libuv_layout.c): byte offsets ---- */
 
 struct libuv_layout {
@@ -45,12 +47,10 @@ struct libuv_memory {
 	/* Equal pieces of many addresses; ok[i]: it could be read. NULL: read() is asked for each. */
 	void (*gather)(void *arg, const uint64_t *addresses, size_t count, size_t bytes, void *out, uint8_t *ok);
 	void *arg;
-	uint64_t deadline_ns; /* by libuv_clock(): reads fail behind it; 0 = none */
+	struct deadline deadline; /* reads fail behind it */
 };
 /* Of a process, by process_vm_readv; `pid` must stay where it is. */
 void libuv_memory_of(struct libuv_memory *memory, const pid_t *pid);
-/* CPU time of this thread: on a crowded machine we may stand still for long, which is no fault of what is read. */
-uint64_t libuv_clock(void);
 int libuv_get(struct libuv_memory *memory, uint64_t address, void *out, size_t bytes);
 void libuv_get_many(struct libuv_memory *memory, const uint64_t *addresses, size_t count, size_t bytes, void *out,
 		    uint8_t *ok);

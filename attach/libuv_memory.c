@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <sys/uio.h>
-#include <time.h>
 
 #include "ps_event.h"
 
@@ -46,16 +45,9 @@ void libuv_memory_of(struct libuv_memory *memory, const pid_t *pid)
 		(struct libuv_memory){ .read = read_process, .gather = gather_process, .arg = (void *)(uintptr_t)pid };
 }
 
-uint64_t libuv_clock(void)
+int libuv_is_late(struct libuv_memory *memory)
 {
-	struct timespec now;
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
-}
-
-int libuv_is_late(const struct libuv_memory *memory)
-{
-	return memory->deadline_ns && libuv_clock() > memory->deadline_ns;
+	return deadline_passed(&memory->deadline);
 }
 
 int libuv_is_address(uint64_t address)
@@ -104,7 +96,7 @@ void libuv_say(struct libuv_loop *loop, const char *what, const char *why)
 		snprintf(loop->note, sizeof(loop->note), "%s: %s", what, why);
 }
 
-const char *libuv_reason(const struct libuv_memory *memory, const char *otherwise)
+const char *libuv_reason(struct libuv_memory *memory, const char *otherwise)
 {
 	return libuv_is_late(memory) ? "it took too long to read" : otherwise;
 }

@@ -25,14 +25,14 @@ static inline uint32_t libuv_half(const uint8_t *copy, uint32_t at)
 	return value;
 }
 
-int libuv_is_late(const struct libuv_memory *memory);
+int libuv_is_late(struct libuv_memory *memory);
 int libuv_is_address(uint64_t address);
 /* Length of a ring of two pointers; PS_UNKNOWN32 when it is none. */
 uint32_t libuv_queue_length(struct libuv_memory *memory, uint64_t head);
 /* The first thing that went wrong is said in the note, the rest follows from it. */
 void libuv_say(struct libuv_loop *loop, const char *what, const char *why);
 /* `otherwise`, unless there was no more time. */
-const char *libuv_reason(const struct libuv_memory *memory, const char *otherwise);
+const char *libuv_reason(struct libuv_memory *memory, const char *otherwise);
 
 /* The heap (libuv_timers.c); -ENOMEM, all else is said. */
 int libuv_read_timers(struct libuv_loop *loop, struct libuv_memory *memory, const struct libuv_limits *limits);

@@ -177,9 +177,9 @@ static uint64_t find_function(struct node_timers *timers, uint64_t handle)
 	if (thread->tried_ns && now - thread->tried_ns < 100 * SEARCH_NS)
 		return 0;
 	thread->tried_ns = now;
-	v8_turn(reader, v8_clock() + SEARCH_NS);
+	v8_turn(reader, credit_clock() + SEARCH_NS);
 	thread->slot = search(reader, handle);
-	v8_turn(reader, v8_clock() + READ_NS);
+	v8_turn(reader, credit_clock() + READ_NS);
 	return thread->slot && !v8_read(reader, thread->slot, &object, sizeof(object)) ? object : 0;
 }
 
@@ -266,7 +266,7 @@ long node_timers_read(struct node_timers *timers, uint64_t handle, uint64_t due_
 	int32_t length;
 	double first;
 
-	v8_turn(reader, v8_clock() + READ_NS);
+	v8_turn(reader, credit_clock() + READ_NS);
 	uint64_t function = find_function(timers, handle);
 	uint64_t array = function ? find_array(reader, find_queue(reader, function)) : 0;
 	if (!array || v8_smi(reader, array, at->array_length, &length) || length < 0)

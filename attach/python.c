@@ -6,8 +6,8 @@
  * of frames. A frame met before costs one small read, which shows that its code
  * object is still the same one.
  *
- * Whatever the process does, its stacks get a quarter of our time at most; a
- * stack that comes when that is used up has names of native code only.
+ * A stack that comes when the time that this process may take is used up has
+ * names of native code only.
  */
 #include "python.h"
 
@@ -21,9 +21,6 @@
 #include "v8_parts.h"
 
 #define CACHE 4096 /* power of two */
-#define STACK_NS 20000000ull /* one stack, at most */
-#define CREDIT_NS 500000000ull /* what may be saved up */
-#define CREDIT_SHARE 4 /* a quarter of the time that passes */
 
 struct known_frame {
 	uint64_t address;
@@ -37,7 +34,7 @@ struct python {
 	struct symbols *symbols;
 	struct python_place place;
 	struct python_reader reader;
-	uint64_t credit_ns, credited_ns;
+	struct credit credit;
 	struct known_frame frames[CACHE];
 	uint32_t epoch; /* of the stream that the ids in it belong to */
 };
@@ -114,8 +111,7 @@ int python_open(struct python **out, pid_t pid, struct symbols *symbols, char *r
 		python->reader.read = read_process;
 		python->reader.arg = python;
 		python->reader.code_type = python->place.code_type;
-		python->credit_ns = CREDIT_NS;
-		python->credited_ns = stream_now();
+		credit_open(&python->credit);
 		err = find_layout(python, reason, room);
 	}
 	if (err) {
@@ -137,26 +133,6 @@ const struct ps_python_walk *python_walk(const struct python *python)
 }
 
 /* ---- frames ---- */
-
-/* Starts the turn of a stack, which ends when its time is up; returns when it began. */
-static uint64_t begin_turn(struct python *python)
-{
-	uint64_t now = stream_now(), began = v8_clock();
-
-	python->credit_ns += (now - python->credited_ns) / CREDIT_SHARE;
-	python->credited_ns = now;
-	if (python->credit_ns > CREDIT_NS)
-		python->credit_ns = CREDIT_NS;
-	python->reader.deadline_ns = began + (python->credit_ns < STACK_NS ? python->credit_ns : STACK_NS);
-	return began;
-}
-
-static void end_turn(struct python *python, uint64_t began)
-{
-	uint64_t spent = v8_clock() - began;
-
-	python->credit_ns -= spent < python->credit_ns ? spent : python->credit_ns;
-}
 
 static uint32_t put_text(struct stream *stream, const char *text)
 {
@@ -248,7 +224,8 @@ size_t python_stack(struct python *python, struct stream *stream, const struct p
 		    const struct native_stack *native, uint32_t *ids, size_t room)
 {
 	struct out out = { .stream = stream, .ids = ids, .room = room };
-	uint64_t began = begin_turn(python);
+	uint64_t began;
+	python->reader.deadline = (struct deadline){ .ns = credit_begin(&python->credit, &began) };
 	int all = !agree(python, raw, native);
 	uint32_t at = 0;
 
@@ -269,6 +246,6 @@ size_t python_stack(struct python *python, struct stream *stream, const struct p
 			put(&out, native->frames[i]);
 	}
 	put_run(python, &out, raw, at, 1);
-	end_turn(python, began);
+	credit_end(&python->credit, began);
 	return out.count;
 }

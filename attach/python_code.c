@@ -26,7 +26,7 @@ static int read_now(struct python_reader *reader, uint64_t address, void *out, s
 {
 	if (!address || address + bytes < address)
 		return -EFAULT;
-	if (reader->deadline_ns && v8_clock() > reader->deadline_ns)
+	if (deadline_passed(&reader->deadline))
 		return -ETIME;
 	return reader->read(reader->arg, address, out, bytes);
 }

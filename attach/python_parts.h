@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "credit.h"
 #include "ps_probe.h"
 
 /* ---- layout (python_layout.c): offsets by version ---- */
@@ -55,7 +56,7 @@ typedef int python_read_fn(void *arg, uint64_t address, void *out, size_t bytes)
 struct python_reader {
 	python_read_fn *read;
 	void *arg;
-	uint64_t deadline_ns; /* by v8_clock(): reads fail behind it; 0 = none */
+	struct deadline deadline; /* reads fail behind it */
 	uint64_t code_type;
 	struct python_layout layout;
 };

@@ -52,7 +52,7 @@ static int describe_node(struct runtime_job *job, const struct ps_pool_raw *raw,
 {
 	uint64_t fn;
 	char name[1024], word[32];
-	memory->deadline_ns = 0;
+	memory->deadline = (struct deadline){ .ns = 0 };
 	if (!raw->object || libuv_get(memory, raw->object + VIRTUAL_DO, &fn, sizeof(fn)))
 		return 0;
 	runtime_function_name(symbols, fn, name, sizeof(name));

@@ -128,7 +128,7 @@ static int snapshot(void *arg, const struct runtime_ask *ask, const char **why)
 	struct libuv_state *state = arg;
 	struct libuv_loop loop;
 	uint64_t begin = stream_now();
-	state->memory.deadline_ns = libuv_clock() + READ_NS;
+	state->memory.deadline = (struct deadline){ .ns = credit_clock() + READ_NS };
 	uint64_t address = find_loop(state, ask, why);
 	int err =
 		address ? libuv_read(&loop, &state->memory, address, state->image.version, ask->whole ? &whole : &often)
@@ -148,7 +148,7 @@ static int snapshot(void *arg, const struct runtime_ask *ask, const char **why)
 static int read_pool(void *arg, struct libuv_pool *pool, const char **why)
 {
 	struct libuv_state *state = arg;
-	state->memory.deadline_ns = libuv_clock() + READ_NS;
+	state->memory.deadline = (struct deadline){ .ns = credit_clock() + READ_NS };
 	int err = libuv_pool_read(pool, &state->memory, &state->image);
 	snprintf(state->why, sizeof(state->why), "%s", pool->note);
 	*why = state->why;

@@ -55,7 +55,7 @@ int runtime_server_snapshot(void *arg, const struct runtime_ask *ask, const char
 	struct server_state *state = arg;
 	struct libuv_loop loop;
 	uint64_t begin = stream_now();
-	state->memory.deadline_ns = libuv_clock() + READ_NS;
+	state->memory.deadline = (struct deadline){ .ns = credit_clock() + READ_NS };
 	state->image.poller_fd = ask->poller_fd;
 	state->image.now_ms = ask->now_ns / 1000000;
 	int err = server_read(&loop, state->kind, &state->memory, &state->image, &limits);

@@ -223,7 +223,7 @@ static void judge(struct runtime_source *source)
 
 static void take_snapshots(struct runtime_source *source)
 {
-	uint64_t begin = stream_now(), clock = libuv_clock();
+	uint64_t begin = stream_now(), clock = credit_clock();
 	int whole = begin >= source->whole_ns;
 	if (begin < source->next_ns || !is_wanted(source))
 		return;
@@ -231,7 +231,7 @@ static void take_snapshots(struct runtime_source *source)
 		if (!source->context.processes[i].is_replaced)
 			read_process(source, &source->processes[i], begin, whole);
 	source->snapshots++;
-	uint64_t took = libuv_clock() - clock, rest = took * SHARE;
+	uint64_t took = credit_clock() - clock, rest = took * SHARE;
 	source->cost_ns += took;
 	source->next_ns = begin + (rest > SNAPSHOT_NS ? rest : SNAPSHOT_NS);
 	if (whole) {

@@ -5,8 +5,9 @@
  * A struct v8 owns the reader of one process's heap, the lines of its scripts
  * and a cache of frames (v8_frame.c).
  *
- * Whatever the process does, its stacks get a quarter of our time at most; a
- * stack that comes when that is used up has names of native code only.
+ * Stacks that come at once see the heap as one moment: what is read for the
+ * first of them is not read again for the others. A stack that comes when the
+ * time that this process may take is used up has names of native code only.
  */
 #include "v8.h"
 
@@ -19,9 +20,7 @@
 #include "v8_own.h"
 
 #define CODE_MIN     (4u << 20)      /* V8 alone is bigger: smaller libraries need no look */
-#define STACK_NS     20000000ull     /* one stack, at most */
-#define CREDIT_NS    500000000ull    /* what may be saved up */
-#define CREDIT_SHARE 4               /* a quarter of the time that passes */
+#define MOMENT_NS    5000000ull      /* so long a page that was read is good */
 
 static int read_process(void *arg, uint64_t address, void *out, size_t bytes)
 {
@@ -71,8 +70,7 @@ int v8_open(struct v8 **out, pid_t pid, struct symbols *symbols)
 	v8->symbols = symbols;
 	v8->reader.read = read_process;
 	v8->reader.arg = v8;
-	v8->credit_ns = CREDIT_NS;
-	v8->credited_ns = stream_now();
+	credit_open(&v8->credit);
 	v8->walk = (struct ps_v8_walk){
 		.isolate_offset = v8->reader.layout.isolate_offset,
 		.c_entry_fp = v8->reader.layout.c_entry_fp,
@@ -96,24 +94,18 @@ const struct ps_v8_walk *v8_walk(const struct v8 *v8)
 	return &v8->walk;
 }
 
-/* Starts the turn of a stack, which ends when its time is up; returns when it began. */
-static uint64_t begin_turn(struct v8 *v8)
+/* Returns when the stack began, for credit_end(). */
+static uint64_t begin_stack(struct v8 *v8)
 {
-	uint64_t now = stream_now(), began = v8_clock();
+	uint64_t began, deadline_ns = credit_begin(&v8->credit, &began), now = stream_now();
 
-	v8->credit_ns += (now - v8->credited_ns) / CREDIT_SHARE;
-	v8->credited_ns = now;
-	if (v8->credit_ns > CREDIT_NS)
-		v8->credit_ns = CREDIT_NS;
-	v8_turn(&v8->reader, began + (v8->credit_ns < STACK_NS ? v8->credit_ns : STACK_NS));
+	if (now - v8->moment_ns < MOMENT_NS) {
+		v8->reader.deadline = (struct deadline){ .ns = deadline_ns };
+		return began;
+	}
+	v8->moment_ns = now;
+	v8_turn(&v8->reader, deadline_ns);
 	return began;
-}
-
-static void end_turn(struct v8 *v8, uint64_t began)
-{
-	uint64_t spent = v8_clock() - began;
-
-	v8->credit_ns -= spent < v8->credit_ns ? spent : v8->credit_ns;
 }
 
 /* The function of the frame at `fp`, as the walk of the BPF programs takes it. */
@@ -141,7 +133,7 @@ void v8_functions(struct v8 *v8, struct ps_raw *raw, const struct unwind_stack *
 
 	for (uint32_t i = 0; i < raw->user_frames && i < PS_USER_FRAMES; i++)
 		v8_classify(v8, raw->user[i] - !!i);
-	began = begin_turn(v8);
+	began = begin_stack(v8);
 	raw->functions = 0;
 	raw->live_offset = -1;
 	for (uint32_t i = 0; i < raw->user_frames && i < PS_USER_FRAMES && raw->functions < PS_V8_FUNCTIONS; i++) {
@@ -156,7 +148,7 @@ void v8_functions(struct v8 *v8, struct ps_raw *raw, const struct unwind_stack *
 		function->frame = i;
 		raw->functions++;
 	}
-	end_turn(v8, began);
+	credit_end(&v8->credit, began);
 }
 
 size_t v8_stack(struct v8 *v8, struct stream *stream, const struct ps_raw *raw, uint32_t *ids, size_t room)
@@ -173,7 +165,7 @@ size_t v8_stack(struct v8 *v8, struct stream *stream, const struct ps_raw *raw, 
 	for (uint32_t i = 0; i < raw->user_frames && i < PS_USER_FRAMES; i++)
 		if (raw->user[i] && v8_classify(v8, raw->user[i] - !!i) <= PC_REGEXP)
 			symbols_frame(v8->symbols, stream, raw->user[i], i > 0);
-	began = begin_turn(v8);
+	began = begin_stack(v8);
 	/* functions come in the order of their frames */
 	for (uint32_t i = 0, k = 0; i < raw->user_frames && i < PS_USER_FRAMES; i++) {
 		struct v8_frame frame = { .pc = raw->user[i], .is_return = i > 0, .live_offset = -1 };
@@ -190,7 +182,7 @@ size_t v8_stack(struct v8 *v8, struct stream *stream, const struct ps_raw *raw, 
 		if (frame.pc)
 			v8_put_frame(v8, &out, &frame);
 	}
-	end_turn(v8, began);
+	credit_end(&v8->credit, began);
 	v8_put_cut(&out, raw->cut);
 	return out.count;
 }

@@ -2,10 +2,10 @@
 /*
  * Reading the heap of a process that runs on.
  *
- * Small reads go through a cache of pages that lives for one turn (one stack):
- * within it equal addresses give equal answers, and the next turn sees what has
- * moved. A turn has a deadline, in CPU time of ours; behind it every read fails,
- * so that no heap, however it is made, holds us, and a busy machine costs no names.
+ * Small reads go through a cache of pages that lives for one turn (a stack, or
+ * some that came at once): within it equal addresses give equal answers, and the
+ * next turn sees what has moved. Behind the deadline every read fails, so that no
+ * heap, however it is made, holds us.
  * One thread reads, one turn after the other: so all readers have one cache.
  */
 #include "v8_parts.h"
@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define SMALL_MAX 512
 #define COPY_MAX  (4u << 20)
@@ -30,23 +29,15 @@ struct page {
 static struct page pages[PAGES];
 static uint64_t turns;
 
-uint64_t v8_clock(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-	return now.tv_sec * 1000000000ull + now.tv_nsec;
-}
-
 void v8_turn(struct v8_reader *reader, uint64_t deadline_ns)
 {
 	reader->turn = ++turns;
-	reader->deadline_ns = deadline_ns;
+	reader->deadline = (struct deadline){ .ns = deadline_ns };
 }
 
 static int read_now(struct v8_reader *reader, uint64_t address, void *out, size_t bytes)
 {
-	if (reader->deadline_ns && v8_clock() > reader->deadline_ns)
+	if (deadline_passed(&reader->deadline))
 		return -ETIME;
 	return reader->read(reader->arg, address, out, bytes);
 }

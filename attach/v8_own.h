@@ -49,7 +49,8 @@ struct v8 {
 	struct v8_maps *maps;
 	struct ps_v8_walk walk;
 	pid_t pid;
-	uint64_t credit_ns, credited_ns;
+	struct credit credit;
+	uint64_t moment_ns;      /* when the reader's turn began */
 	struct v8_reader reader;
 	struct v8_known_pc pcs[V8_CACHE];
 	struct v8_known_code codes[V8_CACHE];

@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "credit.h"
+
 /* ---- layout (v8_constants.c): offsets, types and tags of this build of V8 ---- */
 
 #define V8_NONE     (-1)  /* a field that this build does not have */
@@ -81,15 +83,13 @@ struct v8_reader {
 	v8_read_fn *read;
 	void *arg;
 	uint64_t turn;         /* no two readers ever have the same; 0 = none yet */
-	uint64_t deadline_ns;  /* by v8_clock(): reads fail behind it; 0 = none */
+	struct deadline deadline; /* reads fail behind it */
 	struct v8_layout layout;
 	uint64_t stream_map;   /* the map of InstructionStreams; 0 = not met yet */
 	struct v8_named named[V8_NAMED];
 };
 
-/* CPU time of the calling thread. */
-uint64_t v8_clock(void);
-/* Forgets what was read; reads fail behind the deadline. */
+/* Forgets what was read; reads fail behind the deadline, by credit_clock(), 0 = none. */
 void v8_turn(struct v8_reader *reader, uint64_t deadline_ns);
 int v8_read(struct v8_reader *reader, uint64_t address, void *out, size_t bytes);
 /* A field of an object; 0 when it cannot be read (which is no object). */

@@ -214,7 +214,7 @@ TEST(behind_the_deadline_nothing_is_read)
 	struct python_code code;
 
 	put_code(11);
-	reader.deadline_ns = 1;
+	reader.deadline.ns = 1;
 	assert_int_equal(python_code_read(&reader, BASE + CODE, &code), -EINVAL);
 	assert_int_equal(reads, 0);
 }
