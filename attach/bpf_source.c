@@ -148,14 +148,20 @@ static int take_record(void *arg, void *data, size_t bytes)
 	return ++source->drained < DRAIN_MAX ? 0 : -EAGAIN;
 }
 
+static int watch_process(const struct bpf_source *source, uint32_t pid, uint32_t flags)
+{
+	bpf_poll_admit(source, pid);
+	return bpf_map_update_elem(source->maps.processes, &pid, &flags, BPF_ANY);
+}
+
 static int watch_processes(const struct bpf_source *source, size_t from)
 {
 	int err = 0;
 
 	for (size_t i = from; i < source->context.process_count && !err; i++) {
-		uint32_t pid = source->context.processes[i].pid, flags = bpf_thread_flags(source, pid);
+		uint32_t pid = source->context.processes[i].pid;
 
-		err = bpf_map_update_elem(source->maps.processes, &pid, &flags, BPF_ANY);
+		err = watch_process(source, pid, bpf_thread_flags(source, pid));
 	}
 	return err;
 }
@@ -164,14 +170,10 @@ static int watch_processes(const struct bpf_source *source, size_t from)
 static int watch_expected(const struct bpf_source *source)
 {
 	const struct attach_options *options = source->context.options;
-	const uint32_t flags = 0;
 	int err = 0;
 
-	for (size_t i = 0; options->expect && i < options->pid_count && !err; i++) {
-		uint32_t pid = options->pids[i];
-
-		err = bpf_map_update_elem(source->maps.processes, &pid, &flags, BPF_ANY);
-	}
+	for (size_t i = 0; options->expect && i < options->pid_count && !err; i++)
+		err = watch_process(source, options->pids[i], 0);
 	return err;
 }
 

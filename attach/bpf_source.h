@@ -81,6 +81,8 @@ struct bpf_source {
 /* ---- bpf_source_poll.c ---- */
 /* The POLL group, with the maps; may_by_function: at the functions of the calls, which needs SCHED. */
 void bpf_poll_load(struct bpf_source *source, int may_by_function);
+/* Waits of this process are looked at; before the map of processes has it. */
+void bpf_poll_admit(const struct bpf_source *source, uint32_t pid);
 
 /* ---- bpf_source_load.c ---- */
 /* 0 and a reason: it was switched off, or cannot be had here. */

@@ -232,3 +232,11 @@ void bpf_poll_load(struct bpf_source *source, int may_by_function)
 	take_maps(source);
 	attach_ends(group);
 }
+
+void bpf_poll_admit(const struct bpf_source *source, uint32_t pid)
+{
+	const struct poll *skeleton = source->groups[PS_PROBE_POLL].skeleton;
+	__u64 *word = &skeleton->bss->process_bits[pid / 64 % (PS_PROCESS_BITS / 64)];
+
+	__atomic_fetch_or(word, 1ull << (pid % 64), __ATOMIC_RELEASE);
+}

@@ -26,6 +26,18 @@ const volatile bool cfg_poll_select = false;
 /* Set by the loader: waits on epoll are seen at the functions of the calls. */
 const volatile bool cfg_by_function = false;
 
+/*
+ * Processes that may be watched, by the lowest bits of their number: a wait of
+ * anybody else, whose time is not ours to take, ends here. Bits are set before
+ * the map is told, and never taken back.
+ */
+__u64 process_bits[PS_PROCESS_BITS / 64];
+
+static __always_inline bool may_be_watched(__u32 tgid)
+{
+	return process_bits[tgid / 64 % (PS_PROCESS_BITS / 64)] >> (tgid % 64) & 1;
+}
+
 static __always_inline struct ps_watch *add_thread(__u64 id, __u32 flags, __s32 fd)
 {
 	/* too big for the stack: a map's own zeroes are copied */
@@ -56,7 +68,7 @@ static __always_inline struct ps_watch *find_loop(__s32 fd, __u32 backend)
 {
 	__u64 id = current_ids();
 	__u32 tgid = id >> 32, tid = id;
-	const __u32 *flags = bpf_map_lookup_elem(&processes, &tgid);
+	const __u32 *flags = may_be_watched(tgid) ? bpf_map_lookup_elem(&processes, &tgid) : NULL;
 	struct ps_watch *watch;
 
 	if (!flags)
@@ -158,6 +170,8 @@ static __always_inline int leave_current(__u32 backend, __s64 result)
 {
 	uint64_t args[3];
 
+	if (!may_be_watched(current_ids() >> 32))
+		return 0;
 	if (backend != PS_BACKEND_EPOLL)
 		return leave(-1, backend, result);
 	regs_args((const struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf()), args);

@@ -472,7 +472,7 @@ struct call {
 	__u32 tgid, tid;
 };
 
-/* The system call that ends, if a loop's thread made it. */
+/* The system call that ends, if a loop's thread made it. `regs`: NULL = they are looked for, which others need not pay. */
 static __always_inline bool take_call(const struct pt_regs *regs, struct call *call)
 {
 	__u64 id = current_ids();
@@ -480,6 +480,8 @@ static __always_inline bool take_call(const struct pt_regs *regs, struct call *c
 
 	if (!may_be_loop(id))
 		return false;
+	if (!regs)
+		regs = (const struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
 	regs_args(regs, args);
 	*call = (struct call){ { args[0], args[1], args[2] }, regs_fourth(regs), id >> 32, id };
 	return true;
@@ -499,8 +501,7 @@ static __always_inline int wait_exit(struct syscall_exit *ctx)
 {
 	struct call call;
 
-	if (active_since_ns && ctx->result > 0 &&
-	    take_call((const struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf()), &call))
+	if (active_since_ns && ctx->result > 0 && take_call(NULL, &call))
 		on_wait(call.tgid, call.tid, call.args[0], call.args[1], ctx->result);
 	return 0;
 }
@@ -554,7 +555,7 @@ static __always_inline int control_exit(const struct pt_regs *regs, long result)
 	SEC("tp/syscalls/sys_exit_" #name)                                                                             \
 	int on_##name##_exit(struct syscall_exit *ctx)                                                                 \
 	{                                                                                                              \
-		return exit((const struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf()), ctx->result);        \
+		return exit(NULL, ctx->result);                                                                        \
 	}
 
 CALL(accept, accept_exit)

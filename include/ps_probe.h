@@ -16,6 +16,7 @@
 #define PS_PROBE_RING_BYTES (8u << 20)
 #define PS_WATCH_MAX        1024u  /* loop threads */
 #define PS_PROCESSES_MAX    4096u
+#define PS_PROCESS_BITS     4096u /* power of two: processes told apart by one look */
 #define PS_KERNEL_FRAMES    32u
 #define PS_USER_FRAMES      127u   /* the kernel's own bound (perf_event_max_stack) */
 #define PS_PATH_BYTES       128u
