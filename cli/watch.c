@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <time.h>
@@ -299,8 +300,21 @@ int watch_open_pid(struct watch *watch, const struct options *options, struct ta
 	return code;
 }
 
+/*
+ * Who wakes up twenty times a second and has little to do is let in at once, by a scheduler that is fair, in the place
+ * of the program that is watched, when no CPU is free. A batch program waits for a gap instead, for some milliseconds
+ * at most. What we launch, and our threads, are not to inherit it. A policy that somebody chose is left.
+ */
+static void give_way(void)
+{
+	const struct sched_param none = { 0 };
+	if (sched_getscheduler(0) == SCHED_OTHER)
+		sched_setscheduler(0, SCHED_BATCH | SCHED_RESET_ON_FORK, &none);
+}
+
 int watch_run(struct watch *watch)
 {
+	give_way();
 	int err = ps_loop_run(watch->loop, PS_RUN_DEFAULT);
 	if (err < 0)
 		watch_fail(watch, fault(CLI_KERNEL, "cannot go on: %s", strerror(-err)));
