@@ -83,8 +83,8 @@ struct poller_watch {
 struct ready_probe;
 
 /* Takes a picture and puts what changed. 0; -EAGAIN: there is more to tell, look again soon; -ESRCH: the poller has gone. */
-/* `ready`, if not NULL, is told of descriptors that are new in the picture. */
-int poller_watch_look(struct poller_watch *watch, struct poller_reader *reader, struct ready_probe *ready,
+/* `ready`, if not NULL, is told of descriptors that are new in the picture; with `seeds` of all. */
+int poller_watch_look(struct poller_watch *watch, struct poller_reader *reader, struct ready_probe *ready, int seeds,
 		      struct stream *stream, struct poller_raw *raw);
 /* The generation of a descriptor of this poller; one that no picture had yet gets one. */
 uint32_t poller_watch_generation(struct poller_watch *watch, int fd, uint64_t identity);

@@ -45,6 +45,7 @@ struct poller_source {
 	char ready_reason[160];
 	uint64_t ready_hits, ready_lost;
 	uint64_t rests_until_ns; /* 0 = it follows */
+	int seeds; /* in this drain it goes on: all looks show it what is registered */
 	uint64_t spent_before_ns; /* by the governor's account, when it began to follow */
 };
 
@@ -253,20 +254,9 @@ static void follow(struct poller_source *source, uint64_t now)
 
 static void govern(struct poller_source *source, uint64_t now)
 {
-	if (source->rests_until_ns > now)
-		return;
-	if (!source->rests_until_ns) {
-		if (governor_drain(&source->governor, now, source->ready_hits) &&
-		    source->governor.hits_per_s >= READY_HITS_LEAST)
-			rest(source, now);
-		return;
-	}
-	source->rests_until_ns = 0;
-	int err = ready_go_on(source->ready);
-	if (err)
-		give_up(source, err);
-	else
-		follow(source, now);
+	if (!source->rests_until_ns && governor_drain(&source->governor, now, source->ready_hits) &&
+	    source->governor.hits_per_s >= READY_HITS_LEAST)
+		rest(source, now);
 }
 
 static void drain_ready(struct poller_source *source, uint64_t now, int flush)
@@ -332,7 +322,7 @@ static void look(struct poller_source *source, struct poller_watch *watch)
 	int err = thread_lives(source, watch) ? 0 : -ESRCH;
 
 	if (!err)
-		err = poller_watch_look(watch, source->reader, source->ready, source->context.stream, &raw);
+		err = poller_watch_look(watch, source->reader, source->ready, source->seeds, source->context.stream, &raw);
 	if (err == -ESRCH || err == -EPERM) {
 		end_watch(source, watch);
 		return;
@@ -350,6 +340,42 @@ static void look(struct poller_source *source, struct poller_watch *watch)
 	watch->next_ns = err == -EAGAIN ? 0 : raw.ns + (gap > SECOND_NS ? gap : SECOND_NS);
 }
 
+static int rest_is_over(const struct poller_source *source, uint64_t now)
+{
+	return source->ready && source->rests_until_ns && source->rests_until_ns <= now;
+}
+
+/*
+ * What was registered meanwhile is in a new picture of each poller only: it goes on when all of them are due, and until
+ * then none is looked at. 1: they are.
+ */
+static int go_on(struct poller_source *source, uint64_t now)
+{
+	for (size_t i = 0; i < source->count; i++)
+		if (!source->watches[i].is_gone && source->watches[i].next_ns > now)
+			return 0;
+	source->rests_until_ns = 0;
+	int err = ready_go_on(source->ready);
+	if (err)
+		give_up(source, err);
+	source->seeds = !err;
+	return 1;
+}
+
+static void look_and_follow(struct poller_source *source, uint64_t now)
+{
+	if (rest_is_over(source, now) && !go_on(source, now))
+		return;
+	for (size_t i = 0; i < source->count; i++)
+		if (!source->watches[i].is_gone && source->watches[i].next_ns <= now)
+			look(source, &source->watches[i]);
+	if (!source->seeds)
+		return;
+	source->seeds = 0;
+	ready_follow(source->ready);
+	follow(source, now);
+}
+
 static int drain_poller(void *state)
 {
 	struct poller_source *source = state;
@@ -358,9 +384,7 @@ static int drain_poller(void *state)
 
 	source->drained_ns = now;
 	drain_ready(source, now, is_second);
-	for (size_t i = 0; i < source->count; i++)
-		if (!source->watches[i].is_gone && source->watches[i].next_ns <= now)
-			look(source, &source->watches[i]);
+	look_and_follow(source, now);
 	if (is_second) {
 		source->told_ns = now;
 		tell_probe(source);

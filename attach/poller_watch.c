@@ -45,6 +45,7 @@ struct telling {
 	size_t count, told;
 	uint64_t naming_ends_ns;
 	int is_cut; /* some were left for the next look */
+	int seeds; /* all are shown to the probe, not only new ones */
 };
 
 static uint32_t name_item(struct telling *telling, const struct ps_poller_item *item, struct poller_known *known,
@@ -135,7 +136,7 @@ static int tell_item(struct telling *telling, const struct ps_poller_item *item,
 	if (!is_same) {
 		now.generation = young_generation(telling->watch, item->fd, now.identity);
 		if (telling->ready)
-			ready_seed(telling->ready, telling->watch, item);
+			ready_seed(telling->ready, telling->watch, item, telling->raw->ns - telling->raw->cost_ns);
 	}
 	now.events = item->events;
 	now.unread = item->unread;
@@ -162,6 +163,8 @@ static int compare(struct telling *telling)
 		for (; old < watch->count && watch->known[old].fd < item->fd && !err; old++)
 			err = put_gone(telling, &watch->known[old]);
 		int is_known = old < watch->count && watch->known[old].fd == item->fd;
+		if (telling->ready && telling->seeds && i < TOLD_AT_ONCE)
+			ready_seed(telling->ready, watch, item, raw->ns - raw->cost_ns);
 		if (!err)
 			err = tell_item(telling, item, is_known ? &watch->known[old] : NULL);
 		old += is_known;
@@ -189,7 +192,7 @@ static int put_picture(const struct poller_watch *watch, struct stream *stream, 
 	return stream_put(stream, &picture.h);
 }
 
-int poller_watch_look(struct poller_watch *watch, struct poller_reader *reader, struct ready_probe *ready,
+int poller_watch_look(struct poller_watch *watch, struct poller_reader *reader, struct ready_probe *ready, int seeds,
 		      struct stream *stream, struct poller_raw *raw)
 {
 	int err = poller_read(reader, watch->pid, watch->epfd, raw);
@@ -207,6 +210,7 @@ int poller_watch_look(struct poller_watch *watch, struct poller_reader *reader, 
 		.ready = ready,
 		.stream = stream,
 		.raw = raw,
+		.seeds = seeds,
 		.known = calloc(raw->count + 1, sizeof(*telling.known)),
 		.naming_ends_ns = stream_now() + NAMING_NS,
 	};

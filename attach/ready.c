@@ -32,9 +32,9 @@
 
 /* What is attached. To end a classic tracepoint the kernel waits for tens of milliseconds; the rest come and go at once. */
 struct hook {
-	struct bpf_program
-		*program; /* taken away while we rest; NULL = it stays: it is seldom hit, or keeps up our list */
+	struct bpf_program *program; /* taken away while we rest; NULL = it stays: it is seldom hit, or keeps up our list */
 	struct bpf_link *link; /* NULL: we rest */
+	int event; /* of a classic tracepoint: stays open, since to end it takes the kernel long; -1 = none */
 };
 
 struct ready_probe {
@@ -111,8 +111,11 @@ static void unhook(struct hook *hook)
 
 static void unload(struct ready_probe *ready)
 {
-	for (int i = 0; i < ready->hook_count; i++)
+	for (int i = 0; i < ready->hook_count; i++) {
 		unhook(&ready->hooks[i]);
+		if (ready->hooks[i].event >= 0)
+			close(ready->hooks[i].event);
+	}
 	ready->hook_count = 0;
 	ready__destroy(ready->skeleton);
 	ready->skeleton = NULL;
@@ -122,8 +125,20 @@ static int keep(struct ready_probe *ready, struct bpf_program *program, struct b
 {
 	if (!link)
 		return -errno;
-	ready->hooks[ready->hook_count++] = (struct hook){ program, link };
+	ready->hooks[ready->hook_count++] = (struct hook){ program, link, -1 };
 	return 0;
+}
+
+static int keep_event(struct ready_probe *ready, struct bpf_program *program, int event)
+{
+	struct bpf_link *link = tracefs_attach_event(event, program);
+	int err = keep(ready, program, link);
+
+	if (err)
+		close(event);
+	else
+		ready->hooks[ready->hook_count - 1].event = event;
+	return err;
 }
 
 static int attach(struct ready_probe *ready, struct bpf_program *program)
@@ -170,10 +185,10 @@ static int attach_exits(struct ready_probe *ready)
 		char name[48];
 
 		snprintf(name, sizeof(name), "sys_exit_%s", exits[i].call);
-		struct bpf_link *link = tracefs_attach(tracefs, "syscalls", name, exit_program(ready, &exits[i], 0));
-		if (!link && errno == ENOENT && exits[i].may_lack)
+		int event = tracefs_event(tracefs, "syscalls", name);
+		if (event == -ENOENT && exits[i].may_lack)
 			continue;
-		err = keep(ready, NULL, link);
+		err = event < 0 ? event : keep_event(ready, exit_program(ready, &exits[i], 0), event);
 	}
 	if (tracefs >= 0)
 		close(tracefs);
@@ -340,8 +355,33 @@ void ready_forget(struct ready_probe *ready, pid_t pid, int epfd)
 	bpf_map_delete_elem(bpf_map__fd(ready->skeleton->maps.pollers), &key);
 }
 
-/* What the programs have met themselves is newer than our picture: it stays. */
-void ready_seed(struct ready_probe *ready, const struct poller_watch *watch, const struct ps_poller_item *item)
+/* What was under its number. */
+static void take_out(struct ready_probe *ready, const struct ps_ready_key *key, const struct ps_ready_fd *fd)
+{
+	const struct ps_ready_data data = { fd->data, key->tgid, fd->poller_fd };
+	const struct ps_ready_origin sock = { fd->sock, 0 };
+
+	bpf_map_delete_elem(bpf_map__fd(ready->skeleton->maps.by_data), &data);
+	bpf_map_delete_elem(bpf_map__fd(ready->skeleton->maps.stamps), &fd->origin);
+	bpf_map_delete_elem(bpf_map__fd(ready->skeleton->maps.stamps), &sock);
+	bpf_map_delete_elem(bpf_map__fd(ready->skeleton->maps.fds), key);
+}
+
+/* 1: the programs know it, or something newer than the picture; else its place is free. */
+static int has_met(struct ready_probe *ready, const struct ps_ready_key *key, const struct ps_ready_fd *fd, uint64_t seen_ns)
+{
+	struct ps_ready_fd met;
+
+	if (bpf_map_lookup_elem(bpf_map__fd(ready->skeleton->maps.fds), key, &met))
+		return 0;
+	if (met.enrolled_ns >= seen_ns ||
+	    (met.identity == fd->identity && met.data == fd->data && met.poller_fd == fd->poller_fd))
+		return 1;
+	take_out(ready, key, &met);
+	return 0;
+}
+
+void ready_seed(struct ready_probe *ready, const struct poller_watch *watch, const struct ps_poller_item *item, uint64_t seen_ns)
 {
 	const struct ps_ready_key key = { (uint32_t)watch->pid, item->fd };
 	const struct ps_ready_data data = { item->data, (uint32_t)watch->pid, watch->epfd };
@@ -359,7 +399,8 @@ void ready_seed(struct ready_probe *ready, const struct poller_watch *watch, con
 		fd.origin = (struct ps_ready_origin){ watch->poller, (uint64_t)(uint32_t)item->fd + 1 };
 	else
 		fd.origin = sock;
-	if (bpf_map_update_elem(bpf_map__fd(ready->skeleton->maps.fds), &key, &fd, BPF_NOEXIST))
+	if (has_met(ready, &key, &fd, seen_ns) ||
+	    bpf_map_update_elem(bpf_map__fd(ready->skeleton->maps.fds), &key, &fd, BPF_NOEXIST))
 		return;
 	if (item->object) {
 		uint32_t bit = ps_sock_bit(item->object);
@@ -419,14 +460,20 @@ int ready_go_on(struct ready_probe *ready)
 	for (int i = 0; i < ready->hook_count; i++) {
 		struct hook *hook = &ready->hooks[i];
 
-		if (!hook->link)
+		if (!hook->link && hook->event >= 0)
+			hook->link = tracefs_attach_event(hook->event, hook->program);
+		else if (!hook->link)
 			hook->link = bpf_program__attach(hook->program);
 		if (!hook->link)
 			return -errno;
 	}
+	return 0;
+}
+
+void ready_follow(struct ready_probe *ready)
+{
 	ready->rests = 0;
 	ready->skeleton->bss->active_since_ns = stream_now();
-	return 0;
 }
 
 void ready_figures(const struct ready_probe *ready, struct ready_figures *figures)

@@ -64,27 +64,47 @@ int tracefs_tracepoint(int tracefs, const char *category, const char *name)
 	return id > 0 ? id : -EINVAL;
 }
 
-struct bpf_link *tracefs_attach(int tracefs, const char *category, const char *name, struct bpf_program *program)
+int tracefs_event(int tracefs, const char *category, const char *name)
 {
 	int id = tracefs_tracepoint(tracefs, category, name);
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_TRACEPOINT, .size = sizeof(attr), .config = (uint64_t)id, .sample_period = 1
 	};
-	struct bpf_link *link = NULL;
-	int fd, err;
 
-	if (id < 0) {
-		errno = -id;
+	if (id < 0)
+		return id;
+	/* a program runs at it all the same, and without one nothing does */
+	attr.disabled = 1;
+	int fd = (int)syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+struct bpf_link *tracefs_attach_event(int event, struct bpf_program *program)
+{
+	int own = fcntl(event, F_DUPFD_CLOEXEC, 0), err;
+
+	if (own < 0)
+		return NULL;
+	struct bpf_link *link = bpf_program__attach_perf_event(program, own);
+	if (link)
+		return link;
+	err = errno;
+	close(own);
+	errno = err;
+	return NULL;
+}
+
+struct bpf_link *tracefs_attach(int tracefs, const char *category, const char *name, struct bpf_program *program)
+{
+	int event = tracefs_event(tracefs, category, name), err;
+
+	if (event < 0) {
+		errno = -event;
 		return NULL;
 	}
-	fd = (int)syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
-	if (fd < 0)
-		return NULL;
-	link = bpf_program__attach_perf_event(program, fd);
-	if (!link) {
-		err = errno;
-		close(fd);
-		errno = err;
-	}
+	struct bpf_link *link = tracefs_attach_event(event, program);
+	err = errno;
+	close(event);
+	errno = err;
 	return link;
 }

@@ -16,7 +16,8 @@
  * runs for every system call of the machine and must see at once that a thread
  * is no loop.
  *
- * What is registered is told by user space at first, by epoll_ctl() later.
+ * What is registered is told by user space at first and after each rest, by
+ * epoll_ctl() later.
  */
 #include "kernel_calls.h"
 #include "kernel_files.h"
@@ -241,7 +242,7 @@ static __always_inline bool has_unread(struct sock *sk)
 static __always_inline void enrol(const struct ps_ready_key *key, __s32 poller_fd, __u64 poller, __u64 data)
 {
 	struct file *file = file_of(key->fd);
-	struct ps_ready_fd fresh = { .data = data, .poller_fd = poller_fd };
+	struct ps_ready_fd fresh = { .data = data, .poller_fd = poller_fd, .enrolled_ns = bpf_ktime_get_ns() };
 	struct ps_ready_data by = { data, key->tgid, poller_fd };
 	struct ps_ready_stamp stamp = { .tgid = key->tgid, .fd = key->fd };
 	struct ps_ready_origin sock_origin = { 0 };

@@ -317,6 +317,7 @@ struct ps_ready_fd {
 	uint64_t data;
 	uint64_t ready_ns;      /* of the return below; 0 = not known */
 	uint64_t returned_ns;   /* by a wait, and not used since; 0 = it was used */
+	uint64_t enrolled_ns;   /* when it was registered; 0 = before */
 	int32_t poller_fd;
 	uint32_t tid;           /* who was given it last */
 	uint32_t events;
