@@ -22,6 +22,7 @@
 
 #define SECOND_NS 1000000000ull
 #define READY_BUDGET_NS 5000000ull /* per second: 0.5 % of a core */
+#define READY_REST_NS 2000000ull /* per second, where it is followed in moments: who is that busy is to feel less of it */
 #define READY_HITS_LEAST 1000u /* in a second; so few are cheap on any machine that is not emulated */
 #define READY_HIT_NS 50u /* the way into a program */
 #define REST_LEAST_NS (2 * SECOND_NS)
@@ -213,12 +214,12 @@ static void tell_ready(const struct poller_source *source)
 			      works ? source->governor.budget_ns : PS_UNKNOWN);
 }
 
-/* Following everything would cost too much: follow for a moment, rest for as long as brings it down to the budget. */
+/* Following everything would cost too much: follow for a moment, rest for as long as brings it well below the budget. */
 static void rest(struct poller_source *source, uint64_t now)
 {
 	const struct governor *governor = &source->governor;
 	double spent = (double)(governor->cost_ns - source->spent_before_ns);
-	double ns = spent / (double)governor->budget_ns * SECOND_NS;
+	double ns = spent / (double)READY_REST_NS * SECOND_NS;
 	uint64_t rests = ns > REST_MOST_NS ? REST_MOST_NS : ns < REST_LEAST_NS ? REST_LEAST_NS : (uint64_t)ns;
 
 	/* the kernel counts for nobody then */
