@@ -32,6 +32,9 @@
 #define DRAIN_PATIENCE_NS 180000000ull
 #define RUN_NS 500u /* of one run, until one is measured */
 #define FAR_OVER 3u /* times the budget: patience is not shorter above, one look is not enough */
+#define FAR_OVER_MILD 5u
+#define MEASURED_HITS 1000u
+#define MEASURED_NS (30 * SECOND_NS) /* so long it is known what a hit costs */
 
 void governor_close(struct governor *governor)
 {
@@ -141,6 +144,8 @@ static void measure(struct governor *governor, uint64_t now_ns, uint64_t hits)
 	if (!governor->object)
 		return;
 	if (governor->stats_fd < 0) {
+		if (governor->is_mild && governor->measured_ns && now_ns - governor->measured_ns < MEASURED_NS)
+			return;
 		if (governor->burst_ns && now_ns - governor->burst_ns < governor->pause_ns && !is_hit_more(governor, now_ns, hits))
 			return;
 		governor->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
@@ -154,6 +159,8 @@ static void measure(struct governor *governor, uint64_t now_ns, uint64_t hits)
 		governor->run_per_s = (uint64_t)((double)run * SECOND_NS / (double)(now_ns - governor->burst_ns));
 		if (governor->run_per_hit && hits > governor->burst_hits)
 			governor->run_per_hit = run / (hits - governor->burst_hits) + 1;
+		if (hits - governor->burst_hits >= MEASURED_HITS)
+			governor->measured_ns = now_ns;
 		governor->burst_rate = rate(governor, now_ns, hits);
 		governor->pause_ns = governor->pause_ns * 2 < SELDOM_NS ? governor->pause_ns * 2 : SELDOM_NS;
 		governor_close(governor);
@@ -200,7 +207,8 @@ int governor_judge(struct governor *governor, uint64_t now_ns, uint64_t hits, ui
 	}
 	/* the more it is too much, the sooner it ends */
 	double times = (double)governor->cost_per_s / (double)governor->budget_ns;
-	governor->over_ns += (uint64_t)((double)passed * (times < FAR_OVER ? times : FAR_OVER));
+	double most = governor->is_mild ? FAR_OVER_MILD : FAR_OVER;
+	governor->over_ns += (uint64_t)((double)passed * (times < most ? times : most));
 	if (governor->over_ns < governor->patience_ns)
 		return 0;
 	say_why(governor);

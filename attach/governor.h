@@ -28,6 +28,8 @@ struct governor {
 	uint64_t cost_ns; /* so far; PS_UNKNOWN = cannot be known */
 	uint64_t hits_per_s, cost_per_s; /* of the last window; PS_UNKNOWN = not yet */
 	char why[160];
+	/* set by an owner that only rests then: one look far above the budget is enough, and it is seldom measured what a hit costs */
+	int is_mild;
 	/* inside */
 	int stats_fd; /* the kernel counts while this is open; -1 */
 	uint64_t window_ns; /* is judged as one */
@@ -38,6 +40,7 @@ struct governor {
 	uint64_t clock_ns; /* of one reading of the clock */
 	uint64_t began_ns, began_hits; /* of the window */
 	uint64_t run_per_s; /* of the newest burst */
+	uint64_t measured_ns; /* when it ended; 0 = none yet */
 	uint64_t run_per_hit; /* the same; 0 = not hastened: what a second costs is known better */
 	uint64_t over_ns; /* above the budget without a break */
 };

@@ -22,10 +22,10 @@
 
 #define SECOND_NS 1000000000ull
 #define READY_BUDGET_NS 5000000ull /* per second: 0.5 % of a core */
-#define READY_REST_NS 2000000ull /* per second, where it is followed in moments: who is that busy is to feel less of it */
+#define READY_REST_NS 1000000ull /* per second, where it is followed in moments: who is that busy is to feel less of it */
 #define READY_HITS_LEAST 1000u /* in a second; so few are cheap on any machine that is not emulated */
 #define READY_HIT_NS 50u /* the way into a program */
-#define REST_LEAST_NS (2 * SECOND_NS)
+#define REST_LEAST_NS (4 * SECOND_NS)
 #define REST_MOST_NS (30 * SECOND_NS)
 #define COST_FACTOR 200u /* between two looks passes this many times what one costs */
 
@@ -255,8 +255,9 @@ static void follow(struct poller_source *source, uint64_t now)
 
 static void govern(struct poller_source *source, uint64_t now)
 {
+	/* what is being measured is worth the next look */
 	if (!source->rests_until_ns && governor_drain(&source->governor, now, source->ready_hits) &&
-	    source->governor.hits_per_s >= READY_HITS_LEAST)
+	    source->governor.stats_fd < 0 && source->governor.hits_per_s >= READY_HITS_LEAST)
 		rest(source, now);
 }
 
@@ -293,6 +294,7 @@ static void open_ready(struct poller_source *source)
 	} else if (!ready_open(&source->ready, poller_socket_f_op(source->reader), fds, &source->ready_state,
 			       source->ready_reason)) {
 		governor_open(&source->governor, ready_object(source->ready), READY_BUDGET_NS, READY_HIT_NS);
+		source->governor.is_mild = 1;
 		follow(source, stream_now());
 	}
 }

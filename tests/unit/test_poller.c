@@ -200,3 +200,15 @@ TEST(a_hastened_group_above_its_budget_is_given_up_within_a_fifth_of_a_second)
 	governor_open(&governor, NULL, GOVERNOR_BUDGET_NS, GOVERNOR_UPROBE_NS);
 	assert_int_equal(drains_until_given_up(&governor, 500), 0);
 }
+
+TEST(of_a_group_that_only_rests_one_look_far_above_its_budget_is_enough)
+{
+	struct governor governor;
+
+	governor_open(&governor, NULL, GOVERNOR_BUDGET_NS, GOVERNOR_UPROBE_NS);
+	governor.is_mild = 1;
+	assert_int_equal(drains_until_given_up(&governor, 10000), 1);
+	governor_open(&governor, NULL, GOVERNOR_BUDGET_NS, GOVERNOR_UPROBE_NS);
+	governor.is_mild = 1;
+	assert_int_equal(drains_until_given_up(&governor, 1000), 3);
+}
