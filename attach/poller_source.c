@@ -349,28 +349,29 @@ static int rest_is_over(const struct poller_source *source, uint64_t now)
 }
 
 /*
- * What was registered meanwhile is in a new picture of each poller only: it goes on when all of them are due, and until
- * then none is looked at. 1: they are.
+ * What was registered meanwhile is in a new picture of each poller only: it goes on when all of them are due, or nearly;
+ * of many that never are at one time it does not wait for long.
  */
-static int go_on(struct poller_source *source, uint64_t now)
+static void go_on(struct poller_source *source, uint64_t now)
 {
-	for (size_t i = 0; i < source->count; i++)
-		if (!source->watches[i].is_gone && source->watches[i].next_ns > now)
-			return 0;
+	int waits = now - source->rests_until_ns < REST_MOST_NS;
+
+	for (size_t i = 0; i < source->count && waits; i++)
+		if (!source->watches[i].is_gone && source->watches[i].next_ns > now + SECOND_NS)
+			return;
 	source->rests_until_ns = 0;
 	int err = ready_go_on(source->ready);
 	if (err)
 		give_up(source, err);
 	source->seeds = !err;
-	return 1;
 }
 
 static void look_and_follow(struct poller_source *source, uint64_t now)
 {
-	if (rest_is_over(source, now) && !go_on(source, now))
-		return;
+	if (rest_is_over(source, now))
+		go_on(source, now);
 	for (size_t i = 0; i < source->count; i++)
-		if (!source->watches[i].is_gone && source->watches[i].next_ns <= now)
+		if (!source->watches[i].is_gone && (source->seeds || source->watches[i].next_ns <= now))
 			look(source, &source->watches[i]);
 	if (!source->seeds)
 		return;
