@@ -51,6 +51,7 @@ struct track {
 	/* the timeline's own: the slice that is open */
 	uint64_t since_ns; /* 0 = none */
 	uint64_t ended_ns; /* nothing may begin before */
+	uint64_t first_ns; /* of phases and callbacks: where the first one of this busy slice begins; 0 = none */
 	uint64_t value, extra; /* what it is about, by kind */
 	int32_t item;
 	uint64_t flows[TIMELINE_FLOWS]; /* that lead into its next slice */

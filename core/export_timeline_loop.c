@@ -9,16 +9,55 @@
 
 /* ---- what ends ---- */
 
+/* The track that phases and callbacks of this thread lie on: the one of its first loop; NULL = none yet. */
+static struct track *track_below(struct timeline *timeline, uint32_t tid)
+{
+	const struct model *model = timeline->run->model;
+	for (size_t i = 0; i < model->loop_count; i++)
+		if (model->loops[i]->tid == tid)
+			return tracks_find(&timeline->tracks, TRACK_LOOP, tid, model->loops[i]->poller_fd);
+	return NULL;
+}
+
+/* A phase or a callback: after the wait that was told last, and within the busy slice that will be. */
+static int end_within(struct timeline *timeline, struct track *track, uint64_t ts, const char *name, const struct note *notes,
+		      size_t count)
+{
+	const struct track *below = track_below(timeline, track->tid);
+	uint64_t from = track->since_ns;
+	track->since_ns = 0;
+	from = from < track->ended_ns ? track->ended_ns : from;
+	from = below && from < below->ended_ns ? below->ended_ns : from;
+	if (from > ts)
+		return 0;
+	track->first_ns = track->first_ns ? track->first_ns : from;
+	return timeline_slice(timeline, track, from, ts, name, notes, count);
+}
+
+/* A busy slice begins with the first thing that was seen in it. */
+static uint64_t first_within(struct timeline *timeline, uint32_t tid, uint64_t since)
+{
+	static const enum track_kind kinds[] = { TRACK_PHASES, TRACK_CALLBACKS };
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		struct track *track = tracks_find(&timeline->tracks, kinds[i], tid, -1);
+		if (!track)
+			continue;
+		since = track->first_ns && track->first_ns < since ? track->first_ns : since;
+		track->first_ns = 0;
+	}
+	return since;
+}
+
 int timeline_end_phase(struct timeline *timeline, uint32_t tid, uint64_t ts)
 {
 	struct track *track = tracks_find(&timeline->tracks, TRACK_PHASES, tid, -1);
 	if (!track || !track->since_ns)
 		return 0;
-	uint64_t from = track->since_ns;
-	track->since_ns = 0;
-	if (from == ts)
+	if (track->since_ns == ts) {
+		track->since_ns = 0;
 		return 0; /* the poll phase of a busy loop, which is only its wait */
-	return timeline_slice(timeline, track, from, ts, phase_name((unsigned)track->item), NULL, 0);
+	}
+	return end_within(timeline, track, ts, phase_name((unsigned)track->item), NULL, 0);
 }
 
 int timeline_end_callback(struct timeline *timeline, uint32_t tid, uint64_t ts)
@@ -40,9 +79,7 @@ int timeline_end_callback(struct timeline *timeline, uint32_t tid, uint64_t ts)
 		track_copy_name(name, frame->name);
 	else
 		snprintf(name, sizeof(name), "%s callback", notes[0].text);
-	uint64_t from = track->since_ns;
-	track->since_ns = 0;
-	return timeline_slice(timeline, track, from, ts, name, notes, count);
+	return end_within(timeline, track, ts, name, notes, count);
 }
 
 /* ---- waits, busy slices, stalls ---- */
@@ -90,6 +127,8 @@ int timeline_end_busy(struct timeline *timeline, struct track *track, uint64_t s
 	if (err || !since)
 		return err;
 	size_t count = timeline_take_flows(track, notes);
+	if (track == track_below(timeline, track->tid))
+		since = first_within(timeline, track->tid, since);
 	track->value = since < track->ended_ns ? track->ended_ns : since; /* where the busy slice begins */
 	track->since_ns = 0;
 	err = timeline_slice(timeline, track, since, ts, "busy", notes, count);

@@ -15,6 +15,7 @@ enum { PID = 100, TID = 100, WORKER = 101, OTHER = 102, POLLER = 13 };
 
 static struct psr_writer *writer;
 static uint64_t now_ns;
+static int begins_within; /* a recording that begins within a phase: what is known of the busy slice begins later */
 
 static void add(void *event, unsigned type, size_t size, uint32_t tid)
 {
@@ -107,6 +108,16 @@ static struct psr_reader *a_recording(unsigned rounds)
 	info.realtime_ns = 1700000000000 * MS;
 	assert_int_equal(psr_writer_open(&writer, fd, &info), 0);
 	add_target();
+	if (begins_within) {
+		ADD(TID, PHASE, ps_ev_phase, .phase = PS_PHASE_TIMERS);
+		now_ns += 2 * MS;
+		ADD(TID, PHASE, ps_ev_phase, .phase = PS_PHASE_POLL);
+		now_ns += MS;
+		ADD(TID, POLL_ENTER, ps_ev_poll_enter, .poller_fd = POLLER, .backend = PS_BACKEND_EPOLL, .timeout_ns = -1,
+		    .busy_since_ns = now_ns - 2 * MS, .on_cpu_ns = PS_UNKNOWN, .runnable_ns = PS_UNKNOWN,
+		    .blocked_ns = PS_UNKNOWN);
+		entered = now_ns;
+	}
 	for (unsigned i = 0; i < rounds; i++) {
 		add_round(TID, POLLER, i % 10 == 4 ? 200 : 2, &entered);
 		add_round(OTHER, 17, 1, &other);
@@ -236,6 +247,30 @@ TEST(chrome_json_parses_nests_and_names_the_stall)
 	assert_int_equal(stalls, 1);
 	assert_true(count > 60);
 	assert_string_equal(last, "recording end, 12 lost");
+	assert_nested(spans, count);
+	free(spans);
+	json_decref(document);
+	free(text);
+}
+
+TEST(chrome_slices_nest_where_the_recording_begins_within_a_phase)
+{
+	size_t size, index, count = 0;
+	begins_within = 1;
+	char *text = export_as("chrome", 1, &size);
+	begins_within = 0;
+	json_t *document = json_loadb(text, size, 0, NULL), *event;
+	json_t *events = json_object_get(document, "traceEvents");
+	struct span *spans = calloc(json_array_size(events), sizeof(*spans));
+	json_array_foreach(events, index, event)
+	{
+		double from = json_number_value(json_object_get(event, "ts"));
+		if (!strcmp(json_string_value(json_object_get(event, "ph")), "X"))
+			spans[count++] = (struct span){ from, from + json_number_value(json_object_get(event, "dur")),
+							json_integer_value(json_object_get(event, "pid")),
+							json_integer_value(json_object_get(event, "tid")) };
+	}
+	assert_true(count > 5);
 	assert_nested(spans, count);
 	free(spans);
 	json_decref(document);
