@@ -20,7 +20,6 @@
 #include "pid_space.h"
 #include "ready.skel.h"
 #include "tap.h"
-#include "tracefs.h"
 
 #define FDS_LEAST 16384u
 #define REASON_ROOM 160
@@ -30,11 +29,10 @@
 #define TURNS_FEW 50u
 #define TURNS_MASK_MAX 255u
 
-/* What is attached. To end a classic tracepoint the kernel waits for tens of milliseconds; the rest come and go at once. */
+/* What is attached. Programs at functions stay: to end one the kernel waits for tens of milliseconds; the rest come and go at once. */
 struct hook {
 	struct bpf_program *program; /* taken away while we rest; NULL = it stays: it is seldom hit, or keeps up our list */
 	struct bpf_link *link; /* NULL: we rest */
-	int event; /* of a classic tracepoint: stays open, since to end it takes the kernel long; -1 = none */
 };
 
 struct ready_probe {
@@ -55,7 +53,7 @@ struct ready_probe {
 enum need {
 	CALLBACK = 1, /* fentry of ep_poll_callback: any kind is stamped; else at sk_data_ready, sockets only */
 	SOCKETS = 2, /* the tracepoints of socket I/O; else the typed one of all calls */
-	FUNCTIONS = 4, /* fexit of the calls that are seen beside socket I/O; else their classic tracepoints */
+	FUNCTIONS = 4, /* fexit of the calls that are seen beside socket I/O; else the typed one of all calls for these */
 };
 
 /* Where readiness is stamped and where use is seen, best first. */
@@ -66,11 +64,11 @@ static const struct way {
 	const char *reason;
 } ways[] = {
 	{ CALLBACK | SOCKETS | FUNCTIONS, 1, PS_PROBE_STATE_ON, "ep_poll_callback and socket I/O" },
-	{ CALLBACK | SOCKETS, 1, PS_PROBE_STATE_ON, "ep_poll_callback and socket I/O, waits by tracepoints" },
+	{ CALLBACK | SOCKETS, 1, PS_PROBE_STATE_ON, "ep_poll_callback and socket I/O, waits by typed sys_exit" },
 	{ SOCKETS | FUNCTIONS, 1, PS_PROBE_STATE_ON,
 	  "sk_data_ready and socket I/O: sockets; of others only how often they were returned" },
 	{ SOCKETS, 1, PS_PROBE_STATE_ON,
-	  "sk_data_ready and socket I/O, waits by tracepoints: sockets; of others only how often they were returned" },
+	  "sk_data_ready and socket I/O, waits by typed sys_exit: sockets; of others only how often they were returned" },
 	{ CALLBACK, 1, PS_PROBE_STATE_ON,
 	  "ep_poll_callback and typed sys_exit: some cost per system call of all programs" },
 	{ 0, 1, PS_PROBE_STATE_ON, "sk_data_ready and typed sys_exit: some cost per system call of all programs" },
@@ -78,16 +76,9 @@ static const struct way {
 };
 #define WAYS (sizeof(ways) / sizeof(*ways))
 
-/* The exits that are watched beside socket I/O, and whether a kernel may lack them. Waits have one function in common. */
-static const struct exit_probe {
-	const char *call;
-	int may_lack;
-	int is_wait;
-} exits[] = {
-	{ "epoll_pwait", 0, 1 }, { "epoll_wait", 1, 1 }, { "epoll_pwait2", 1, 1 },
-	{ "accept", 1, 0 },	 { "accept4", 0, 0 },	 { "epoll_ctl", 0, 0 },
-};
-#define EXITS (sizeof(exits) / sizeof(*exits))
+/* The calls whose ends are watched beside socket I/O and waits, which have one function in common. */
+static const char *const ended[] = { "accept", "accept4", "epoll_ctl" };
+#define ENDED (sizeof(ended) / sizeof(*ended))
 
 static int take_record(void *arg, void *data, size_t bytes)
 {
@@ -111,11 +102,8 @@ static void unhook(struct hook *hook)
 
 static void unload(struct ready_probe *ready)
 {
-	for (int i = 0; i < ready->hook_count; i++) {
+	for (int i = 0; i < ready->hook_count; i++)
 		unhook(&ready->hooks[i]);
-		if (ready->hooks[i].event >= 0)
-			close(ready->hooks[i].event);
-	}
 	ready->hook_count = 0;
 	ready__destroy(ready->skeleton);
 	ready->skeleton = NULL;
@@ -125,20 +113,8 @@ static int keep(struct ready_probe *ready, struct bpf_program *program, struct b
 {
 	if (!link)
 		return -errno;
-	ready->hooks[ready->hook_count++] = (struct hook){ program, link, -1 };
+	ready->hooks[ready->hook_count++] = (struct hook){ program, link };
 	return 0;
-}
-
-static int keep_event(struct ready_probe *ready, struct bpf_program *program, int event)
-{
-	struct bpf_link *link = tracefs_attach_event(event, program);
-	int err = keep(ready, program, link);
-
-	if (err)
-		close(event);
-	else
-		ready->hooks[ready->hook_count - 1].event = event;
-	return err;
 }
 
 static int attach(struct ready_probe *ready, struct bpf_program *program)
@@ -146,52 +122,34 @@ static int attach(struct ready_probe *ready, struct bpf_program *program)
 	return keep(ready, program, bpf_program__attach(program));
 }
 
-/* on_CALL_end, at the kernel's own function, or on_CALL_exit, a classic tracepoint */
-static struct bpf_program *exit_program(const struct ready_probe *ready, const struct exit_probe *exit, int by_function)
+static struct bpf_program *end_program(const struct ready_probe *ready, const char *call)
 {
 	char name[48];
 
-	snprintf(name, sizeof(name), "on_%s_%s", exit->call, by_function ? "end" : "exit");
+	snprintf(name, sizeof(name), "on_%s_end", call);
 	return bpf_object__find_program_by_name(ready->skeleton->obj, name);
 }
 
-static int choose_exit(struct ready_probe *ready, const struct exit_probe *exit, unsigned needs)
+static int choose_ends(struct ready_probe *ready, int by_function)
 {
-	struct bpf_program *end = exit_program(ready, exit, 1);
-	int by_function = needs & FUNCTIONS;
+	int err = 0;
 
-	bpf_program__set_autoload(exit_program(ready, exit, 0), needs & SOCKETS && !by_function);
-	if (exit->is_wait)
-		return 0;
-	bpf_program__set_autoload(end, by_function);
-	return by_function ? call_set_target(end, exit->call) : 0;
+	bpf_program__set_autoload(ready->skeleton->progs.on_wait_end, by_function);
+	for (size_t i = 0; i < ENDED && !err; i++) {
+		struct bpf_program *program = end_program(ready, ended[i]);
+
+		bpf_program__set_autoload(program, by_function);
+		err = by_function ? call_set_target(program, ended[i]) : 0;
+	}
+	return err;
 }
 
 static int attach_ends(struct ready_probe *ready)
 {
 	int err = keep(ready, NULL, bpf_program__attach(ready->skeleton->progs.on_wait_end));
 
-	for (size_t i = 0; i < EXITS && !err; i++)
-		if (!exits[i].is_wait)
-			err = keep(ready, NULL, bpf_program__attach(exit_program(ready, &exits[i], 1)));
-	return err;
-}
-
-static int attach_exits(struct ready_probe *ready)
-{
-	int tracefs = tracefs_open(), err = tracefs < 0 ? tracefs : 0;
-
-	for (size_t i = 0; i < EXITS && !err; i++) {
-		char name[48];
-
-		snprintf(name, sizeof(name), "sys_exit_%s", exits[i].call);
-		int event = tracefs_event(tracefs, "syscalls", name);
-		if (event == -ENOENT && exits[i].may_lack)
-			continue;
-		err = event < 0 ? event : keep_event(ready, exit_program(ready, &exits[i], 0), event);
-	}
-	if (tracefs >= 0)
-		close(tracefs);
+	for (size_t i = 0; i < ENDED && !err; i++)
+		err = keep(ready, NULL, bpf_program__attach(end_program(ready, ended[i])));
 	return err;
 }
 
@@ -202,7 +160,7 @@ static int attach_socket_io(struct ready_probe *ready)
 	return err ? err : attach(ready, ready->skeleton->progs.on_send);
 }
 
-/* First what comes and goes at once: to end a program at a function takes the kernel as long as to end a classic tracepoint. */
+/* First what comes and goes at once. */
 static int attach_way(struct ready_probe *ready, const struct way *way, unsigned *missing)
 {
 	const struct ready *skeleton = ready->skeleton;
@@ -223,7 +181,7 @@ static int attach_way(struct ready_probe *ready, const struct way *way, unsigned
 	/* it stays: it sees what is closed and registered, too */
 	if (!(way->needs & SOCKETS))
 		return keep(ready, NULL, bpf_program__attach(skeleton->progs.on_exit));
-	err = way->needs & FUNCTIONS ? attach_ends(ready) : attach_exits(ready);
+	err = way->needs & FUNCTIONS ? attach_ends(ready) : attach(ready, skeleton->progs.on_seldom_exit);
 	if (err)
 		*missing |= way->needs & FUNCTIONS;
 	return err;
@@ -261,9 +219,8 @@ static int load(struct ready_probe *ready, const struct way *way, uint64_t socke
 	bpf_program__set_autoload(skeleton->progs.on_exit, !ready->by_socket);
 	bpf_program__set_autoload(skeleton->progs.on_receive, ready->by_socket);
 	bpf_program__set_autoload(skeleton->progs.on_send, ready->by_socket);
-	bpf_program__set_autoload(skeleton->progs.on_wait_end, way->needs & FUNCTIONS);
-	for (size_t i = 0; i < EXITS && !err; i++)
-		err = choose_exit(ready, &exits[i], way->needs);
+	bpf_program__set_autoload(skeleton->progs.on_seldom_exit, ready->by_socket && !(way->needs & FUNCTIONS));
+	err = choose_ends(ready, !!(way->needs & FUNCTIONS));
 	if (err) {
 		*missing |= FUNCTIONS;
 		return err;
@@ -460,9 +417,7 @@ int ready_go_on(struct ready_probe *ready)
 	for (int i = 0; i < ready->hook_count; i++) {
 		struct hook *hook = &ready->hooks[i];
 
-		if (!hook->link && hook->event >= 0)
-			hook->link = tracefs_attach_event(hook->event, hook->program);
-		else if (!hook->link)
+		if (!hook->link)
 			hook->link = bpf_program__attach(hook->program);
 		if (!hook->link)
 			return -errno;

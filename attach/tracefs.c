@@ -64,7 +64,7 @@ int tracefs_tracepoint(int tracefs, const char *category, const char *name)
 	return id > 0 ? id : -EINVAL;
 }
 
-int tracefs_event(int tracefs, const char *category, const char *name)
+static int open_event(int tracefs, const char *category, const char *name)
 {
 	int id = tracefs_tracepoint(tracefs, category, name);
 	struct perf_event_attr attr = {
@@ -79,32 +79,19 @@ int tracefs_event(int tracefs, const char *category, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
-struct bpf_link *tracefs_attach_event(int event, struct bpf_program *program)
-{
-	int own = fcntl(event, F_DUPFD_CLOEXEC, 0), err;
-
-	if (own < 0)
-		return NULL;
-	struct bpf_link *link = bpf_program__attach_perf_event(program, own);
-	if (link)
-		return link;
-	err = errno;
-	close(own);
-	errno = err;
-	return NULL;
-}
-
 struct bpf_link *tracefs_attach(int tracefs, const char *category, const char *name, struct bpf_program *program)
 {
-	int event = tracefs_event(tracefs, category, name), err;
+	int event = open_event(tracefs, category, name), err;
 
 	if (event < 0) {
 		errno = -event;
 		return NULL;
 	}
-	struct bpf_link *link = tracefs_attach_event(event, program);
+	struct bpf_link *link = bpf_program__attach_perf_event(program, event);
+	if (link)
+		return link;
 	err = errno;
 	close(event);
 	errno = err;
-	return link;
+	return NULL;
 }

@@ -8,10 +8,6 @@ int tracefs_tracepoint(int tracefs, const char *category, const char *name);  /*
 
 struct bpf_link;
 struct bpf_program;
-/* A perf event of a classic tracepoint, which keeps it in use, on all processors; -errno; -ENOENT: this kernel has none. */
-int tracefs_event(int tracefs, const char *category, const char *name);
-/* The link has a descriptor of its own for the event. NULL and errno. */
-struct bpf_link *tracefs_attach_event(int event, struct bpf_program *program);
 /* Attaches a program to a classic tracepoint, on all processors. NULL and errno; ENOENT: this kernel has no such tracepoint. */
 struct bpf_link *tracefs_attach(int tracefs, const char *category, const char *name, struct bpf_program *program);
 

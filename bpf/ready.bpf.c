@@ -11,8 +11,7 @@
  * next one's.
  *
  * Use is seen in one of two ways. Where the kernel has tracepoints in socket I/O,
- * these and the exits of a few seldom calls (on_*_exit), which cost nobody else
- * anything; what is no socket is then not seen in use. Elsewhere on_exit, which
+ * these and the ends of a few seldom calls; what is no socket is then not seen in use. Elsewhere on_exit, which
  * runs for every system call of the machine and must see at once that a thread
  * is no loop.
  *
@@ -461,10 +460,12 @@ static __always_inline void on_wait(__u32 tgid, __u32 tid, __s32 poller_fd, __u6
 /*
  * ---- seldom calls; the rest by the tracepoints of socket I/O ----
  *
- * At the end of the kernel's own functions, else by classic tracepoints, which
- * make every syscall of the machine longer. Waits end in one function that is not
- * the poll group's: where a program comes to a function or leaves it, the kernel
- * runs none at the end of the calls that are in it just then.
+ * At the end of the kernel's own functions, else by the typed tracepoint, which
+ * makes every syscall of the machine longer, but comes and goes at once: a classic
+ * one leaves only when the kernel has waited for all CPUs, tens of milliseconds
+ * each. Waits end in one function that is not the poll group's: where a program
+ * comes to a function or leaves it, the kernel runs none at the end of the calls
+ * that are in it just then.
  */
 
 struct call {
@@ -473,7 +474,7 @@ struct call {
 	__u32 tgid, tid;
 };
 
-/* The system call that ends, if a loop's thread made it. `regs`: NULL = they are looked for, which others need not pay. */
+/* The system call that ends, if a loop's thread made it. */
 static __always_inline bool take_call(const struct pt_regs *regs, struct call *call)
 {
 	__u64 id = current_ids();
@@ -481,8 +482,6 @@ static __always_inline bool take_call(const struct pt_regs *regs, struct call *c
 
 	if (!may_be_loop(id))
 		return false;
-	if (!regs)
-		regs = (const struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
 	regs_args(regs, args);
 	*call = (struct call){ { args[0], args[1], args[2] }, regs_fourth(regs), id >> 32, id };
 	return true;
@@ -496,33 +495,6 @@ int BPF_PROG(on_wait_end, int fd, void *events, int room, void *timeout, int res
 	if (active_since_ns && result > 0 && may_be_loop(id))
 		on_wait(id >> 32, id, fd, (__u64)events, result);
 	return 0;
-}
-
-static __always_inline int wait_exit(struct syscall_exit *ctx)
-{
-	struct call call;
-
-	if (active_since_ns && ctx->result > 0 && take_call(NULL, &call))
-		on_wait(call.tgid, call.tid, call.args[0], call.args[1], ctx->result);
-	return 0;
-}
-
-SEC("tp/syscalls/sys_exit_epoll_wait")
-int on_epoll_wait_exit(struct syscall_exit *ctx)
-{
-	return wait_exit(ctx);
-}
-
-SEC("tp/syscalls/sys_exit_epoll_pwait")
-int on_epoll_pwait_exit(struct syscall_exit *ctx)
-{
-	return wait_exit(ctx);
-}
-
-SEC("tp/syscalls/sys_exit_epoll_pwait2")
-int on_epoll_pwait2_exit(struct syscall_exit *ctx)
-{
-	return wait_exit(ctx);
 }
 
 static __always_inline int accept_exit(const struct pt_regs *regs, long result)
@@ -552,16 +524,33 @@ static __always_inline int control_exit(const struct pt_regs *regs, long result)
 	int BPF_PROG(on_##name##_end, const struct pt_regs *regs, long result)                                         \
 	{                                                                                                              \
 		return exit(regs, result);                                                                             \
-	}                                                                                                              \
-	SEC("tp/syscalls/sys_exit_" #name)                                                                             \
-	int on_##name##_exit(struct syscall_exit *ctx)                                                                 \
-	{                                                                                                              \
-		return exit(NULL, ctx->result);                                                                        \
 	}
 
 CALL(accept, accept_exit)
 CALL(accept4, accept_exit)
 CALL(epoll_ctl, control_exit)
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(on_seldom_exit, struct pt_regs *regs, long result)
+{
+	struct call call;
+
+	/* the number first: most calls of the machine are none of these */
+	switch (regs_syscall(regs)) {
+	case SYS_EPOLL_WAIT:
+	case SYS_EPOLL_PWAIT:
+	case SYS_EPOLL_PWAIT2:
+		if (active_since_ns && result > 0 && take_call(regs, &call))
+			on_wait(call.tgid, call.tid, call.args[0], call.args[1], result);
+		return 0;
+	case SYS_ACCEPT:
+	case SYS_ACCEPT4:
+		return accept_exit(regs, result);
+	case SYS_EPOLL_CTL:
+		return control_exit(regs, result);
+	}
+	return 0;
+}
 
 /* The descriptor of a sock, if the current thread is of its process. */
 static __always_inline struct ps_ready_stamp *find_key(struct sock *sk, struct ps_ready_key *key)
