@@ -14,7 +14,7 @@ static void put_number(FILE *out, uint64_t value)
 
 static int begin(struct export_run *run)
 {
-	fputs("pid,tid,poller_fd,start_ns,busy_ns,on_cpu_ns,runnable_ns,blocked_ns,next_timeout_ns\n", run->out);
+	fputs("pid,tid,poller_fd,start_ns,busy_ns,on_cpu_ns,runnable_ns,blocked_ns,next_timeout_ns,turns\n", run->out);
 	return 0;
 }
 
@@ -32,10 +32,11 @@ static int record(struct export_run *run, const struct ps_record *record)
 	put_number(run->out, event->on_cpu_ns);
 	put_number(run->out, event->runnable_ns);
 	put_number(run->out, event->blocked_ns);
-	if (event->timeout_ns < 0)
-		fputs(",-1\n", run->out); /* for ever */
+	if (event->timeout_ns < -1)
+		putc(',', run->out); /* not known */
 	else
-		fprintf(run->out, ",%lld\n", (long long)event->timeout_ns);
+		fprintf(run->out, ",%lld", (long long)event->timeout_ns); /* -1: for ever */
+	fprintf(run->out, ",%llu\n", (unsigned long long)ps_poll_turns(event->timeout_ns));
 	return 0;
 }
 

@@ -30,14 +30,23 @@ static uint64_t add_capped(uint64_t a, uint64_t b)
 
 void hist_add(struct hist *hist, uint64_t value)
 {
+	hist_add_many(hist, value, 1);
+}
+
+void hist_add_many(struct hist *hist, uint64_t value, uint64_t count)
+{
+	uint64_t sum, in_bucket;
+	if (!count)
+		return;
 	if (!hist->count || value < hist->min)
 		hist->min = value;
 	if (!hist->count || value > hist->max)
 		hist->max = value;
-	hist->count++;
-	hist->sum = add_capped(hist->sum, value);
+	hist->count += count;
+	hist->sum = add_capped(hist->sum, __builtin_mul_overflow(value, count, &sum) ? UINT64_MAX : sum);
 	uint32_t *bucket = &hist->buckets[hist_bucket(value)];
-	*bucket += *bucket != UINT32_MAX;
+	in_bucket = add_capped(*bucket, count);
+	*bucket = in_bucket < UINT32_MAX ? (uint32_t)in_bucket : UINT32_MAX;
 }
 
 void hist_merge(struct hist *into, const struct hist *from)

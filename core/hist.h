@@ -25,6 +25,7 @@ struct hist {
 unsigned hist_bucket(uint64_t value);
 uint64_t hist_bucket_low(unsigned bucket);   /* least value of the bucket */
 void hist_add(struct hist *hist, uint64_t value);
+void hist_add_many(struct hist *hist, uint64_t value, uint64_t count);
 void hist_merge(struct hist *into, const struct hist *from);
 /* Least bucket bound >= the q-quantile (0..1), never above max; 0 when empty. */
 uint64_t hist_quantile(const struct hist *hist, double q);

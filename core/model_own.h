@@ -289,6 +289,7 @@ struct loop_own {
 	int iteration_cpu_known;
 	uint64_t iteration_since_ns;
 	int iteration_begun, empty_held;
+	uint64_t turns_told;    /* in the slice that ended last: waits in it were not seen one by one */
 	uint64_t iteration_first;
 	/* phase and callback going on */
 	uint64_t phase_since_ns, phase_ns;
@@ -404,7 +405,7 @@ struct stall *held_by_stall(struct model_own *model, struct loop_own *loop, uint
 struct timer_stat *timer_of(struct model_own *model, struct loop_own *loop, uint64_t fn); /* NULL = no room */
 
 /* model_trend.c */
-void trend_slice(struct slot *slot, uint64_t ns);
+void trend_slices(struct slot *slot, uint64_t ns, uint64_t count);
 void trend_spread(struct loop_own *loop, uint64_t from, uint64_t to, size_t offset, int back);
 void trend_share(struct share *share, uint64_t ts, uint64_t ns);
 void trend_sample(struct loop_own *loop, uint64_t now_ns);

@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TURNS_MOST 1000000u /* that one record may tell of */
+
 /* ---- seconds ---- */
 
 struct slot *loop_slot(struct loop_own *loop, uint64_t ts)
@@ -125,8 +127,9 @@ static void slice_begin(struct model_own *model, struct loop_own *loop, uint64_t
 	gather_begin(loop);
 }
 
-/* Ends the slice at `ts`; the caller turns the loop to its next state. */
-static void slice_end(struct model_own *model, struct loop_own *loop, uint64_t ts, const struct slice_sums *sums)
+/* Ends the slice of so many turns at `ts`; the caller turns the loop to its next state. */
+static void slices_end(struct model_own *model, struct loop_own *loop, uint64_t ts, const struct slice_sums *sums,
+		       uint64_t turns)
 {
 	callback_end(model, loop, ts);
 	phase_pause(loop, ts);
@@ -144,9 +147,15 @@ static void slice_end(struct model_own *model, struct loop_own *loop, uint64_t t
 	loop->iteration_cpu_ns += loop->iteration_cpu_known ? least(sums->on_cpu_ns, ns) : 0;
 	struct slot *slot = loop_slot(loop, ts);
 	if (slot)
-		trend_slice(slot, ns);
+		trend_slices(slot, ns / turns, turns);
+	loop->turns_told = turns;
 	loop->iteration_busy_ns += minus(ts, most(loop->slice_ns, loop->iteration_since_ns));
 	loop->iteration_begun = 1;
+}
+
+static void slice_end(struct model_own *model, struct loop_own *loop, uint64_t ts, const struct slice_sums *sums)
+{
+	slices_end(model, loop, ts, sums, 1);
 }
 
 /* The slice ended at a time that nobody can tell: a stall that was seen is kept as far as it was seen. */
@@ -163,26 +172,32 @@ static void slice_abandon(struct model_own *model, struct loop_own *loop, uint64
 }
 
 /* CPU time is told with the end of a slice, so that of an iteration is that of the slices which ended in it. */
-static void iteration_cpu_end(struct loop_own *loop)
+static void iteration_cpu_end(struct loop_own *loop, uint64_t turns)
 {
 	if (loop->iteration_cpu_known)
-		hist_add(&loop->pub.iteration_cpu, loop->iteration_cpu_ns);
+		hist_add_many(&loop->pub.iteration_cpu, loop->iteration_cpu_ns / turns, turns);
 	loop->iteration_cpu_ns = 0;
 	loop->iteration_cpu_known = 0;
 }
 
-static void iteration_end(struct loop_own *loop, uint64_t ts)
+/* What several took is told of all together: each is taken for as long as the others. */
+static void iterations_end(struct loop_own *loop, uint64_t ts, uint64_t turns)
 {
 	if (loop->iteration_begun)
-		hist_add(&loop->pub.iteration, loop->iteration_busy_ns);
-	iteration_cpu_end(loop);
+		hist_add_many(&loop->pub.iteration, loop->iteration_busy_ns / turns, turns);
+	iteration_cpu_end(loop, turns);
 	loop->iteration_busy_ns = 0;
 	loop->iteration_begun = 0;
 	loop->empty_held = 0;
-	loop->pub.iterations += !loop->pub.iterations_exact;
+	loop->pub.iterations += loop->pub.iterations_exact ? 0 : turns;
 	struct slot *slot = loop_slot(loop, ts);
 	if (slot)
-		slot->iterations++;
+		slot->iterations += (uint32_t)turns;
+}
+
+static void iteration_end(struct loop_own *loop, uint64_t ts)
+{
+	iterations_end(loop, ts, 1);
 }
 
 void loop_seen_busy(struct model_own *model, struct loop_own *loop, uint64_t ts)
@@ -292,12 +307,12 @@ void on_poll_enter(struct model_own *model, const void *record)
 			iteration_end(loop, ts); /* two looks in a row that did not mean to wait: two turns */
 		loop->empty_held = 0;
 		struct slice_sums sums = { told->on_cpu_ns, told->runnable_ns, told->blocked_ns };
-		slice_end(model, loop, ts, &sums);
+		slices_end(model, loop, ts, &sums, least(ps_poll_turns(told->timeout_ns), TURNS_MOST));
 	} else {
 		loop->accounted_ns = ts;
 	}
 	turn(model, loop, LOOP_WAITING, ts);
-	loop->timeout_ns = told->timeout_ns;
+	loop->timeout_ns = told->timeout_ns < -1 ? -2 : told->timeout_ns;
 }
 
 /* Brings the loop to LOOP_WAITING as the carried time of the enter says. Returns 0 when the return says nothing new. */
@@ -331,22 +346,28 @@ static int wait_before_return(struct model_own *model, struct loop_own *loop, ui
 static void count_return(struct loop_own *loop, const struct ps_ev_poll_return *told, uint64_t wait_ns)
 {
 	uint32_t ready = told->ready > 0 ? (uint32_t)told->ready : 0;
-	loop->pub.polls++;
+	uint64_t turns = loop->turns_told > 1 ? loop->turns_told : 1;
+	/* each that found something found one at least */
+	uint32_t empty = told->ready >= 0 && ready < turns ? (uint32_t)(turns - ready) : 0;
+	loop->turns_told = 1;
+	loop->pub.polls += turns;
 	loop->pub.ready += ready;
-	loop->pub.empty_polls += told->ready == 0;
-	hist_add(&loop->pub.poll_wait, wait_ns);
+	loop->pub.empty_polls += empty;
+	/* of waits that did not sleep, and were not seen, nobody measured how long they were */
+	if (!(told->flags & PS_POLL_RAN) || wait_ns)
+		hist_add(&loop->pub.poll_wait, wait_ns);
 	struct slot *slot = loop_slot(loop, told->h.ts);
 	if (slot) {
-		slot->polls++;
+		slot->polls += (uint32_t)turns;
 		slot->ready += ready;
-		slot->empty += told->ready == 0;
+		slot->empty += empty;
 	}
 	if (loop->pub.iterations_exact)
 		return;
 	if (loop->timeout_ns == 0 && told->ready == 0)
 		loop->empty_held = 1;
 	else
-		iteration_end(loop, told->h.ts);
+		iterations_end(loop, told->h.ts, turns);
 }
 
 void on_poll_return(struct model_own *model, const void *record)
@@ -393,7 +414,7 @@ void on_iteration(struct model_own *model, const void *record)
 		loop->iteration_first = most(told->number, 1);
 	/* its own number counts those that were lost too */
 	loop->pub.iterations = most(loop->pub.iterations + 1, minus(told->number + 1, loop->iteration_first));
-	iteration_cpu_end(loop);
+	iteration_cpu_end(loop, 1);
 	loop->iteration_busy_ns = 0;
 	loop->iteration_begun = 0;
 	loop->iteration_since_ns = told->h.ts;

@@ -20,12 +20,12 @@ uint64_t model_band_ns(unsigned band)
 	return band + 1 < MODEL_BANDS ? 1ull << (BAND_SHIFT + band) : UINT64_MAX;
 }
 
-void trend_slice(struct slot *slot, uint64_t ns)
+void trend_slices(struct slot *slot, uint64_t ns, uint64_t count)
 {
 	unsigned band = 0;
 	while (band + 1 < MODEL_BANDS && ns >= model_band_ns(band))
 		band++;
-	slot->bands[band]++;
+	slot->bands[band] += (uint32_t)count;
 }
 
 /* Adds [from, to) to one of a beat's figures, `offset` bytes into it; `back` takes it off again. */

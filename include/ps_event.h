@@ -349,7 +349,7 @@ struct ps_ev_poll_enter {
 	struct ps_record h;
 	int32_t poller_fd;
 	uint32_t backend;
-	int64_t timeout_ns;   /* -1 = forever */
+	int64_t timeout_ns;   /* -1 = forever; below: not known, and the slice is of several turns: ps_poll_turns() */
 	uint64_t busy_since_ns; /* when the wait before this one returned; 0 = not known */
 	/* the busy slice [busy_since_ns, ts], as the scheduler saw it; PS_UNKNOWN = not measured */
 	uint64_t on_cpu_ns;
@@ -357,9 +357,18 @@ struct ps_ev_poll_enter {
 	uint64_t blocked_ns;
 };
 
+/*
+ * Turns of the loop in a slice, 1 unless waits in it that did not sleep were not seen one by one: then the RETURN that
+ * follows tells what all of them found ready.
+ */
+static inline uint64_t ps_poll_turns(int64_t timeout_ns)
+{
+	return timeout_ns < -1 ? (uint64_t)(-1 - timeout_ns) : 1;
+}
+
 enum ps_poll_flags {
 	PS_POLL_UNDERWAY = 1, /* not a return: at attach the thread was found busy; the slice began at or before ts */
-	PS_POLL_RAN = 2,      /* a return that was not seen itself: the thread ran then and was met elsewhere since; ready is -1 */
+	PS_POLL_RAN = 2,      /* a return that was not seen itself: the thread ran then and was met elsewhere since; ready is -1 unless it is known */
 };
 
 /* The wait is over: a busy slice begins. */

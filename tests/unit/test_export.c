@@ -447,7 +447,7 @@ TEST(csv_has_a_line_per_busy_slice_and_empty_cells_for_what_was_not_measured)
 	for (; *at; at++)
 		lines += *at == '\n';
 	assert_int_equal(lines, 1 + 20);
-	assert_non_null(strstr(text, "\n100,100,13,1081000000,201000000,,,,-1\n"));
+	assert_non_null(strstr(text, "\n100,100,13,1081000000,201000000,,,,-1,1\n"));
 	free(text);
 }
 

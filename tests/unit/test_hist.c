@@ -33,6 +33,19 @@ TEST(buckets_are_adjacent_and_hold_their_bounds)
 	assert_int_equal(hist_bucket(UINT64_MAX), HIST_BUCKETS - 1);
 }
 
+TEST(many_equal_values_are_as_so_many_single_ones)
+{
+	static struct hist one_by_one, together;
+	for (unsigned i = 0; i < 1000; i++)
+		hist_add(&one_by_one, 12345);
+	hist_add_many(&together, 12345, 1000);
+	hist_add_many(&together, 99, 0);
+	assert_memory_equal(&one_by_one, &together, sizeof(together));
+	hist_add_many(&together, UINT64_MAX / 2, UINT64_MAX / 2);
+	assert_int_equal(together.sum, UINT64_MAX);
+	assert_int_equal(together.buckets[HIST_BUCKETS - 1], UINT32_MAX);
+}
+
 TEST(a_quantile_is_never_too_small_and_at_most_a_sixteenth_too_large)
 {
 	srand(2);

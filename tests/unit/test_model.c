@@ -39,6 +39,53 @@ TEST(seconds_hold_their_own_share_of_a_slice_that_crosses_them)
 	model_close(model);
 }
 
+/* A slice of several turns, whose waits did not sleep and were not seen one by one. */
+TEST(turns_that_are_told_together_are_counted_one_by_one)
+{
+	struct model *model = a_model();
+	const struct loop *loop = a_loop(model, 0);
+	returns(model, 1000, TID, FD, 990, 1);
+	enter(model, 1006, TID, FD, 1000, -1 - 3);
+	APPLY(model, POLL_RETURN, ps_ev_poll_return, 1006, TID, .poller_fd = FD, .ready = 12, .backend = PS_BACKEND_EPOLL,
+	      .entered_ns = 1006 * MS, .flags = PS_POLL_RAN);
+	enter(model, 1008, TID, FD, 1006, -2);
+	assert_int_equal(loop->busy_ns, 8 * MS);
+	assert_int_equal(loop->polls, 4);
+	assert_int_equal(loop->iterations, 4);
+	assert_int_equal(loop->ready, 13);
+	assert_int_equal(loop->empty_polls, 0);
+	assert_int_equal(loop->iteration.count, 3);
+	assert_int_equal(loop->iteration.max, 2 * MS);
+	assert_int_equal(loop->iteration.sum, 6 * MS);
+	assert_int_equal(loop->poll_wait.count, 1); /* how long the others were nobody measured */
+	assert_int_equal(loop->slots[1].polls, 4);
+	assert_int_equal(loop->slots[1].iterations, 4);
+	/* one that sleeps is seen, and of one turn */
+	returns(model, 1018, TID, FD, 1008, 2);
+	assert_int_equal(loop->polls, 5);
+	assert_int_equal(loop->iteration.count, 4);
+	assert_int_equal(loop->poll_wait.count, 2);
+	/* three of five found nothing at the least */
+	enter(model, 1023, TID, FD, 1018, -1 - 5);
+	APPLY(model, POLL_RETURN, ps_ev_poll_return, 1023, TID, .poller_fd = FD, .ready = 2, .entered_ns = 1023 * MS,
+	      .flags = PS_POLL_RAN);
+	assert_int_equal(loop->empty_polls, 3);
+	assert_int_equal(loop->stalls, 0);
+	model_close(model);
+}
+
+TEST(more_turns_than_there_can_be_are_not_believed)
+{
+	struct model *model = a_model();
+	const struct loop *loop = a_loop(model, 0);
+	returns(model, 1000, TID, FD, 990, 1);
+	enter(model, 1006, TID, FD, 1000, INT64_MIN);
+	returns(model, 1006, TID, FD, 1006, 0);
+	assert_in_range(loop->polls, 1, 1000001);
+	assert_true(loop->iteration.sum <= 6 * MS);
+	model_close(model);
+}
+
 TEST(a_lost_enter_is_taken_from_the_return_that_carries_its_time)
 {
 	struct model *model = a_model();
