@@ -21,6 +21,7 @@
 #include "proc.h"
 #include "relief.h"
 #include "session.h"
+#include "turn_places.h"
 
 #define REST_GAP_NS 1000000000ull
 #define LARGE_BYTES (256 << 10)
@@ -208,6 +209,7 @@ static struct source_context context_of(const struct attach *attach)
 		.process_count = attach->process_count,
 		.loops = attach->loops,
 		.loop_count = attach->loop_count,
+		.places = attach->places,
 	};
 }
 
@@ -274,8 +276,10 @@ int attach_open(struct attach **out, const struct attach_options *options, char 
 	int err = attach ? stream_open(&attach->stream) : -ENOMEM;
 
 	*out = NULL;
-	if (!err)
+	if (!err) {
 		attach->relief = relief_open();
+		attach->places = turn_places_open();
+	}
 	/* symbol tables of big files come and go: each a mapping of its own, however big it is, none a hole in the heap */
 	mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
 	if (err)

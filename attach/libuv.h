@@ -88,6 +88,7 @@ struct libuv_loop {
 	int32_t backend_fd;
 	uint64_t time_ms;
 	uint64_t iterations, events; /* PS_UNKNOWN: older than 1.45, or not known */
+	uint64_t counts; /* address of these two; 0 = not known */
 	/* PS_UNKNOWN32 = not known */
 	uint32_t active_handles, active_reqs, pending, closing, done_jobs, nfds, timer_total, handle_total, timer_depth;
 	struct libuv_timer *timers; /* breadth first: [i] is node i of the heap */

@@ -218,6 +218,7 @@ static void read_metrics(struct libuv_loop *loop, struct libuv_memory *memory, u
 		return;
 	loop->iterations = counts[0];
 	loop->events = counts[1];
+	loop->counts = internal + METRICS_COUNT;
 }
 
 int libuv_read(struct libuv_loop *loop, struct libuv_memory *memory, uint64_t address, uint32_t version,

@@ -33,6 +33,7 @@ struct runtime_ask {
 	int whole; /* also what costs more: handles, every timer */
 	struct symbols *symbols; /* of the process */
 	struct stream *stream;
+	struct turn_places *places; /* where to say where the loop counts its turns; NULL = nobody asks */
 };
 
 /* A function at which the kernel can tell of jobs: its file is opened by `path`, it begins `offset` bytes into it. */

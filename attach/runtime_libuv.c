@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "turn_places.h"
+
 #define LOOPS_MAX 64u
 #define TIMERS_OFTEN 2048u /* read at each snapshot: next due, overdue */
 #define TIMERS_WHOLE 16384u
@@ -122,6 +124,13 @@ static uint32_t note_of(const struct libuv_state *state, const struct runtime_as
 	return stream_string(ask->stream, note, length < sizeof(note) ? length : sizeof(note) - 1);
 }
 
+static void put_place(const struct runtime_ask *ask, const struct libuv_loop *loop)
+{
+	const struct ps_turn_place place = { loop->counts, loop->address + libuv_layout.loop_time };
+	if (loop->counts)
+		turn_places_put(ask->places, ask->tid, ask->poller_fd, &place);
+}
+
 static int snapshot(void *arg, const struct runtime_ask *ask, const char **why)
 {
 	static const struct libuv_limits often = { TIMERS_OFTEN, 0, 0 }, whole = { TIMERS_WHOLE, HANDLES_WHOLE, 0 };
@@ -135,6 +144,7 @@ static int snapshot(void *arg, const struct runtime_ask *ask, const char **why)
 			: -EAGAIN;
 	if (!err) {
 		*why = "";
+		put_place(ask, &loop);
 		runtime_put_loop(ask, &loop, stream_now() - begin, 2, note_of(state, ask, &loop));
 		libuv_free(&loop);
 	} else if (address) {

@@ -164,6 +164,7 @@ static void read_process(struct runtime_source *source, struct runtime_process *
 			.whole = whole,
 			.symbols = process->symbols,
 			.stream = source->context.stream,
+			.places = source->context.places,
 		};
 		const char *why = "";
 		if (!process->runtime->snapshot(process->state, &ask, &why))

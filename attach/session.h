@@ -20,6 +20,7 @@ struct attach {
 	size_t loop_count;
 	void *states[SOURCES];  /* NULL: did not open */
 	struct relief *relief;  /* runs while we are behind */
+	struct turn_places *places;
 	pid_t *roots;           /* whose families are followed */
 	size_t root_count;
 	struct ps_ev_process launched_as; /* the launched process while it was there to be read; size 0: not looked at yet */

@@ -117,6 +117,7 @@ struct source_context {
 	size_t process_count;
 	const struct loop_found *loops; /* found before the sources open */
 	size_t loop_count;
+	struct turn_places *places;    /* of the session */
 };
 
 /* The entry that speaks for a process now; process_count = it is none of ours. */

@@ -135,6 +135,16 @@ struct ps_raw_stack {
 /* what a loop thread does, as the scheduler sees it; also the index into sum_ns */
 enum ps_sched { PS_SCHED_UNKNOWN, PS_SCHED_RUNNING, PS_SCHED_RUNNABLE, PS_SCHED_BLOCKED, PS_SCHED_COUNT };
 
+/*
+ * Where a loop counts its turns, in the memory of its thread (key of the map: tid): what tells of waits that do not sleep
+ * while the poll group rests. Nothing that is read there is believed beyond what the clock allows.
+ */
+struct ps_turn_place {
+	uint64_t counts;        /* u64 turns, u64 events: libuv's own metrics */
+	uint64_t time;          /* u64 ms, CLOCK_MONOTONIC: when its last wait ended, or later */
+};
+#define PS_TURNS_MOST 1000000u /* more at once are none */
+
 enum ps_watch_flags {
 	PS_WATCH_QUIET = 1,     /* its own recorder tells of its polls: do not say it twice */
 	PS_WATCH_GUESS = 2,     /* never seen to wait: the first poller that it does wait on is taken instead */
@@ -161,6 +171,10 @@ struct ps_watch {
 	uint32_t ticks;         /* of sampling since the last sample */
 	uint32_t copied;        /* `off` goes with a copy of the stack */
 	uint64_t python_thread; /* address of its PyThreadState, when it was last looked for; 0 = none */
+	uint32_t rest;          /* in which rest the loop's own counts were last looked at; 0 = in none */
+	uint32_t unread;        /* events that were counted, and are to be told with the next return */
+	uint64_t turns, events; /* what they were then */
+	uint64_t turns_ns;      /* and when */
 	struct ps_raw off;      /* while off the CPU: the record to send when it was long */
 };
 
@@ -170,6 +184,8 @@ struct ps_probe_settings {
 	uint64_t sample_ns;     /* between two ticks of sampling */
 	uint32_t profile_ticks; /* one sample in so many ticks, while a slice is not suspect */
 	uint32_t with_sched;    /* the sums are kept */
+	uint32_t rest;          /* number of the rest that the poll group takes; 0 = it tells of every wait */
+	uint32_t zero;
 };
 
 /*
@@ -208,6 +224,8 @@ struct ps_probe_counts {
 	uint64_t lost;
 	uint64_t hits[3];       /* by enum ps_probe_group: POLL, SCHED, SAMPLING */
 	uint64_t copies;        /* of stacks */
+	uint64_t calls;         /* of the machine, while the typed programs are attached */
+	uint64_t alarms;        /* why a rest should end: a slice that may become a stall, a thread that came */
 	struct ps_pace pace;
 };
 
