@@ -33,6 +33,8 @@ static int read_counts(const struct bpf_source *source, struct ps_probe_counts *
 		total->sent += counts[i].sent;
 		total->lost += counts[i].lost;
 		total->copies += counts[i].copies;
+		total->calls += counts[i].calls;
+		total->alarms += counts[i].alarms;
 		for (int group = 0; group < BPF_GROUPS; group++) {
 			total->hits[group] += counts[i].hits[group];
 			total->pace.spared[group] += counts[i].pace.spared[group];
@@ -265,6 +267,7 @@ static void bpf_close(void *state)
 	}
 	tap_close(&source->tap);
 	bpf_phases_close(source);
+	bpf_rest_close(source);
 	bpf_groups_unload(source);
 	bpf_runtimes_close(source);
 	free(source->timers);
@@ -294,6 +297,8 @@ static int bpf_open(void **state, const struct source_context *context)
 	err = source->groups[PS_PROBE_POLL].state == PS_PROBE_STATE_ON ? 0 : -ENOSYS;
 	if (!err)
 		err = begin(source);
+	if (!err)
+		bpf_rest_choose(source);
 	source->swept_ns = stream_now();
 	tell_groups(source, &none);
 	if (err) {
@@ -358,6 +363,7 @@ static int bpf_drain(void *state)
 	if (read_counts(source, &counts))
 		return -EIO;
 	tell_lost(source, &counts);
+	bpf_rest_drain(source, &counts, now);
 	if (now - source->swept_ns < SWEEP_NS)
 		return 0;
 	source->swept_ns = now;

@@ -13,7 +13,7 @@
 #include "v8.h"
 
 #define BPF_GROUPS   3   /* POLL, SCHED, SAMPLING: the first of enum ps_probe_group */
-#define BPF_LINKS    18  /* most that a group attaches */
+#define BPF_LINKS    20  /* most that a group attaches */
 #define BPF_REASON   160
 
 /* One probe group: its object, what is attached, and what became of it. */
@@ -30,7 +30,7 @@ struct bpf_group {
 
 /* The shared maps, by the names they have in bpf/watch.h; -1 until the poll group is loaded. */
 struct bpf_maps {
-	int ring, processes, threads, filter, settings, counts, v8, python, stacks;
+	int ring, processes, threads, filter, settings, counts, v8, python, stacks, places;
 };
 
 /* A loop thread that user space knows. */
@@ -43,9 +43,24 @@ struct bpf_thread {
 	int is_quiet;           /* its own recorder tells of its polls, also of those that came before we knew */
 	int is_gone;            /* with its process */
 	int looks;              /* left: nobody saw yet from where it waits */
+	int has_place;          /* the programs know where it counts its turns */
 };
 
 #define BPF_THREADS 4096    /* slots, power of two, > 2 * PS_WATCH_MAX */
+
+/* See bpf_source_rest.c. */
+struct bpf_rest {
+	int may;                /* the group may rest here */
+	int classic;            /* so many of its first links it began with, and changes for typed ones */
+	int failed;             /* -errno: it could not change over, or go on */
+	struct bpf_link *typed[2];
+	struct late_close *late;
+	uint32_t number;        /* of rests so far */
+	uint64_t until_ns;      /* 0 = it does not rest */
+	uint64_t awake_ns;      /* until then it does not */
+	uint64_t alarms;        /* heard */
+	uint64_t calls, counted_ns; /* of the machine, at the last look */
+};
 
 struct bpf_phases;
 #define BPF_PHASE_LINKS 128
@@ -60,6 +75,7 @@ struct bpf_source {
 	struct python **python; /* the same */
 	char python_reason[128]; /* why the functions of one are not told; "" = none is so */
 	size_t replaced;        /* processes that became another program, at the last look */
+	struct bpf_rest rest;
 	int by_function;        /* waits on epoll may end without being seen: PS_WATCH_INSIDE */
 	int with_unwind;        /* stacks are copied */
 	enum ps_probe_state unwind_state;
@@ -83,6 +99,13 @@ struct bpf_source {
 void bpf_poll_load(struct bpf_source *source, int may_by_function);
 /* Waits of this process are looked at; before the map of processes has it. */
 void bpf_poll_admit(const struct bpf_source *source, uint32_t pid);
+
+/* ---- bpf_source_rest.c ---- */
+/* Whether the poll group may rest, once all groups are loaded and set. */
+void bpf_rest_choose(struct bpf_source *source);
+void bpf_rest_drain(struct bpf_source *source, const struct ps_probe_counts *counts, uint64_t now);
+void bpf_rest_forget(struct bpf_source *source, struct bpf_thread *thread); /* before it is removed */
+void bpf_rest_close(struct bpf_source *source);
 
 /* ---- bpf_source_load.c ---- */
 /* 0 and a reason: it was switched off, or cannot be had here. */

@@ -70,6 +70,7 @@ int bpf_share_maps(const struct bpf_source *source, struct bpf_object *object)
 		{ "settings", source->maps.settings }, { "counts", source->maps.counts },
 		{ "v8", source->maps.v8 },	     { "python", source->maps.python },
 		{ "stacks", source->maps.stacks },
+		{ "places", source->maps.places },
 	};
 
 	for (size_t i = 0; i < sizeof(shared) / sizeof(*shared); i++) {
@@ -317,7 +318,7 @@ static void try_sampling(struct bpf_source *source)
 
 void bpf_groups_load(struct bpf_source *source)
 {
-	source->maps = (struct bpf_maps){ -1, -1, -1, -1, -1, -1, -1, -1, -1 };
+	source->maps = (struct bpf_maps){ -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 };
 	libbpf_set_print(NULL);
 	choose_unwind(source);
 	bpf_poll_load(source, !(source->context.options->without >> PS_PROBE_SCHED & 1));

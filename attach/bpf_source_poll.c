@@ -97,8 +97,9 @@ static int load(struct bpf_source *source, enum way way)
 	skeleton->rodata->cfg_by_function = way == BY_FUNCTION;
 	skeleton->rodata->cfg_poll_select = is_used(source, PS_BACKEND_POLL) || is_used(source, PS_BACKEND_SELECT) ||
 					    is_used(source, PS_BACKEND_IO_URING);
-	bpf_program__set_autoload(skeleton->progs.on_any_enter, way == BY_TYPED_TRACEPOINT);
-	bpf_program__set_autoload(skeleton->progs.on_any_exit, way == BY_TYPED_TRACEPOINT);
+	/* classic ones may be changed for them: bpf_source_rest.c */
+	bpf_program__set_autoload(skeleton->progs.on_any_enter, way != BY_FUNCTION);
+	bpf_program__set_autoload(skeleton->progs.on_any_exit, way != BY_FUNCTION);
 	if (source->context.options->ring_bytes)
 		bpf_map__set_max_entries(skeleton->maps.ring, source->context.options->ring_bytes);
 	for (size_t i = 0; i < WAITS && !err; i++)
@@ -162,13 +163,14 @@ static int attach_typed(struct bpf_group *group)
 	return err ? err : attach_program(group, skeleton->progs.on_any_enter);
 }
 
-/* Without them the end of a loop is noticed later. */
+/* Without them the end of a loop, and in a rest a thread that comes, is noticed later. */
 static void attach_ends(struct bpf_group *group)
 {
 	const struct poll *skeleton = group->skeleton;
 
 	attach_program(group, skeleton->progs.on_exec);
 	attach_program(group, skeleton->progs.on_exit);
+	attach_program(group, skeleton->progs.on_fork);
 }
 
 static void take_maps(struct bpf_source *source)
@@ -185,6 +187,7 @@ static void take_maps(struct bpf_source *source)
 		.v8 = bpf_map__fd(skeleton->maps.v8),
 		.python = bpf_map__fd(skeleton->maps.python),
 		.stacks = bpf_map__fd(skeleton->maps.stacks),
+		.places = bpf_map__fd(skeleton->maps.places),
 	};
 }
 
@@ -210,7 +213,7 @@ void bpf_poll_load(struct bpf_source *source, int may_by_function)
 	struct bpf_group *group = &source->groups[PS_PROBE_POLL];
 	int err = -ENOTSUP, refused;
 
-	source->by_function = 0;
+	source->by_function = source->rest.classic = 0;
 	if (!bpf_group_wanted(source, PS_PROBE_POLL))
 		return;
 	refused = may_by_function ? fentry_refused() : 0;
@@ -230,6 +233,7 @@ void bpf_poll_load(struct bpf_source *source, int may_by_function)
 		return;
 	}
 	take_maps(source);
+	source->rest.classic = source->by_function ? 0 : group->link_count;
 	attach_ends(group);
 }
 

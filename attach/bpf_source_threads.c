@@ -52,6 +52,7 @@ void bpf_thread_remove(struct bpf_source *source, struct bpf_thread *thread)
 	size_t hole = thread - source->threads, i;
 
 	bpf_map_delete_elem(source->maps.stacks, &thread->tid);
+	bpf_rest_forget(source, thread);
 	source->thread_count--;
 	source->threads[hole] = (struct bpf_thread){ 0 };
 	for (i = (hole + 1) & (BPF_THREADS - 1); source->threads[i].tid; i = (i + 1) & (BPF_THREADS - 1)) {
@@ -270,6 +271,7 @@ void bpf_thread_tell(struct bpf_source *source, uint32_t tid, int32_t poller_fd,
 	thread->backend = watch.backend;
 	thread->looks = KEVENT_LOOKS;
 	thread->told = 1;
+	thread->has_place = 0;
 	put_loop(source, thread, ts, flags);
 	bpf_copy_room(source, tid);
 }

@@ -98,6 +98,10 @@ static __always_inline int enter(__s32 fd, __u32 backend, __s64 timeout_ns)
 	count_hit(PS_PROBE_POLL);
 	if (watch->flags & PS_WATCH_INSIDE)
 		end_unseen(watch, current_ids());
+	/* the first wait after a rest, which the loop has counted already: what came before it */
+	if (watch->rest && watch->busy_since_ns)
+		count_turns(watch, current_ids(), watch->rest, true, true, bpf_ktime_get_ns());
+	watch->rest = 0;
 	begin_wait(watch, current_ids(), timeout_ns, bpf_ktime_get_ns());
 	if (cfg_by_function && backend == PS_BACKEND_EPOLL)
 		watch->flags |= PS_WATCH_INSIDE;
@@ -108,7 +112,8 @@ static __always_inline int leave(__s32 fd, __u32 backend, __s64 result)
 {
 	struct ps_watch *watch = find_loop(fd, backend);
 
-	if (!watch)
+	/* where the group changes over or rests, its end has been told already; else one that nobody saw begin */
+	if (!watch || (watch->busy_since_ns && watch->entered_ns))
 		return 0;
 	count_hit(PS_PROBE_POLL);
 	end_wait(watch, current_ids(), result, 0, bpf_ktime_get_ns());
@@ -127,7 +132,7 @@ static __always_inline __s64 from_user(__u64 address, __s64 scale)
 
 	if (!address || bpf_probe_read_user(&time, sizeof(time), (const void *)address))
 		return -1;
-	return time.seconds * 1000000000 + time.fraction * scale;
+	return time.seconds < 0 ? -1 : time.seconds * 1000000000 + time.fraction * scale;
 }
 
 /* ---- the functions of the calls; the loader names them, they differ by machine ---- */
@@ -265,14 +270,30 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(on_any_exit, struct pt_regs *regs, long result)
 {
 	__u32 backend = backend_of(regs_syscall(regs));
+	struct ps_probe_counts *count = bpf_map_lookup_elem(&counts, &zero_key);
 	uint64_t args[3];
 
+	if (count)
+		count->calls++; /* what an interrupt in between adds is missed: few */
 	if (!backend)
 		return 0;
 	regs_args(regs, args);
 	if (backend == PS_BACKEND_IO_URING)
 		return ring_waits(args[2], regs_fourth(regs)) ? leave(args[0], backend, ring_ready(args[2], result)) : 0;
 	return leave(backend == PS_BACKEND_EPOLL ? (__s32)args[0] : -1, backend, result);
+}
+
+/* ---- threads that come ---- */
+
+/* It may be a loop: its waits would be missed in a rest. */
+SEC("raw_tp/sched_process_fork")
+int on_fork(void *ctx)
+{
+	__u32 tgid = current_ids() >> 32;
+
+	if (may_be_watched(tgid) && bpf_map_lookup_elem(&processes, &tgid))
+		raise_alarm();
+	return 0;
 }
 
 /* ---- ends of loops that no call tells of ---- */

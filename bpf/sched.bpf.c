@@ -108,14 +108,32 @@ static __always_inline void switch_in(struct ps_watch *watch, struct task_struct
 	off->off_ns = 0;
 }
 
+/* While the poll group rests: a wait that sleeps begins here, the others are told by the loop's own counts. */
+static __always_inline void rest_out(struct ps_watch *watch, struct task_struct *prev, __u32 tid, __u32 rest,
+				     bool is_ready, unsigned int state)
+{
+	bool waits = is_in_wait(watch, prev);
+	bool sleeps = waits && !is_ready && blocked_state(state, 0) == PS_OFF_SLEEPING;
+	__u64 now = bpf_ktime_get_ns();
+
+	count_turns(watch, tid, rest, waits, sleeps, now);
+	if (sleeps)
+		begin_wait(watch, tid, -2, now);
+}
+
 SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next, unsigned int prev_state)
 {
-	__u32 tid = tid_of(prev);
+	__u32 tid = tid_of(prev), rest;
 	struct ps_watch *watch = find(tid);
 
 	if (watch)
 		look_inside(watch, prev, tid);
+	rest = watch && watch->busy_since_ns ? current_rest() : 0;
+	if (rest) {
+		count_hit(PS_PROBE_POLL);
+		rest_out(watch, prev, tid, rest, preempt || !prev_state, prev_state);
+	}
 	if (watch && watch->busy_since_ns) {
 		count_hit(PS_PROBE_SCHED);
 		switch_out(ctx, watch, prev, next, preempt || !prev_state, prev_state, bpf_ktime_get_ns());
@@ -123,6 +141,11 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	watch = find(tid_of(next));
 	if (watch && watch->flags & PS_WATCH_INSIDE)
 		watch->ran_ns = bpf_ktime_get_ns();
+	if (watch && !watch->busy_since_ns && current_rest()) {
+		/* what it found is counted when it has been seen to: told with the next one */
+		end_wait(watch, tid_of(next), watch->rest ? watch->unread : -1, PS_POLL_RAN, bpf_ktime_get_ns());
+		watch->unread = 0;
+	}
 	if (watch && watch->busy_since_ns) {
 		count_hit(PS_PROBE_SCHED);
 		switch_in(watch, next, bpf_ktime_get_ns());

@@ -77,6 +77,13 @@ struct {
 	__type(value, struct ps_raw_stack);
 } stacks SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, PS_WATCH_MAX);
+	__type(key, __u32);    /* tid */
+	__type(value, struct ps_turn_place);
+} places SEC(".maps");
+
 /* Set by the loader when stacks are copied. */
 const volatile bool cfg_unwind = false;
 
@@ -111,6 +118,21 @@ static __always_inline void count_copy(void)
 
 	if (count)
 		__sync_fetch_and_add(&count->copies, 1);
+}
+
+static __always_inline void raise_alarm(void)
+{
+	struct ps_probe_counts *count = bpf_map_lookup_elem(&counts, &zero_key);
+
+	if (count)
+		__sync_fetch_and_add(&count->alarms, 1);
+}
+
+static __always_inline __u32 current_rest(void)
+{
+	const struct ps_probe_settings *set = bpf_map_lookup_elem(&settings, &zero_key);
+
+	return set ? set->rest : 0;
 }
 
 /* NULL: no stack now, this CPU has spent enough on them. Who takes one tells what it spent by ps_pace_spend(). */
@@ -224,6 +246,67 @@ static __always_inline void look_inside(struct ps_watch *watch, struct task_stru
 {
 	if (watch->flags & PS_WATCH_INSIDE && !is_in_wait(watch, task))
 		end_unseen(watch, tid);
+}
+
+/* ---- turns of a loop that no probe saw ---- */
+
+/* Since when the loop is in its present turn, as it tells itself: not before what is known, and not later than now. */
+static __always_inline __u64 turned_at(const struct ps_watch *watch, const struct ps_turn_place *place, __u64 now)
+{
+	__u64 from = watch->turns_ns > watch->busy_since_ns ? watch->turns_ns : watch->busy_since_ns, at = 0;
+
+	if (bpf_probe_read_user(&at, sizeof(at), (const void *)place->time))
+		return now;
+	at *= 1000000;
+	return at > now ? now : at < from ? from : at;
+}
+
+/* Tells of turns that ended before the one that began at `began`. */
+static __always_inline void tell_turns(struct ps_watch *watch, __u32 tid, __u64 turns, __u64 began, __u64 now)
+{
+	__u64 since;
+
+	account(watch, now, PS_SCHED_RUNNING);
+	since = now - began;
+	if (since > watch->sum_ns[PS_SCHED_RUNNING])
+		since = watch->sum_ns[PS_SCHED_RUNNING];
+	watch->sum_ns[PS_SCHED_RUNNING] -= since;
+	send_enter(watch, tid, -1 - (__s64)turns, began);
+	watch->entered_ns = began;
+	send_return(watch, tid, watch->unread, PS_POLL_RAN, began);
+	watch->unread = 0;
+	watch->busy_since_ns = began;
+	for (int i = 0; i < PS_SCHED_COUNT; i++)
+		watch->sum_ns[i] = 0;
+	watch->sum_ns[PS_SCHED_RUNNING] = since;
+}
+
+/*
+ * Of the current thread, which is busy: the loop's own counts, against those of the last look in this rest. The loop
+ * counts a turn before it waits, so one that is in its wait is not over; one that is to sleep there is told by who asks.
+ */
+static __always_inline void count_turns(struct ps_watch *watch, __u32 tid, __u32 rest, bool waits, bool sleeps, __u64 now)
+{
+	const struct ps_turn_place *place = bpf_map_lookup_elem(&places, &tid);
+	__u64 counts[2], turns, events;
+	bool is_first = watch->rest != rest;
+
+	if (!place || bpf_probe_read_user(counts, sizeof(counts), (const void *)place->counts))
+		return;
+	turns = counts[0] - watch->turns - (waits ? 1 : 0);
+	events = counts[1] - watch->events;
+	if (!is_first && turns && turns < PS_TURNS_MOST && events < PS_TURNS_MOST) {
+		watch->unread += events;
+		tell_turns(watch, tid, turns, turned_at(watch, place, now), now);
+	} else if (!is_first && events < PS_TURNS_MOST) {
+		watch->unread += events;
+	} else {
+		watch->unread = 0;
+	}
+	watch->rest = rest;
+	watch->turns = counts[0] - (waits && !sleeps ? 1 : 0);
+	watch->events = counts[1];
+	watch->turns_ns = now;
 }
 
 /* ---- stacks and calls ---- */
