@@ -33,4 +33,4 @@ async function main() {
   server.close();
 }
 
-main().finally(() => fs.rmSync(folder, { recursive: true })).then(() => console.log('ok'));
+main().finally(() => fs.promises.rm(folder, { recursive: true })).then(() => console.log('ok'));
