@@ -407,13 +407,19 @@ static uint64_t cpu_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define MOST_NS 1000000000u /* the figure is not the sanitizer's */
-#else
-#define MOST_NS 100000000u
-#endif
+/* What it costs here to read what each descriptor of a process is: the least that a look at it can do. */
+static void read_descriptors(pid_t pid)
+{
+	char path[64], link[64];
 
-TEST(three_hundred_processes_cost_less_than_100_ms)
+	for (int fd = 0; fd < 24; fd++) {
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, fd);
+		assert_true(readlink(path, link, sizeof(link)) != 0);
+	}
+}
+
+/* 30 to 130 ms, as machines are fast; so it is held against what that very machine takes for the system calls alone. */
+TEST(three_hundred_processes_cost_little_more_than_to_read_their_descriptors)
 {
 	pid_t pids[300];
 	for (int i = 0; i < 300; i++) {
@@ -427,9 +433,14 @@ TEST(three_hundred_processes_cost_less_than_100_ms)
 		wait_in_epoll(&epfd);
 		_exit(0);
 	}
-	uint64_t best = UINT64_MAX;
+	uint64_t best = UINT64_MAX, least = UINT64_MAX;
 	for (int i = 0; i < 5; i++) {
 		uint64_t start = cpu_ns();
+		for (int j = 0; j < 300; j++)
+			read_descriptors(pids[j]);
+		uint64_t reads = cpu_ns() - start;
+		least = reads < least ? reads : least;
+		start = cpu_ns();
 		free(loops);
 		int count = attach_find_loops(&loops, 0);
 		uint64_t cost = cpu_ns() - start;
@@ -438,6 +449,6 @@ TEST(three_hundred_processes_cost_less_than_100_ms)
 	}
 	for (int i = 0; i < 300; i++)
 		child_stop(pids[i], SIGKILL);
-	printf("%llu us\n", (unsigned long long)best / 1000);
-	assert_true(best < MOST_NS);
+	printf("%llu us, descriptors alone %llu us\n", (unsigned long long)best / 1000, (unsigned long long)least / 1000);
+	assert_true(best < 6 * least);
 }
