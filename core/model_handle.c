@@ -246,13 +246,16 @@ struct stall *held_by_stall(struct model_own *model, struct loop_own *loop, uint
 	return stall;
 }
 
-/* The first wait after a stall: what it brought at once had been ready before. */
-void fds_held_up(struct model_own *model, struct loop_own *loop, uint64_t wait_ns, int32_t ready)
+/* The first wait after a stall: what it brought at once had been ready before. One that was not seen says nothing of it. */
+void fds_held_up(struct model_own *model, struct loop_own *loop, uint64_t wait_ns, const struct ps_ev_poll_return *told)
 {
+	int32_t ready = told->ready;
 	if (!loop->last_stall_id || loop->last_stall_polls++)
 		return;
 	struct stall *stall = stall_find(model, loop->last_stall_id);
-	if (stall)
+	if (stall && told->flags & PS_POLL_RAN)
+		stall->held_fds = PS_UNKNOWN;
+	else if (stall)
 		add_known(&stall->held_fds, wait_ns < AT_ONCE_NS && ready > 0 ? (uint64_t)ready : 0);
 }
 

@@ -396,7 +396,7 @@ void loop_add_lag_own(struct loop_own *loop, uint64_t ready_ns, uint64_t ts);
 void fd_add_lag(struct model_own *model, struct hist **lag, uint64_t ns); /* makes the histogram while there is room */
 void fds_close(struct loop_own *loop, uint64_t ts); /* all of them */
 void fds_sweep(struct model_own *model, struct loop_own *loop, uint64_t now_ns);
-void fds_held_up(struct model_own *model, struct loop_own *loop, uint64_t wait_ns, int32_t ready);
+void fds_held_up(struct model_own *model, struct loop_own *loop, uint64_t wait_ns, const struct ps_ev_poll_return *told);
 /* Something was to be served at `since_ns` and is served now: counts it when this slice, or the last stall, held it up. */
 void held_in_slice(struct loop_own *loop, uint64_t since_ns, uint64_t ts, uint64_t *held);
 struct stall *held_by_stall(struct model_own *model, struct loop_own *loop, uint64_t since_ns); /* NULL = it was not */

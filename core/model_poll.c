@@ -392,7 +392,7 @@ void on_poll_return(struct model_own *model, const void *record)
 	count_return(loop, told, wait_ns);
 	slice_begin(model, loop, ts, 0, 0);
 	loop->returned_ns = ts;
-	fds_held_up(model, loop, wait_ns, told->ready);
+	fds_held_up(model, loop, wait_ns, told);
 }
 
 void on_iteration(struct model_own *model, const void *record)

@@ -835,6 +835,18 @@ TEST(who_waited_for_a_stall_is_counted_when_the_loop_comes_back)
 	model_close(model);
 }
 
+TEST(a_wait_that_nobody_saw_says_nothing_of_who_waited_for_a_stall)
+{
+	struct model *model = a_model();
+	a_loop(model, 0);
+	returns(model, 1010, TID, FD, 1000, 1);
+	const struct stall *stall = closed(model, 1110);
+	APPLY(model, POLL_RETURN, ps_ev_poll_return, 1110.1, TID, .poller_fd = FD, .ready = 1, .entered_ns = 1110 * MS,
+	      .backend = PS_BACKEND_EPOLL, .flags = PS_POLL_RAN);
+	assert_int_equal(stall->held_fds, PS_UNKNOWN);
+	model_close(model);
+}
+
 TEST(the_culprit_is_cut_at_a_character_when_names_are_long)
 {
 	struct model *model = busy_model();
