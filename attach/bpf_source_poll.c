@@ -94,6 +94,7 @@ static int load(struct bpf_source *source, enum way way)
 	group->skeleton = skeleton;
 	group->object = skeleton->obj;
 	PID_SPACE_SET(skeleton);
+	skeleton->rodata->cfg_own = (uint32_t)getpid();
 	skeleton->rodata->cfg_by_function = way == BY_FUNCTION;
 	skeleton->rodata->cfg_poll_select = is_used(source, PS_BACKEND_POLL) || is_used(source, PS_BACKEND_SELECT) ||
 					    is_used(source, PS_BACKEND_IO_URING);

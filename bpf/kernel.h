@@ -118,6 +118,7 @@ struct timespec_copy {
 
 #define IO_URING_GETEVENTS 1
 #define ERROR_TIME 62
+#define ERROR_NO_CALL (-38)
 
 /* Number of the syscall that the task is in; -1 when it came into the kernel otherwise. */
 static inline int regs_syscall(const struct pt_regs *regs)
@@ -140,6 +141,16 @@ static inline void regs_args(const struct pt_regs *regs, uint64_t args[3])
 	args[0] = regs->orig_x0;
 	args[1] = regs->regs[1];
 	args[2] = regs->regs[2];
+#endif
+}
+
+/* Of a task that came in by a system call: it is still in it, and not on its way out, where it may be kept from running. */
+static inline bool regs_in_call(const struct pt_regs *regs)
+{
+#if defined(__TARGET_ARCH_x86)
+	return (long)regs->ax == ERROR_NO_CALL; /* until there is a result */
+#elif defined(__TARGET_ARCH_arm64)
+	return regs->regs[0] == regs->orig_x0;
 #endif
 }
 

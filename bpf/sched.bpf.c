@@ -126,6 +126,7 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 {
 	__u32 tid = tid_of(prev), rest;
 	struct ps_watch *watch = find(tid);
+	__u64 now;
 
 	if (watch)
 		look_inside(watch, prev, tid);
@@ -139,16 +140,17 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 		switch_out(ctx, watch, prev, next, preempt || !prev_state, prev_state, bpf_ktime_get_ns());
 	}
 	watch = find(tid_of(next));
-	if (watch && watch->flags & PS_WATCH_INSIDE)
-		watch->ran_ns = bpf_ktime_get_ns();
-	if (watch && !watch->busy_since_ns && current_rest()) {
-		/* what it found is counted when it has been seen to: told with the next one */
-		end_wait(watch, tid_of(next), watch->rest ? watch->unread : -1, PS_POLL_RAN, bpf_ktime_get_ns());
-		watch->unread = 0;
-	}
-	if (watch && watch->busy_since_ns) {
+	if (!watch)
+		return 0;
+	now = bpf_ktime_get_ns();
+	watch->ran_ns = now;
+	if (watch->busy_since_ns) {
 		count_hit(PS_PROBE_SCHED);
-		switch_in(watch, next, bpf_ktime_get_ns());
+		switch_in(watch, next, now);
+	} else if (current_rest()) {
+		/* what it found is counted when it has been seen to: told with the next one */
+		end_wait(watch, tid_of(next), watch->rest ? watch->unread : -1, PS_POLL_RAN, now);
+		watch->unread = 0;
 	}
 	return 0;
 }

@@ -210,7 +210,7 @@ static __always_inline bool is_in_wait(const struct ps_watch *watch, struct task
 	if (number != SYS_EPOLL_WAIT && number != SYS_EPOLL_PWAIT && number != SYS_EPOLL_PWAIT2)
 		return false;
 	regs_args(regs, args);
-	return (__s32)args[0] == watch->poller_fd;
+	return (__s32)args[0] == watch->poller_fd && regs_in_call(regs);
 }
 
 static __always_inline void begin_wait(struct ps_watch *watch, __u32 tid, __s64 timeout_ns, __u64 now)
@@ -255,6 +255,9 @@ static __always_inline __u64 turned_at(const struct ps_watch *watch, const struc
 {
 	__u64 from = watch->turns_ns > watch->busy_since_ns ? watch->turns_ns : watch->busy_since_ns, at = 0;
 
+	/* nor before it last began to run: by its whole milliseconds it might be */
+	if (from <= watch->ran_ns)
+		from = watch->ran_ns + 1;
 	if (bpf_probe_read_user(&at, sizeof(at), (const void *)place->time))
 		return now;
 	at *= 1000000;

@@ -163,7 +163,7 @@ struct ps_watch {
 	uint32_t zero;
 	uint64_t busy_since_ns; /* 0 = waiting */
 	uint64_t entered_ns;    /* of the wait that is under way or was last; 0 = not known */
-	uint64_t ran_ns;        /* when it last began to run, while PS_WATCH_INSIDE */
+	uint64_t ran_ns;        /* when it last began to run */
 	uint64_t mark_ns;       /* since when it is in `sched` */
 	uint64_t sum_ns[PS_SCHED_COUNT]; /* of this busy slice */
 	uint64_t burst;         /* tenth of a second, and how many stacks were taken in it: see PS_STACK_BURST */
@@ -225,6 +225,7 @@ struct ps_probe_counts {
 	uint64_t hits[3];       /* by enum ps_probe_group: POLL, SCHED, SAMPLING */
 	uint64_t copies;        /* of stacks */
 	uint64_t calls;         /* of the machine, while the typed programs are attached */
+	uint64_t phases;        /* hits of the exact phases' probes */
 	uint64_t alarms;        /* why a rest should end: a slice that may become a stall, a thread that came */
 	struct ps_pace pace;
 };
