@@ -34,6 +34,7 @@ static int read_counts(const struct bpf_source *source, struct ps_probe_counts *
 		total->lost += counts[i].lost;
 		total->copies += counts[i].copies;
 		total->calls += counts[i].calls;
+		total->phases += counts[i].phases;
 		total->alarms += counts[i].alarms;
 		for (int group = 0; group < BPF_GROUPS; group++) {
 			total->hits[group] += counts[i].hits[group];
@@ -144,7 +145,7 @@ static int take_record(void *arg, void *data, size_t bytes)
 		bpf_thread_end(source, record->tid, record->ts);
 		err = 0;
 	} else if (record->event == PS_EV_PHASE) {
-		err = stream_put(source->context.stream, record);
+		err = source->phases_taken ? 0 : stream_put(source->context.stream, record);
 	}
 	source->put_failed += !!err;
 	return ++source->drained < DRAIN_MAX ? 0 : -EAGAIN;
@@ -363,6 +364,7 @@ static int bpf_drain(void *state)
 	if (read_counts(source, &counts))
 		return -EIO;
 	tell_lost(source, &counts);
+	bpf_phases_drain(source, &counts, now);
 	bpf_rest_drain(source, &counts, now);
 	if (now - source->swept_ns < SWEEP_NS)
 		return 0;

@@ -14,7 +14,7 @@
 
 #define BPF_GROUPS   3   /* POLL, SCHED, SAMPLING: the first of enum ps_probe_group */
 #define BPF_LINKS    20  /* most that a group attaches */
-#define BPF_REASON   160
+#define BPF_REASON   280
 
 /* One probe group: its object, what is attached, and what became of it. */
 struct bpf_group {
@@ -71,6 +71,7 @@ struct bpf_source {
 	struct bpf_maps maps;
 	struct tap tap;
 	struct bpf_phases *phases; /* NULL: not asked for */
+	int phases_taken;       /* back, for what they cost */
 	struct v8 **v8;         /* one per process; NULL: it runs none */
 	struct python **python; /* the same */
 	char python_reason[128]; /* why the functions of one are not told; "" = none is so */
@@ -144,6 +145,9 @@ void bpf_runtimes_walk(struct bpf_source *source, size_t from);
 /* Where asked for: exact phases of the processes from `first` on; the poll group's reason says what came of it. */
 void bpf_phases_open(struct bpf_source *source, size_t first);
 void bpf_phases_close(struct bpf_source *source);
+int bpf_phases_tell(const struct bpf_source *source); /* 1: they are attached */
+/* Takes them back when they cost too much. */
+void bpf_phases_drain(struct bpf_source *source, const struct ps_probe_counts *counts, uint64_t now);
 
 /* ---- bpf_source_threads.c ---- */
 struct bpf_thread *bpf_thread_find(struct bpf_source *source, uint32_t tid);

@@ -4,6 +4,9 @@
  * functions that run the phases. What is inlined there (pending callbacks, the
  * closing phase) counts to the phase before it. Without these probes phases are
  * estimated from samples.
+ *
+ * Each hit stops the loop for a microsecond, so a governor watches them. When they
+ * are taken back, what follows is of phase "other": it is not known.
  */
 #include "bpf_source.h"
 
@@ -12,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "governor.h"
+#include "late_close.h"
 #include "libuv.h"
 #include "phase.skel.h"
 #include "pid_space.h"
@@ -30,6 +35,8 @@ struct bpf_phases {
 	struct phase *skeleton;
 	struct bpf_link *links[BPF_PHASE_LINKS];
 	size_t link_count;
+	struct governor governor;
+	struct late_close *late;
 };
 
 static int load(struct bpf_source *source)
@@ -39,6 +46,8 @@ static int load(struct bpf_source *source)
 
 	source->phases = phases;
 	if (!err)
+		phases->governor.stats_fd = -1;
+	if (!err)
 		phases->skeleton = phase__open();
 	if (!err && !phases->skeleton)
 		err = -errno;
@@ -46,7 +55,13 @@ static int load(struct bpf_source *source)
 		return err;
 	PID_SPACE_SET(phases->skeleton);
 	err = bpf_share_maps(source, phases->skeleton->obj);
-	return err ? err : phase__load(phases->skeleton);
+	if (!err)
+		err = phase__load(phases->skeleton);
+	if (err)
+		return err;
+	governor_open(&phases->governor, phases->skeleton->obj, GOVERNOR_BUDGET_NS, GOVERNOR_UPROBE_NS);
+	governor_hasten(&phases->governor, stream_now());
+	return 0;
 }
 
 /* How many functions of this process got a probe. */
@@ -77,7 +92,7 @@ void bpf_phases_open(struct bpf_source *source, size_t first)
 	struct bpf_group *group = &source->groups[PS_PROBE_POLL];
 	size_t count = 0, length = strlen(group->reason);
 
-	if (!source->context.options->exact_phases || group->state != PS_PROBE_STATE_ON)
+	if (!source->context.options->exact_phases || group->state != PS_PROBE_STATE_ON || source->phases_taken)
 		return;
 	int err = source->phases ? 0 : load(source);
 	for (size_t i = first; i < source->context.process_count && !err; i++)
@@ -104,7 +119,46 @@ void bpf_phases_close(struct bpf_source *source)
 		return;
 	for (size_t i = 0; i < phases->link_count; i++)
 		bpf_link__destroy(phases->links[i]);
+	late_close_end(phases->late);
+	governor_close(&phases->governor);
 	phase__destroy(phases->skeleton);
 	free(phases);
 	source->phases = NULL;
+}
+
+int bpf_phases_tell(const struct bpf_source *source)
+{
+	return source->phases && source->phases->link_count && !source->phases_taken;
+}
+
+/* Of phases as they have been: later ones are not told. */
+static void put_other(struct bpf_source *source, uint64_t now)
+{
+	for (size_t i = 0; i < BPF_THREADS; i++) {
+		const struct ps_ev_phase other = {
+			.h = { now, source->threads[i].tid, PS_EV_PHASE, sizeof(other) },
+			.phase = PS_PHASE_OTHER,
+		};
+
+		if (other.h.tid && !source->threads[i].is_quiet)
+			source->put_failed += !!stream_put(source->context.stream, &other.h);
+	}
+}
+
+void bpf_phases_drain(struct bpf_source *source, const struct ps_probe_counts *counts, uint64_t now)
+{
+	struct bpf_group *group = &source->groups[PS_PROBE_POLL];
+	struct bpf_phases *phases = source->phases;
+	char *at = strstr(group->reason, "; exact phases");
+
+	if (!bpf_phases_tell(source) || !governor_drain(&phases->governor, now, counts->phases))
+		return;
+	source->phases_taken = 1;
+	governor_close(&phases->governor);
+	phases->late = late_close_begin(phases->links, (int)phases->link_count);
+	phases->link_count = 0;
+	put_other(source, now);
+	if (at)
+		snprintf(at, sizeof(group->reason) - (size_t)(at - group->reason), "; exact phases taken back: %s",
+			 phases->governor.why);
 }

@@ -18,6 +18,7 @@
 #include "bpf_source.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "late_close.h"
@@ -73,7 +74,8 @@ static int may_rest(struct bpf_source *source)
 {
 	uint32_t placed = 0;
 
-	if (!source->thread_count || source->rest.failed)
+	/* exact phases cost more than what a rest spares */
+	if (!source->thread_count || source->rest.failed || bpf_phases_tell(source))
 		return 0;
 	for (size_t i = 0; i < BPF_THREADS && placed < source->thread_count; i++)
 		if (source->threads[i].tid && !place(source, &source->threads[i]))
@@ -81,6 +83,18 @@ static int may_rest(struct bpf_source *source)
 		else
 			placed += source->threads[i].tid != 0;
 	return 1;
+}
+
+/* What was added of exact phases stays. */
+static void say_way(struct bpf_group *group)
+{
+	char phases[BPF_REASON];
+	const char *at = strstr(group->reason, "; exact phases");
+
+	at = at ? at : strstr(group->reason, "; no exact phases");
+	snprintf(phases, sizeof(phases), "%s", at ? at : "");
+	bpf_group_state(group, PS_PROBE_STATE_ON,
+			"typed sys_enter and sys_exit; above %u calls/s by the scheduler and the loops' own counts%s", CALLS_MANY, phases);
 }
 
 /* From classic tracepoints to typed ones: for a moment both tell of each wait, and the second is not heard. */
@@ -98,9 +112,7 @@ static void change_over(struct bpf_source *source)
 	group->link_count -= waits;
 	memmove(group->links, group->links + waits, (size_t)group->link_count * sizeof(*group->links));
 	source->rest.classic = 0;
-	bpf_group_state(group, PS_PROBE_STATE_ON,
-			"typed sys_enter and sys_exit: some cost per system call of all programs; above %u calls/s by the "
-			"scheduler and the loops' own counts, which have none", CALLS_MANY);
+	say_way(group);
 }
 
 static void rest(struct bpf_source *source, uint64_t now)

@@ -2,9 +2,18 @@
 /*
  * Phases of a libuv loop, at the entries of the functions that run them. They go
  * through the ring of the polls, so what a thread did stays in order. Each hit
- * costs the loop a microsecond, five times an iteration: only when asked for.
+ * costs the loop a microsecond, five times an iteration: only when asked for, and
+ * as long as the governor lets them.
  */
 #include "watch.h"
+
+static __always_inline void count_phase(void)
+{
+	struct ps_probe_counts *count = bpf_map_lookup_elem(&counts, &zero_key);
+
+	if (count)
+		__sync_fetch_and_add(&count->phases, 1);
+}
 
 SEC("uprobe")
 int on_phase(void *context)
@@ -16,7 +25,7 @@ int on_phase(void *context)
 		.phase = (__u32)bpf_get_attach_cookie(context),
 	};
 
-	count_hit(PS_PROBE_POLL);
+	count_phase();
 	/* before its first wait, and while it waits (a loop inside a callback's own loop), nothing is said */
 	if (!watch || !watch->busy_since_ns)
 		return 0;
