@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # What watching costs the target: requests/s, and the server's CPU time per
 # request, of a saturated node hello server with the tool and without it,
-# alternating in one run; beside it a bpftrace script of equal content, perf
+# alternating in one run (each time with is held against the two without around it, so that a drift of the machine cancels
+# out); beside it a bpftrace script of equal content, perf
 # trace and strace -c. Prints JSON: ratios with/without (1 = free), median,
 # least, most. The CPU ratio is the steadier one on a shared machine. The server
 # has the first CPU for itself, load and tools share the others: where they take
@@ -65,15 +66,15 @@ with() {
 	wait "$tool" 2>/dev/null
 }
 
-# every other pair the other way round, so that a drift of the machine cancels out
 bench() {
-	local i
+	local i before
 	: >"$T/$1"
+	before=$(measure)
 	for i in $(seq "$pairs"); do
-		[ $((i % 2)) = 1 ] && measure >"$T/without"
 		with "$1"
-		[ $((i % 2)) = 0 ] && measure >"$T/without"
-		echo "$(cat "$T/without") $(cat "$T/with")" >>"$T/$1"
+		measure >"$T/without"
+		echo "$before $(cat "$T/with") $(cat "$T/without")" >>"$T/$1"
+		before=$(cat "$T/without")
 	done
 }
 
@@ -90,8 +91,12 @@ import json, statistics, sys
 out = {}
 for tool in sys.argv[2:]:
     rows = [list(map(float, line.split())) for line in open(f'{sys.argv[1]}/{tool}')]
-    sides = {'requests': [r[2] / r[0] for r in rows], 'cpu_per_request': [r[1] / r[3] for r in rows]}
-    out[tool] = {k: {'median': round(statistics.median(v), 3), 'min': round(min(v), 3), 'max': round(max(v), 3), 'pairs': len(v)}
-                 for k, v in sides.items()}
+    sides = {'requests': [2 * r[2] / (r[0] + r[4]) for r in rows], 'cpu_per_request': [(r[1] + r[5]) / 2 / r[3] for r in rows]}
+    # how far the median may be off, by the spread of the middle half; as noisy as machines are, this belongs to the figure
+    def off(v):
+        q = statistics.quantiles(v, n=4) if len(v) > 3 else (min(v), 0, max(v))
+        return (q[2] - q[0]) / 1.349 * 1.253 / len(v) ** 0.5
+    out[tool] = {k: {'median': round(statistics.median(v), 3), 'error': round(off(v), 3), 'min': round(min(v), 3),
+                     'max': round(max(v), 3), 'pairs': len(v)} for k, v in sides.items()}
 print(json.dumps(out, indent=1))
 PY
