@@ -157,7 +157,7 @@ void bpf_phases_drain(struct bpf_source *source, const struct ps_probe_counts *c
 	governor_close(&phases->governor);
 	phases->late = late_close_begin(phases->links, (int)phases->link_count);
 	phases->link_count = 0;
-	put_other(source, now);
+	put_other(source, stream_now()); /* behind all that came in this drain */
 	if (at)
 		snprintf(at, sizeof(group->reason) - (size_t)(at - group->reason), "; exact phases taken back: %s",
 			 phases->governor.why);

@@ -93,6 +93,7 @@ static void phase_pause(struct loop_own *loop, uint64_t ts)
 	uint64_t from = most(loop->phase_since_ns, loop->slice_ns);
 	uint64_t ns = minus(ts, from);
 	loop->phase_ns += ns;
+	loop->pub.phases[loop->pub.phase].total_ns += ns;
 	loop->gather.phase_ns[loop->pub.phase] += ns;
 	loop->gather.dirty = 1;
 	loop->phase_since_ns = ts;
@@ -110,7 +111,6 @@ static void phase_end(struct loop_own *loop, uint64_t ts)
 		phase_pause(loop, ts);
 	struct phase_stat *stat = &loop->pub.phases[loop->pub.phase];
 	stat->count++;
-	stat->total_ns += loop->phase_ns;
 	hist_add(&stat->hist, loop->phase_ns);
 	loop->phase_ns = 0;
 }
