@@ -157,17 +157,19 @@ static json_t *phases(struct summary_run *run, const struct loop *loop, const ch
 	json_t *list = json_array();
 	for (unsigned i = 0; i < PS_PHASE_COUNT; i++) {
 		const struct phase_stat *stat = &loop->phases[i];
+		/* its first time goes on: so long, so far */
+		int goes_on = !stat->count && stat->total_ns;
 		if (stat->count && loop->phases_sampled)
 			json_array_append_new(list, json_pack("{s:s, s:n, s:o, s:n, s:n, s:b, s:o}", "name", phase_name(i),
 							      "count", "total_ns", summary_number(stat->total_ns), "p99_ns",
 							      "max_ns", "sampled", 1, "samples",
 							      summary_number(stat->count)));
-		else if (stat->count)
-			json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o, s:o}", "name", phase_name(i), "count",
-							      summary_number(stat->count), "total_ns",
-							      summary_number(stat->total_ns), "p99_ns",
-							      summary_number(hist_quantile(&stat->hist, 0.99)), "max_ns",
-							      summary_number(stat->hist.max)));
+		else if (stat->count || goes_on)
+			json_array_append_new(
+				list, json_pack("{s:s, s:o, s:o, s:o, s:o}", "name", phase_name(i), "count",
+						summary_number(goes_on ? 1 : stat->count), "total_ns", summary_number(stat->total_ns),
+						"p99_ns", summary_number(goes_on ? stat->total_ns : hist_quantile(&stat->hist, 0.99)),
+						"max_ns", summary_number(goes_on ? stat->total_ns : stat->hist.max)));
 	}
 	if (!json_array_size(list))
 		summary_missing(run, path, "phases", PS_PROBE_RUNTIME);
