@@ -177,9 +177,10 @@ void bpf_rest_forget(struct bpf_source *source, struct bpf_thread *thread)
 	turn_places_drop(source->context.places, (pid_t)thread->tid);
 }
 
+/* Of a program that we launched counts are compared with those of other runs, to the last: every wait is seen. */
 void bpf_rest_choose(struct bpf_source *source)
 {
-	source->rest.may = source->rest.classic && source->groups[PS_PROBE_SCHED].state == PS_PROBE_STATE_ON &&
+	source->rest.may = source->rest.classic && !source->context.options->expect && source->groups[PS_PROBE_SCHED].state == PS_PROBE_STATE_ON &&
 			   source->groups[PS_PROBE_SAMPLING].state == PS_PROBE_STATE_ON &&
 			   source->settings.sample_ns * TICKS_PER_STALL <= source->settings.stall_ns;
 }

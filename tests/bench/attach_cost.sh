@@ -1,20 +1,22 @@
 #!/usr/bin/env bash
 # What watching costs the target: requests/s, and the server's CPU time per
-# request, of a saturated node hello server with the tool and without it,
-# alternating in one run (each time with is held against the two without around it, so that a drift of the machine cancels
-# out); beside it a bpftrace script of equal content, perf
-# trace and strace -c. Prints JSON: ratios with/without (1 = free), median,
-# least, most. The CPU ratio is the steadier one on a shared machine. The server
-# has the first CPU for itself, load and tools share the others: where they take
-# turns on the server's CPU (PIN=0), what is measured is how the scheduler moves them.
-#   PAIRS=8 SECONDS_EACH=2 tests/bench/attach_cost.sh
+# request, of a saturated node hello server with the tool and without it, in
+# turns in one run; beside it a bpftrace script of equal content, perf trace and
+# strace -c. Shared machines change their speed by a quarter and more from one
+# second to the next: so each time with the tool is held against the two without
+# it around it, and how far the median may be off is told with it. Prints JSON:
+# ratios with/without (1 = free).
+#   The server has the first CPU for itself, load and tools share the others:
+# where they take turns on the server's CPU (PIN=0), what is measured is how the
+# scheduler moves them.
+#   PAIRS=24 SECONDS_EACH=2 tests/bench/attach_cost.sh
 #   TOOLS="pollscope everything" tests/bench/attach_cost.sh
 #   ARGS="--without ready" TOOLS=pollscope tests/bench/attach_cost.sh
 . tests/lib.sh
 need_root
 node=$(program node) || skip "node is not installed"
 wrk=$(program wrk) || skip "wrk is not installed"
-pairs=${PAIRS:-8} each=${SECONDS_EACH:-2}
+pairs=${PAIRS:-24} each=${SECONDS_EACH:-2}
 last=$(($(nproc) - 1))
 own=() others=()
 [ "$last" -gt 0 ] && [ "${PIN:-1}" = 1 ] && own=(taskset -c 0) others=(taskset -c "1-$last")
@@ -23,7 +25,7 @@ port=$(free_port)
 "${own[@]}" "$node" -e "require('http').createServer((q, s) => s.end('hello')).listen($port, '127.0.0.1')" & pids+=($!)
 target=$!
 serves() { curl -s "http://127.0.0.1:$port/"; }
-until_ok 10 serves || fail "node does not serve"
+until_ok 10 serves >/dev/null || fail "node does not serve"
 load() { "${others[@]}" "$wrk" -t1 -c64 -d"$1"s "http://127.0.0.1:$port/"; }
 load 1 >/dev/null
 
@@ -67,10 +69,10 @@ with() {
 }
 
 bench() {
-	local i before
+	local before
 	: >"$T/$1"
 	before=$(measure)
-	for i in $(seq "$pairs"); do
+	for _ in $(seq "$pairs"); do
 		with "$1"
 		measure >"$T/without"
 		echo "$before $(cat "$T/with") $(cat "$T/without")" >>"$T/$1"
@@ -88,15 +90,15 @@ done
 for tool in "${tools[@]}"; do bench "$tool"; done
 python3 - "$T" "${tools[@]}" <<'PY'
 import json, statistics, sys
+def told(ratios):
+    quarters = statistics.quantiles(ratios, n=4)
+    # of the median, by the spread of the middle half
+    error = (quarters[2] - quarters[0]) / 1.349 * 1.253 / len(ratios) ** 0.5
+    return {'median': round(statistics.median(ratios), 3), 'error': round(error, 3), 'quarters': [round(quarters[0], 3), round(quarters[2], 3)]}
 out = {}
 for tool in sys.argv[2:]:
     rows = [list(map(float, line.split())) for line in open(f'{sys.argv[1]}/{tool}')]
-    sides = {'requests': [2 * r[2] / (r[0] + r[4]) for r in rows], 'cpu_per_request': [(r[1] + r[5]) / 2 / r[3] for r in rows]}
-    # how far the median may be off, by the spread of the middle half; as noisy as machines are, this belongs to the figure
-    def off(v):
-        q = statistics.quantiles(v, n=4) if len(v) > 3 else (min(v), 0, max(v))
-        return (q[2] - q[0]) / 1.349 * 1.253 / len(v) ** 0.5
-    out[tool] = {k: {'median': round(statistics.median(v), 3), 'error': round(off(v), 3), 'min': round(min(v), 3),
-                     'max': round(max(v), 3), 'pairs': len(v)} for k, v in sides.items()}
+    out[tool] = {'requests': told([2 * r[2] / (r[0] + r[4]) for r in rows]),
+                 'cpu_per_request': told([(r[1] + r[5]) / 2 / r[3] for r in rows]), 'times': len(rows)}
 print(json.dumps(out, indent=1))
 PY
