@@ -467,6 +467,7 @@ void attach_close(struct attach *attach, attach_sink_fn *sink, void *arg)
 	free(attach->processes);
 	free(attach->symbols);
 	free(attach->loops);
+	turn_places_close(attach->places);
 	free(attach->roots);
 	stream_close(attach->stream);
 	free(attach);
