@@ -171,6 +171,8 @@ size_t v8_stack(struct v8 *v8, struct stream *stream, const struct ps_raw *raw, 
 		struct v8_frame frame = { .pc = raw->user[i], .is_return = i > 0, .live_offset = -1 };
 		const struct ps_v8_function *function = &raw->function[k];
 
+		if (i + 1 < raw->user_frames && i + 1 < PS_USER_FRAMES)
+			frame.caller_pc = raw->user[i + 1];
 		if (k < raw->functions && k < PS_V8_FUNCTIONS && function->frame == i) {
 			frame.shared = function->shared;
 			frame.function = function->function;

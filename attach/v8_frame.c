@@ -314,12 +314,16 @@ static void put_generated(struct v8 *v8, struct v8_out *out, const struct v8_fra
 
 /*
  * A leaf may be in a builtin or a native function that has no frame of its own
- * yet, or never has: the frame is that of the function that called it.
+ * yet, or never has: the frame is that of the function that called it. What is
+ * in the frame of a native function that native code called is no function: V8
+ * itself looks at stacks, and holds functions in its variables.
  */
-static void put_caller(struct v8 *v8, struct v8_out *out, const struct v8_frame *frame)
+static void put_caller(struct v8 *v8, struct v8_out *out, const struct v8_frame *frame, enum v8_pc class)
 {
 	struct v8_function function;
 
+	if (class == PC_NATIVE && frame->caller_pc && v8_classify(v8, frame->caller_pc - 1) == PC_NATIVE)
+		return;
 	if (is_function(v8, frame) && !v8_function_read(&v8->reader, frame->shared, &function) && function.script)
 		put_interpreted(v8, out, frame, frame->bytecode_offset);
 }
@@ -369,6 +373,6 @@ void v8_put_frame(struct v8 *v8, struct v8_out *out, const struct v8_frame *fram
 		if (class != PC_NOWHERE || !frame->is_return)
 			put(out, symbols_frame(v8->symbols, out->stream, frame->pc, frame->is_return));
 		if (!frame->is_return)
-			put_caller(v8, out, frame);
+			put_caller(v8, out, frame, class);
 	}
 }

@@ -73,6 +73,7 @@ struct v8_out {
 struct v8_frame {
 	uint64_t pc;
 	int is_return;
+	uint64_t caller_pc;       /* of the next frame; 0 = there is none */
 	uint64_t shared;          /* 0 = no function's */
 	uint64_t function;
 	uint64_t bytecode_array;
