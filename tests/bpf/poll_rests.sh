@@ -10,7 +10,7 @@ node=$(program node) || skip "node is not installed"
 wrk=$(program wrk) || skip "wrk is not installed"
 "$node" -e 'performance.nodeTiming.uvMetricsInfo || process.exit(1)' || skip "this node does not tell what its loop counts: $("$node" --version)"
 first=(); chrt -f 1 true 2>/dev/null && first=(chrt -f 1)
-count=${POLLSCOPE_STALLS:-16}
+count=${POLLSCOPE_STALLS:-10}
 
 "${first[@]}" "$node" tests/data/busy_stalls.js "$T/told" "$count" >"$T/port" & pids+=("$!")
 pid=$!
