@@ -68,9 +68,11 @@ static void tell_group(struct bpf_source *source, enum ps_probe_group which, con
 	const struct bpf_group *group = &source->groups[which];
 	int works = group->state == PS_PROBE_STATE_ON || group->state == PS_PROBE_STATE_FALLBACK;
 	uint64_t spared = works ? counts->pace.spared[which] : 0;
-	char reason[BPF_REASON + 96 + sizeof(source->python_reason)];
+	char reason[BPF_REASON + 96 + sizeof(source->phases_reason)];
 	int length = snprintf(reason, sizeof(reason), "%s", group->reason);
 
+	if (works && which == PS_PROBE_POLL && *source->phases_reason)
+		length += snprintf(reason + length, sizeof(reason) - (size_t)length, "; %s", source->phases_reason);
 	if (works && which == PS_PROBE_SAMPLING && *source->python_reason)
 		length += snprintf(reason + length, sizeof(reason) - (size_t)length, "; %s", source->python_reason);
 	if (spared)

@@ -14,7 +14,7 @@
 
 #define BPF_GROUPS   3   /* POLL, SCHED, SAMPLING: the first of enum ps_probe_group */
 #define BPF_LINKS    20  /* most that a group attaches */
-#define BPF_REASON   280
+#define BPF_REASON   160
 
 /* One probe group: its object, what is attached, and what became of it. */
 struct bpf_group {
@@ -72,6 +72,7 @@ struct bpf_source {
 	struct tap tap;
 	struct bpf_phases *phases; /* NULL: not asked for */
 	int phases_taken;       /* back, for what they cost */
+	char phases_reason[240]; /* what became of them; "" = not asked for */
 	struct v8 **v8;         /* one per process; NULL: it runs none */
 	struct python **python; /* the same */
 	char python_reason[128]; /* why the functions of one are not told; "" = none is so */

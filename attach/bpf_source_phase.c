@@ -11,6 +11,7 @@
 #include "bpf_source.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,28 +88,34 @@ static size_t attach_process(struct bpf_phases *phases, pid_t pid)
 	return count;
 }
 
+__attribute__((format(printf, 2, 3))) static void say(struct bpf_source *source, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(source->phases_reason, sizeof(source->phases_reason), format, arguments);
+	va_end(arguments);
+}
+
 void bpf_phases_open(struct bpf_source *source, size_t first)
 {
-	struct bpf_group *group = &source->groups[PS_PROBE_POLL];
-	size_t count = 0, length = strlen(group->reason);
+	size_t count = 0;
 
-	if (!source->context.options->exact_phases || group->state != PS_PROBE_STATE_ON || source->phases_taken)
+	if (!source->context.options->exact_phases || source->groups[PS_PROBE_POLL].state != PS_PROBE_STATE_ON ||
+	    source->phases_taken)
 		return;
 	int err = source->phases ? 0 : load(source);
 	for (size_t i = first; i < source->context.process_count && !err; i++)
 		if (!source->context.processes[i].is_replaced)
 			count += attach_process(source->phases, source->context.processes[i].pid);
-	if (strstr(group->reason, "phases"))
+	if (*source->phases_reason)
 		return;
 	if (err)
-		snprintf(group->reason + length, sizeof(group->reason) - length, "; no exact phases: %s",
-			 strerror(-err));
+		say(source, "no exact phases: %s", strerror(-err));
 	else if (count)
-		snprintf(group->reason + length, sizeof(group->reason) - length,
-			 "; exact phases at %zu functions of libuv", count);
+		say(source, "exact phases at %zu functions of libuv", count);
 	else if (source->context.process_count)
-		snprintf(group->reason + length, sizeof(group->reason) - length,
-			 "; no exact phases: the functions of libuv's phases have no names in it");
+		say(source, "no exact phases: the functions of libuv's phases have no names in it");
 }
 
 void bpf_phases_close(struct bpf_source *source)
@@ -147,9 +154,7 @@ static void put_other(struct bpf_source *source, uint64_t now)
 
 void bpf_phases_drain(struct bpf_source *source, const struct ps_probe_counts *counts, uint64_t now)
 {
-	struct bpf_group *group = &source->groups[PS_PROBE_POLL];
 	struct bpf_phases *phases = source->phases;
-	char *at = strstr(group->reason, "; exact phases");
 
 	if (!bpf_phases_tell(source) || !governor_drain(&phases->governor, now, counts->phases))
 		return;
@@ -158,7 +163,5 @@ void bpf_phases_drain(struct bpf_source *source, const struct ps_probe_counts *c
 	phases->late = late_close_begin(phases->links, (int)phases->link_count);
 	phases->link_count = 0;
 	put_other(source, stream_now()); /* behind all that came in this drain */
-	if (at)
-		snprintf(at, sizeof(group->reason) - (size_t)(at - group->reason), "; exact phases taken back: %s",
-			 phases->governor.why);
+	say(source, "exact phases taken back: %s", phases->governor.why);
 }

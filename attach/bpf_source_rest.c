@@ -18,7 +18,6 @@
 #include "bpf_source.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "late_close.h"
@@ -85,18 +84,6 @@ static int may_rest(struct bpf_source *source)
 	return 1;
 }
 
-/* What was added of exact phases stays. */
-static void say_way(struct bpf_group *group)
-{
-	char phases[BPF_REASON];
-	const char *at = strstr(group->reason, "; exact phases");
-
-	at = at ? at : strstr(group->reason, "; no exact phases");
-	snprintf(phases, sizeof(phases), "%s", at ? at : "");
-	bpf_group_state(group, PS_PROBE_STATE_ON,
-			"typed sys_enter and sys_exit; above %u calls/s by the scheduler and the loops' own counts%s", CALLS_MANY, phases);
-}
-
 /* From classic tracepoints to typed ones: for a moment both tell of each wait, and the second is not heard. */
 static void change_over(struct bpf_source *source)
 {
@@ -112,7 +99,8 @@ static void change_over(struct bpf_source *source)
 	group->link_count -= waits;
 	memmove(group->links, group->links + waits, (size_t)group->link_count * sizeof(*group->links));
 	source->rest.classic = 0;
-	say_way(group);
+	bpf_group_state(group, PS_PROBE_STATE_ON,
+			"typed sys_enter and sys_exit; above %u calls/s by the scheduler and the loops' own counts", CALLS_MANY);
 }
 
 static void rest(struct bpf_source *source, uint64_t now)

@@ -43,6 +43,22 @@ static __always_inline void fill(void *ctx, struct ps_raw *raw, struct ps_watch 
 	take_stacks(ctx, raw, watch);
 }
 
+/* While the poll group rests: what the loop's own counts tell since the last look. */
+static __always_inline void look_at_rest(struct ps_watch *watch, __u32 tid, const struct ps_probe_settings *set)
+{
+	bool waits = is_in_wait(watch, bpf_get_current_task_btf());
+	__u64 now = bpf_ktime_get_ns();
+
+	/* it was on its way out of it when the rest began */
+	if (!waits && !watch->busy_since_ns)
+		end_unseen(watch, tid);
+	if (!watch->busy_since_ns)
+		return;
+	count_turns(watch, tid, set->rest, waits, false, now);
+	if (now - watch->busy_since_ns >= set->stall_ns / 2)
+		raise_alarm();
+}
+
 static __always_inline int sample(void *ctx)
 {
 	__u64 id = current_ids(), now, busy_ns;
@@ -52,7 +68,6 @@ static __always_inline int sample(void *ctx)
 	struct ps_pace *pace;
 	struct ps_raw *raw;
 	__u32 tid = id;
-	bool waits;
 
 	if (!may_be_loop(tid))
 		return 0;
@@ -62,18 +77,12 @@ static __always_inline int sample(void *ctx)
 	if (!watch || !set || !raw)
 		return 0;
 	look_inside(watch, bpf_get_current_task_btf(), tid);
-	waits = set->rest && is_in_wait(watch, bpf_get_current_task_btf());
-	/* it was on its way out of it when the rest began */
-	if (set->rest && !waits && !watch->busy_since_ns)
-		end_unseen(watch, tid);
+	if (set->rest)
+		look_at_rest(watch, tid, set);
 	if (!watch->busy_since_ns)
 		return 0;
 	now = bpf_ktime_get_ns();
-	if (set->rest)
-		count_turns(watch, tid, set->rest, waits, false, now);
 	busy_ns = now - watch->busy_since_ns;
-	if (set->rest && busy_ns >= set->stall_ns / 2)
-		raise_alarm();
 	if (++watch->ticks < ticks_per_sample(set, busy_ns))
 		return 0;
 	pace = find_pace(PS_PROBE_SAMPLING, now);

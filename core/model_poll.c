@@ -16,8 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TURNS_MOST 1000000u /* that one record may tell of */
-
 /* ---- seconds ---- */
 
 struct slot *loop_slot(struct loop_own *loop, uint64_t ts)
@@ -307,7 +305,7 @@ void on_poll_enter(struct model_own *model, const void *record)
 			iteration_end(loop, ts); /* two looks in a row that did not mean to wait: two turns */
 		loop->empty_held = 0;
 		struct slice_sums sums = { told->on_cpu_ns, told->runnable_ns, told->blocked_ns };
-		slices_end(model, loop, ts, &sums, least(ps_poll_turns(told->timeout_ns), TURNS_MOST));
+		slices_end(model, loop, ts, &sums, ps_poll_turns(told->timeout_ns));
 	} else {
 		loop->accounted_ns = ts;
 	}

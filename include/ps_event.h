@@ -357,13 +357,17 @@ struct ps_ev_poll_enter {
 	uint64_t blocked_ns;
 };
 
+#define PS_TURNS_MOST 1000000u /* that one record tells of; more are none */
+
 /*
  * Turns of the loop in a slice, 1 unless waits in it that did not sleep were not seen one by one: then the RETURN that
  * follows tells what all of them found ready.
  */
 static inline uint64_t ps_poll_turns(int64_t timeout_ns)
 {
-	return timeout_ns < -1 ? (uint64_t)(-1 - timeout_ns) : 1;
+	uint64_t turns = timeout_ns < -1 ? (uint64_t)(-1 - timeout_ns) : 1;
+
+	return turns < PS_TURNS_MOST ? turns : PS_TURNS_MOST;
 }
 
 enum ps_poll_flags {

@@ -143,7 +143,6 @@ struct ps_turn_place {
 	uint64_t counts;        /* u64 turns, u64 events: libuv's own metrics */
 	uint64_t time;          /* u64 ms, CLOCK_MONOTONIC: when its last wait ended, or later */
 };
-#define PS_TURNS_MOST 1000000u /* more at once are none */
 
 enum ps_watch_flags {
 	PS_WATCH_QUIET = 1,     /* its own recorder tells of its polls: do not say it twice */
