@@ -69,6 +69,7 @@ struct bpf_source {
 	struct source_context context;
 	struct bpf_group groups[BPF_GROUPS];
 	struct bpf_maps maps;
+	struct ps_filter *filter; /* the map of that name; NULL while the poll group is not loaded */
 	struct tap tap;
 	struct bpf_phases *phases; /* NULL: not asked for */
 	int phases_taken;       /* back, for what they cost */
@@ -101,6 +102,7 @@ struct bpf_source {
 void bpf_poll_load(struct bpf_source *source, int may_by_function);
 /* Waits of this process are looked at; before the map of processes has it. */
 void bpf_poll_admit(const struct bpf_source *source, uint32_t pid);
+void bpf_filter_unmap(struct bpf_source *source);
 
 /* ---- bpf_source_rest.c ---- */
 /* Whether the poll group may rest, once all groups are loaded and set. */

@@ -357,6 +357,7 @@ void bpf_groups_with_v8(struct bpf_source *source)
 void bpf_groups_unload(struct bpf_source *source)
 {
 	unload_timers(source);
+	bpf_filter_unmap(source);
 	for (int i = BPF_GROUPS - 1; i >= 0; i--)
 		bpf_group_unload(&source->groups[i]);
 }

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "calls.h"
@@ -174,6 +175,23 @@ static void attach_ends(struct bpf_group *group)
 	attach_program(group, skeleton->progs.on_fork);
 }
 
+void bpf_filter_unmap(struct bpf_source *source)
+{
+	if (source->filter)
+		munmap(source->filter, sizeof(*source->filter));
+	source->filter = NULL;
+}
+
+static int map_filter(struct bpf_source *source, int map)
+{
+	void *at = mmap(NULL, sizeof(*source->filter), PROT_READ | PROT_WRITE, MAP_SHARED, map, 0);
+
+	if (at == MAP_FAILED)
+		return -errno;
+	source->filter = at;
+	return 0;
+}
+
 static void take_maps(struct bpf_source *source)
 {
 	const struct poll *skeleton = source->groups[PS_PROBE_POLL].skeleton;
@@ -215,6 +233,7 @@ void bpf_poll_load(struct bpf_source *source, int may_by_function)
 	int err = -ENOTSUP, refused;
 
 	source->by_function = source->rest.classic = 0;
+	bpf_filter_unmap(source);
 	if (!bpf_group_wanted(source, PS_PROBE_POLL))
 		return;
 	refused = may_by_function ? fentry_refused() : 0;
@@ -223,6 +242,8 @@ void bpf_poll_load(struct bpf_source *source, int may_by_function)
 		err = load(source, way);
 		if (!err)
 			err = way == BY_TYPED_TRACEPOINT ? attach_typed(group) : attach_waits(source, way);
+		if (!err)
+			err = map_filter(source, bpf_map__fd(((const struct poll *)group->skeleton)->maps.filter));
 		if (err && way == BY_FUNCTION)
 			refused = err;
 		if (!err)

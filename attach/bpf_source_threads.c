@@ -80,16 +80,11 @@ static void put_loop(struct bpf_source *source, const struct bpf_thread *thread,
 }
 
 /* Lets the filter of the scheduler probe pass this thread. */
-static int open_filter(const struct bpf_source *source, uint32_t tid)
+static void open_filter(const struct bpf_source *source, uint32_t tid)
 {
-	struct ps_filter filter;
-	const uint32_t zero = 0;
-	int err = bpf_map_lookup_elem(source->maps.filter, &zero, &filter);
+	uint64_t *word = &source->filter->words[tid / 64 % (PS_FILTER_BITS / 64)];
 
-	if (err)
-		return err;
-	filter.words[tid / 64 % (PS_FILTER_BITS / 64)] |= 1ull << (tid % 64);
-	return bpf_map_update_elem(source->maps.filter, &zero, &filter, BPF_ANY);
+	__atomic_fetch_or(word, 1ull << (tid % 64), __ATOMIC_RELEASE);
 }
 
 static uint16_t off_state(pid_t pid, pid_t tid, int syscall)
@@ -195,7 +190,8 @@ static void seed(struct bpf_source *source, const struct loop_found *found)
 	int seen = look_at(&watch, found, source->by_function);
 	watch.off.tgid = found->pid;
 	watch.off.h.tid = tid;
-	if (open_filter(source, tid) || bpf_map_update_elem(source->maps.threads, &tid, &watch, BPF_NOEXIST) || !seen)
+	open_filter(source, tid);
+	if (bpf_map_update_elem(source->maps.threads, &tid, &watch, BPF_NOEXIST) || !seen)
 		return;
 	if (watch.poller_fd != thread->poller_fd) {
 		thread->poller_fd = watch.poller_fd;

@@ -13,6 +13,7 @@ static const __u32 zero_key = 0;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE); /* bits are set on both sides, at once */
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct ps_filter);
