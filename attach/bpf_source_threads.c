@@ -121,8 +121,10 @@ static int look_at(struct ps_watch *watch, const struct loop_found *found, int b
 	}
 	watch->flags |= found->is_guess ? PS_WATCH_GUESS : 0;
 	watch->busy_since_ns = watch->mark_ns;
-	if (call.number == PROC_SYSCALL_RUNNING)
+	if (call.number == PROC_SYSCALL_RUNNING) {
+		watch->flags |= PS_WATCH_UNSURE;
 		return 1;
+	}
 	/* blocked: what it waits for is known, though nobody saw it begin */
 	watch->off.off_ns = watch->mark_ns;
 	watch->off.syscall = call.number >= 0 ? call.number : -1;

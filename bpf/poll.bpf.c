@@ -49,8 +49,9 @@ static __always_inline struct ps_watch *add_thread(__u64 id, __u32 flags, __s32 
 	struct ps_watch *watch;
 	__u32 tid = id;
 
+	/* who looked for loops at attach may have been faster by this much */
 	if (bpf_map_update_elem(&threads, &tid, &fresh, BPF_NOEXIST))
-		return NULL;
+		return bpf_map_lookup_elem(&threads, &tid);
 	watch = bpf_map_lookup_elem(&threads, &tid);
 	if (!watch || !bits)
 		return NULL;
@@ -99,6 +100,7 @@ static __always_inline int enter(__s32 fd, __u32 backend, __s64 timeout_ns)
 	if (!watch)
 		return 0;
 	count_hit(PS_PROBE_POLL);
+	watch->flags &= ~PS_WATCH_UNSURE;
 	if (watch->flags & PS_WATCH_INSIDE)
 		end_unseen(watch, current_ids());
 	/* the first wait after a rest, which the loop has counted already: what came before it */
@@ -115,8 +117,14 @@ static __always_inline int leave(__s32 fd, __u32 backend, __s64 result)
 {
 	struct ps_watch *watch = find_loop(fd, backend);
 
+	if (!watch)
+		return 0;
+	if (watch->flags & PS_WATCH_UNSURE) {
+		watch->flags &= ~PS_WATCH_UNSURE;
+		begin_unseen(watch, current_ids());
+	}
 	/* where the group changes over or rests, its end has been told already; else one that nobody saw begin */
-	if (!watch || (watch->busy_since_ns && watch->entered_ns))
+	if (watch->busy_since_ns && watch->entered_ns)
 		return 0;
 	count_hit(PS_PROBE_POLL);
 	end_wait(watch, current_ids(), result, 0, bpf_ktime_get_ns());

@@ -142,6 +142,8 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	watch = find(tid_of(next));
 	if (!watch)
 		return 0;
+	if (watch->flags & PS_WATCH_UNSURE)
+		look_inside(watch, next, tid_of(next));
 	now = bpf_ktime_get_ns();
 	watch->ran_ns = now;
 	if (watch->busy_since_ns) {

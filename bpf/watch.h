@@ -241,9 +241,21 @@ static __always_inline void end_unseen(struct ps_watch *watch, __u32 tid)
 	end_wait(watch, tid, -1, PS_POLL_RAN, watch->ran_ns > watch->entered_ns ? watch->ran_ns : watch->entered_ns);
 }
 
-/* Is it somewhere else than the wait that it was not seen to leave? */
+/* It has been in its wait since it was found: on its way into it, or out of it and not yet on a CPU. */
+static __always_inline void begin_unseen(struct ps_watch *watch, __u32 tid)
+{
+	begin_wait(watch, tid, -1, watch->busy_since_ns);
+	watch->flags |= PS_WATCH_INSIDE;
+}
+
+/* Is it somewhere else than the wait that it was not seen to leave, or in one that it was not seen to begin? */
 static __always_inline void look_inside(struct ps_watch *watch, struct task_struct *task, __u32 tid)
 {
+	if (watch->flags & PS_WATCH_UNSURE) {
+		watch->flags &= ~PS_WATCH_UNSURE;
+		if (watch->busy_since_ns && is_in_wait(watch, task))
+			begin_unseen(watch, tid);
+	}
 	if (watch->flags & PS_WATCH_INSIDE && !is_in_wait(watch, task))
 		end_unseen(watch, tid);
 }

@@ -148,6 +148,7 @@ enum ps_watch_flags {
 	PS_WATCH_QUIET = 1,     /* its own recorder tells of its polls: do not say it twice */
 	PS_WATCH_GUESS = 2,     /* never seen to wait: the first poller that it does wait on is taken instead */
 	PS_WATCH_INSIDE = 4,    /* in a wait that it may leave without being seen: who meets it elsewhere ends the wait */
+	PS_WATCH_UNSURE = 8,    /* found to run, which may be in a wait that nobody saw begin: who meets it next tells */
 };
 
 /* Of watched processes (key: tgid) the map holds the flags that threads met later begin with. */

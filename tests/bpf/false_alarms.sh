@@ -45,6 +45,8 @@ for s in stalls:
 for f in document['findings']:
     print('finding', f['id'], f['severity'], f['title'])
 blame = [f for f in document['findings'] if f['id'] in ('PS001', 'PS002', 'PS003', 'PS004', 'PS013', 'PS014') and not host]
+if document['lost']['total']:
+    print(document['lost'], [(p['group'], p['state'], p['hits'], p['reason']) for p in document['probes']])
 polls = sum(l['polls'] for l in document['loops'])
 print(f"{document['window_ns'] / 1e9:.1f} s, {polls} waits, {len(stalls)} stalls, {len(host)} of the host "
       f"({told / 1e6:.0f} ms of {waited_ns / 1e6:.0f} ms that the kernel counted), lost {document['lost']['total']}")

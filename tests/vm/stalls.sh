@@ -83,6 +83,7 @@ for kernel in $kernels; do
 	# an emulated machine on a crowded one may be late with some of them
 	holds "$T/vm.json" "sorted(s['duration_ns'] for s in $stalls)[len($stalls) // 2] <= 150e6"
 	holds "$T/vm.json" "any('spin_on_purpose' in (f['name'] or '') for s in $spins for k in s['stacks'] for f in k['frames'])"
+	json "$T/vm.json" '(d["lost"], [(p["group"], p["hits"]) for p in d["probes"]])'
 	holds "$T/vm.json" "d['lost']['total'] == 0"
 	holds "$T/vm.json" "next(p for p in d['probes'] if p['group'] == 'poll')['reason'].startswith('fentry')"
 	sed '1,/^VM-ASLEEP-BEGIN/d;/^VM-ASLEEP-END/,$d' "$T/console" >"$T/asleep.json"
