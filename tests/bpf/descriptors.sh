@@ -70,7 +70,7 @@ many=$B/tests/programs/many_eventfds
 pid=$!
 until_ok 20 test -s "$T/many" || fail "the eventfds are not there"
 # it is awake for a moment ten times a second, for a longer one on a crowded machine
-for try in 1 2 3; do
+for _ in 1 2 3; do
 	$PS stat -d 2s --json "$pid" >"$T/many.json" 2>"$T/err" || fail "stat: exit $?: $(cat "$T/err")"
 	json "$T/many.json" "d['loops'][0]['poller']['waiters'] or exit(1)" && break
 done
