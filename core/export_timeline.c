@@ -152,6 +152,11 @@ static int on_process_exit(struct timeline *timeline, const struct ps_record *re
 	return end_tracks(timeline, ((const struct ps_ev_process_exit *)record)->pid, 0, record->ts);
 }
 
+static int on_process_left(struct timeline *timeline, const struct ps_record *record)
+{
+	return end_tracks(timeline, ((const struct ps_ev_process_left *)record)->pid, 0, record->ts);
+}
+
 static int on_thread_exit(struct timeline *timeline, const struct ps_record *record)
 {
 	return record->tid ? end_tracks(timeline, 0, record->tid, record->ts) : 0;
@@ -171,6 +176,7 @@ static int on_loop(struct timeline *timeline, const struct ps_record *record)
 static const timeline_handler own_handlers[PS_EVENT_MAX] = {
 	[PS_EV_CLOCK] = on_clock,     [PS_EV_LOST] = on_lost,
 	[PS_EV_PROCESS] = on_process, [PS_EV_PROCESS_EXIT] = on_process_exit,
+	[PS_EV_PROCESS_LEFT] = on_process_left,
 	[PS_EV_THREAD] = on_thread,   [PS_EV_THREAD_EXIT] = on_thread_exit,
 	[PS_EV_LOOP] = on_loop,
 };

@@ -31,6 +31,7 @@ static handler_fn *const handlers[PS_EVENT_MAX] = {
 	[PS_EV_OWN_COST] = on_own_cost,
 	[PS_EV_PROCESS] = on_process,
 	[PS_EV_PROCESS_EXIT] = on_process_exit,
+	[PS_EV_PROCESS_LEFT] = on_process_left,
 	[PS_EV_THREAD] = on_thread,
 	[PS_EV_THREAD_EXIT] = on_thread_exit,
 	[PS_EV_LOOP] = on_loop,
@@ -106,7 +107,7 @@ void on_clock(struct model_own *model, const void *record)
 	int sweep = minus(clock->h.ts, model->swept_ns) >= NS_PER_SECOND;
 	for (size_t i = 0; i < model->pub.loop_count; i++) {
 		struct loop_own *loop = loop_own(model->pub.loops[i]);
-		if (loop->pub.state == LOOP_GONE || clock->h.ts < loop->accounted_ns)
+		if (loop->pub.state == LOOP_GONE || loop->left || clock->h.ts < loop->accounted_ns)
 			continue;
 		loop_account(loop, clock->h.ts);
 		loop->pub.last_ns = most(loop->pub.last_ns, clock->h.ts);
@@ -116,8 +117,11 @@ void on_clock(struct model_own *model, const void *record)
 		if (sweep && loop->closed_fds)
 			fds_sweep(model, loop, clock->h.ts);
 	}
-	for (size_t i = 0; i < model->pub.pool_count; i++)
-		pool_account((struct pool_own *)model->pub.pools[i], clock->h.ts);
+	for (size_t i = 0; i < model->pub.pool_count; i++) {
+		struct pool_own *pool = (struct pool_own *)model->pub.pools[i];
+		if (!pool->left)
+			pool_account(pool, clock->h.ts);
+	}
 	for (size_t i = 0; sweep && i < model->pub.pool_count; i++)
 		pool_estimate_renew((struct pool_own *)model->pub.pools[i]);
 	if (sweep)

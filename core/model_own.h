@@ -267,6 +267,7 @@ struct loop_own {
 	struct loop_own *next_of_thread;
 	struct thread_own *thread;
 	int declared;             /* a LOOP record told of it */
+	int left;                 /* nobody looks at it any more, and it goes on */
 	uint64_t accounted_ns;    /* busy_ns + wait_ns and the slots are complete up to here */
 	/* the busy slice that goes on while state is LOOP_BUSY */
 	uint64_t slice_ns;        /* begin */
@@ -330,6 +331,7 @@ struct pool_own {
 	struct pool pub;
 	uint64_t accounted_ns;    /* saturated_ns is complete up to here */
 	int gauged;               /* enum pool_gauged */
+	int left;                 /* nobody looks at it any more, and it goes on */
 	struct pool_job *jobs;    /* the newest MAX_JOBS, a ring; NULL = none yet */
 	uint64_t job_count;       /* all so far */
 	uint64_t estimated_count; /* job_count at the last estimate */
@@ -375,6 +377,7 @@ struct loop_own *loop_of(struct model_own *model, const struct ps_record *record
 /* model_poll.c */
 void loop_account(struct loop_own *loop, uint64_t to_ns);
 void loop_gone(struct model_own *model, struct loop_own *loop, uint64_t ts);
+void loop_left(struct model_own *model, struct loop_own *loop, uint64_t ts); /* it goes on, unseen */
 void loop_seen_busy(struct model_own *model, struct loop_own *loop, uint64_t ts); /* a record that only a busy loop sends */
 struct slot *loop_slot(struct loop_own *loop, uint64_t ts); /* NULL = too old to keep */
 
@@ -416,6 +419,7 @@ void trend_job(struct thread *thread, uint64_t from_ns, uint64_t to_ns, uint32_t
 void pool_account(struct pool_own *pool, uint64_t to_ns);
 struct pool_own *pool_of(struct model_own *model, uint32_t pid, uint64_t ts); /* finds or makes; NULL = no room */
 void pool_unfollow(struct model_own *model); /* the probes at pools were taken back */
+void pool_left(struct model_own *model, struct pool_own *pool, uint64_t ts); /* it goes on, unseen */
 void pool_free(struct pool_own *pool);
 
 /* model_work.c */
@@ -480,7 +484,7 @@ int syscall_is(int number, const char *names); /* one of the names, separated by
 typedef void handler_fn(struct model_own *model, const void *record);
 handler_fn on_string, on_frame, on_stack, on_symbol,
 	on_clock, on_lost, on_probe, on_own_cost,
-	on_process, on_process_exit, on_thread, on_thread_exit, on_loop,
+	on_process, on_process_exit, on_process_left, on_thread, on_thread_exit, on_loop,
 	on_poll_enter, on_poll_return, on_iteration, on_phase,
 	on_callback_begin, on_callback_end, on_fd_ready, on_fd_interest, on_fd_life, on_fd_io, on_backpressure,
 	on_poller, on_fd_state, on_fd_turn, on_fd_counts,

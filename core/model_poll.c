@@ -75,6 +75,7 @@ static void turn(struct model_own *model, struct loop_own *loop, enum loop_state
 {
 	loop_account(loop, ts);
 	turns_change(model, loop, state, ts);
+	loop->left = 0;
 	loop->pub.state = state;
 	loop->pub.state_since_ns = ts;
 	loop->pub.last_ns = most(loop->pub.last_ns, ts);
@@ -213,6 +214,19 @@ void loop_gone(struct model_own *model, struct loop_own *loop, uint64_t ts)
 	turn(model, loop, LOOP_GONE, ts);
 	loop->pub.phase = -1;
 	loop->pub.flags |= PS_LOOP_GONE;
+}
+
+void loop_left(struct model_own *model, struct loop_own *loop, uint64_t ts)
+{
+	if (loop->pub.state == LOOP_GONE)
+		return;
+	ts = most(ts, loop->accounted_ns);
+	loop_account(loop, ts);
+	if (loop->pub.state == LOOP_BUSY)
+		slice_abandon(model, loop, ts);
+	turn(model, loop, LOOP_UNKNOWN, ts);
+	loop->pub.phase = -1;
+	loop->left = 1;
 }
 
 /* ---- which loop a wait is of ---- */

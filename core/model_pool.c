@@ -36,23 +36,44 @@ struct pool_own *pool_of(struct model_own *model, uint32_t pid, uint64_t ts)
 	return pool;
 }
 
+/* Which jobs are under way is not known any more. */
+static void unfollow(struct model_own *model, struct pool_own *pool)
+{
+	pool->pub.unfollowed = 1;
+	for (unsigned kind = 0; kind < PS_WORK_KIND_COUNT; kind++)
+		pool->pub.kinds[kind].queued = pool->pub.kinds[kind].busy = 0;
+	for (size_t k = 0; k < model->pub.thread_count; k++) {
+		struct thread *thread = model->pub.threads[k];
+		if (thread->pid != pool->pub.pid || !thread->work)
+			continue;
+		thread->work = thread->work_since_ns = thread->work_fn = 0;
+		thread->work_name = "";
+	}
+}
+
 void pool_unfollow(struct model_own *model)
 {
 	for (size_t i = 0; i < model->pub.pool_count; i++) {
 		struct pool_own *pool = (struct pool_own *)model->pub.pools[i];
-		if (pool->gauged == GAUGED_ALL) /* it tells of itself */
-			continue;
-		pool->pub.unfollowed = 1;
-		for (unsigned kind = 0; kind < PS_WORK_KIND_COUNT; kind++)
-			pool->pub.kinds[kind].queued = pool->pub.kinds[kind].busy = 0;
-		for (size_t k = 0; k < model->pub.thread_count; k++) {
-			struct thread *thread = model->pub.threads[k];
-			if (thread->pid != pool->pub.pid || !thread->work)
-				continue;
-			thread->work = thread->work_since_ns = thread->work_fn = 0;
-			thread->work_name = "";
-		}
+		if (pool->gauged != GAUGED_ALL) /* else it tells of itself */
+			unfollow(model, pool);
 	}
+}
+
+void pool_left(struct model_own *model, struct pool_own *pool, uint64_t ts)
+{
+	pool_account(pool, ts);
+	unfollow(model, pool);
+	pool->left = 1;
+}
+
+/* It is told of again. */
+static void find_again(struct pool_own *pool, uint64_t ts)
+{
+	pool->left = 0;
+	pool->pub.unfollowed = 0;
+	pool->pub.busy = pool->pub.queued = PS_UNKNOWN;
+	pool->accounted_ns = ts;
 }
 
 void pool_free(struct pool_own *pool)
@@ -65,6 +86,8 @@ void pool_free(struct pool_own *pool)
 void pool_account(struct pool_own *pool, uint64_t to_ns)
 {
 	struct pool *pub = &pool->pub;
+	if (pool->left)
+		find_again(pool, to_ns);
 	if (to_ns <= pool->accounted_ns)
 		return;
 	int known = pub->threads != PS_UNKNOWN && pub->busy != PS_UNKNOWN && pub->queued != PS_UNKNOWN;

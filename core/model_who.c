@@ -81,12 +81,17 @@ void on_process(struct model_own *model, const void *record)
 			model->pub.loops[i]->process = &process->pub;
 }
 
+static void unblock(struct thread_own *thread)
+{
+	thread->pub.blocked_op = 0;
+	thread->pub.blocked_since_ns = 0;
+}
+
 static void leave_thread(struct model_own *model, struct thread_own *thread, uint64_t ts)
 {
 	thread->pub.exited = 1;
 	thread->pub.work = 0;
-	thread->pub.blocked_op = 0;
-	thread->pub.blocked_since_ns = 0;
+	unblock(thread);
 	for (struct loop_own *loop = thread->loops; loop; loop = loop->next_of_thread)
 		loop_gone(model, loop, ts);
 }
@@ -103,6 +108,21 @@ void on_process_exit(struct model_own *model, const void *record)
 	for (size_t i = 0; i < model->pub.thread_count; i++)
 		if (model->pub.threads[i]->pid == told->pid)
 			leave_thread(model, (struct thread_own *)model->pub.threads[i], told->h.ts);
+}
+
+/* What it does from here on is not known; what it did until now stays. */
+void on_process_left(struct model_own *model, const void *record)
+{
+	const struct ps_ev_process_left *told = record;
+	struct process_own *process = table_pointer(&model->processes, told->pid);
+	for (size_t i = 0; i < model->pub.loop_count; i++)
+		if (model->pub.loops[i]->pid == told->pid)
+			loop_left(model, loop_own(model->pub.loops[i]), told->h.ts);
+	for (size_t i = 0; i < model->pub.thread_count; i++)
+		if (model->pub.threads[i]->pid == told->pid)
+			unblock((struct thread_own *)model->pub.threads[i]);
+	if (process && process->pool)
+		pool_left(model, process->pool, told->h.ts);
 }
 
 /* ---- threads ---- */

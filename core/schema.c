@@ -42,6 +42,7 @@ PAYLOAD(process, 64, F(process, pid, PID), F(process, ppid, PID), F(process, sta
 	F(process, cmdline, ID_STRING), F(process, exe, ID_STRING), F(process, runtime, ID_STRING),
 	F(process, version, ID_STRING), F(process, flags, FLAGS), F(process, build_id, ID_STRING), F(process, zero, PADDING));
 PAYLOAD(process_exit, 24, F(process_exit, pid, PID), F(process_exit, status, NUMBER));
+PAYLOAD(process_left, 24, F(process_left, pid, PID), F(process_left, zero, PADDING));
 PAYLOAD(thread, 32, F(thread, pid, PID), F(thread, name, ID_STRING), F(thread, role, ENUM),
 	F(thread, generation, NUMBER), F(thread, zero, PADDING));
 PAYLOAD(thread_exit, 24, F(thread_exit, pid, PID), F(thread_exit, zero, PADDING));

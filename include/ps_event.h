@@ -62,6 +62,7 @@ struct ps_record {
 	X(18, THREAD,          ps_ev_thread,         "thread")                \
 	X(19, THREAD_EXIT,     ps_ev_thread_exit,    "thread_exit")           \
 	X(20, LOOP,            ps_ev_loop,           "loop")                  \
+	X(21, PROCESS_LEFT,    ps_ev_process_left,   "process_left")          \
 	/* the loop at work */                                                \
 	X(32, POLL_ENTER,      ps_ev_poll_enter,     "poll_enter")            \
 	X(33, POLL_RETURN,     ps_ev_poll_return,    "poll_return")           \
@@ -310,6 +311,16 @@ struct ps_ev_process_exit {
 	struct ps_record h;
 	uint32_t pid;
 	int32_t status;     /* wait status; -1 = unknown */
+};
+
+/*
+ * What told of the process ends here, and the process goes on: nothing is known of it until it is told of again. A
+ * merged recording has one where one of its recordings ends.
+ */
+struct ps_ev_process_left {
+	struct ps_record h;
+	uint32_t pid;
+	uint32_t zero;
 };
 
 struct ps_ev_thread {

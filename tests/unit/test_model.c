@@ -222,6 +222,45 @@ TEST(a_process_that_exits_ends_its_loops_and_its_open_stall)
 	model_close(model);
 }
 
+/* The clock of another observer goes on where a recording ended: it says nothing of this one's loops. */
+TEST(a_process_that_nobody_looks_at_any_more_gains_no_time)
+{
+	struct model *model = a_model();
+	const struct loop *loop = a_loop(model, 0);
+	returns(model, 1010, TID, FD, 1000, 1);
+	now(model, 1100);
+	APPLY(model, PROCESS_LEFT, ps_ev_process_left, 1110, 0, .pid = PID);
+	assert_int_equal(loop->state, LOOP_UNKNOWN);
+	assert_int_equal(model_process(model, PID)->exited, 0);
+	now(model, 9000);
+	assert_null(loop->open_stall);
+	assert_int_equal(model->stall_count, 1);
+	assert_int_equal(last_stall(model)->duration_ns, 100 * MS);
+	assert_int_equal(loop->busy_ns, 100 * MS);
+	assert_int_equal(loop->last_ns, 1110 * MS);
+	uint64_t waited = loop->wait_ns;
+	enter(model, 9010, TID, FD, 9010, -1); /* somebody looks again: nothing is known of the time between */
+	returns(model, 9020, TID, FD, 9010, 1);
+	now(model, 9025);
+	assert_int_equal(model->stall_count, 1);
+	assert_int_equal(loop->wait_ns, waited + 10 * MS);
+	assert_int_equal(loop->busy_ns, 105 * MS);
+	model_close(model);
+}
+
+TEST(a_wait_that_nobody_looks_at_any_more_gains_no_time)
+{
+	struct model *model = a_model();
+	const struct loop *loop = a_loop(model, 0);
+	enter(model, 1000, TID, FD, 990, -1);
+	uint64_t waited = loop->wait_ns;
+	APPLY(model, PROCESS_LEFT, ps_ev_process_left, 1050, 0, .pid = PID);
+	now(model, 9000);
+	assert_int_equal(loop->wait_ns, waited + 50 * MS);
+	assert_int_equal(loop->last_ns, 1050 * MS);
+	model_close(model);
+}
+
 TEST(the_number_of_a_loop_that_went_names_a_new_loop)
 {
 	struct model *model = a_model();
