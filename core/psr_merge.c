@@ -2,7 +2,9 @@
 /*
  * The record with the least time of all that are next goes out first; each
  * recording keeps its own order. What a field is tells how it is changed:
- * interned numbers get new ones, times are shifted, pids moved.
+ * interned numbers get new ones, times are shifted, pids moved. Where a
+ * recording ends before the others do, what they tell later says nothing of its
+ * processes any more: PROCESS_LEFT says so.
  */
 #include "psr_merge.h"
 
@@ -21,7 +23,10 @@ struct source {
 	const struct ps_record *next; /* NULL: at its end */
 	uint64_t shift; /* to the first's CLOCK_MONOTONIC; wraps */
 	uint64_t next_ts; /* of next, shifted */
+	uint64_t newest_ns; /* of what was written of it */
 	uint32_t pid_base;
+	struct table processes; /* our pids that it told of and that have not ended -> 1 */
+	int ended; /* its end was told of */
 	struct table ids[ID_KINDS]; /* its numbers -> ours */
 };
 
@@ -93,6 +98,20 @@ static void map_field(struct merge *merge, struct source *source, struct ps_reco
 	memcpy((char *)record + field->offset, &value, field->size);
 }
 
+/* Which processes the recording looks at. */
+static int note_process(struct source *source, const struct ps_record *record)
+{
+	const struct ps_ev_process_exit *exit = (const struct ps_ev_process_exit *)record;
+	uint32_t pid = 0;
+	if (record->event == PS_EV_PROCESS)
+		pid = ((const struct ps_ev_process *)record)->pid;
+	else if (record->event == PS_EV_LOOP)
+		pid = ((const struct ps_ev_loop *)record)->pid;
+	else if (record->event == PS_EV_PROCESS_EXIT || record->event == PS_EV_PROCESS_LEFT)
+		table_remove(&source->processes, exit->pid);
+	return pid ? table_put(&source->processes, pid, 1) : 0;
+}
+
 static int write_next(struct merge *merge, struct source *source)
 {
 	struct ps_record *record = (struct ps_record *)merge->room;
@@ -110,7 +129,49 @@ static int write_next(struct merge *merge, struct source *source)
 		for (uint32_t i = 0; i < stack->count; i++)
 			frames[i] = map_id(merge, source, UNIT_ID_FRAME - UNIT_ID_STRING, frames[i]);
 	}
-	int err = merge->out_of_memory ? -ENOMEM : psr_writer_add(merge->writer, record);
+	if (record->ts > source->newest_ns)
+		source->newest_ns = record->ts;
+	merge->out_of_memory |= note_process(source, record) != 0;
+	return merge->out_of_memory ? -ENOMEM : psr_writer_add(merge->writer, record);
+}
+
+/* ---- where a recording ends ---- */
+
+/* Another recording goes on with it: the next file of a rotated one, or one of the same time. */
+static int is_seen_on(const struct merge *merge, uint64_t pid)
+{
+	for (size_t i = 0; i < merge->count; i++)
+		if (!merge->sources[i].ended && table_get(&merge->sources[i].processes, pid))
+			return 1;
+	return 0;
+}
+
+/* What the others tell from here on says nothing of the processes of this one. */
+static int write_left(struct merge *merge, struct source *source)
+{
+	int err = 0;
+	source->ended = 1;
+	for (size_t i = 0; i < source->processes.room && !err; i++) {
+		const struct table_entry *told = &source->processes.entries[i];
+		struct ps_ev_process_left left = {
+			.h = { source->newest_ns, 0, PS_EV_PROCESS_LEFT, sizeof(left) },
+			.pid = (uint32_t)told->key,
+		};
+		if (told->value && !is_seen_on(merge, told->key))
+			err = psr_writer_add(merge->writer, &left.h);
+	}
+	return err;
+}
+
+/* Time goes on to `ts`. */
+static int tell_ended(struct merge *merge, uint64_t ts)
+{
+	int err = 0;
+	for (size_t i = 0; i < merge->count && !err; i++) {
+		struct source *source = &merge->sources[i];
+		if (!source->next && !source->ended && source->newest_ns < ts)
+			err = write_left(merge, source);
+	}
 	return err;
 }
 
@@ -157,7 +218,9 @@ static int run(struct merge *merge, size_t *bad)
 	}
 	for (struct source *source; !err && (source = earliest(merge));) {
 		*bad = merge->count;
-		err = write_next(merge, source);
+		err = tell_ended(merge, source->next_ts);
+		if (!err)
+			err = write_next(merge, source);
 		if (err)
 			break;
 		*bad = (size_t)(source - merge->sources);
@@ -180,9 +243,11 @@ int psr_merge(struct psr_reader *const *readers, size_t count, struct psr_writer
 	for (size_t i = 0; i < count && merge->sources; i++)
 		merge->sources[i].reader = readers[i];
 	int err = merge->sources ? run(merge, bad) : -ENOMEM;
-	for (size_t i = 0; i < count && merge->sources; i++)
+	for (size_t i = 0; i < count && merge->sources; i++) {
 		for (unsigned kind = 0; kind < ID_KINDS; kind++)
 			table_free(&merge->sources[i].ids[kind]);
+		table_free(&merge->sources[i].processes);
+	}
 	free(merge->sources);
 	free(merge);
 	return err;

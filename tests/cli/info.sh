@@ -44,7 +44,18 @@ $PS report --json "$T/m.psr" >"$T/m.json" || fail "report of a merged recording:
 holds "$T/m.json" "sorted(l['polls'] for l in d['loops']) == sorted([$polls, $(json "$T/b.json" 'd["loops"][0]["polls"]')])"
 count='sum(len(l["stalls"]) for l in d["loops"])'
 [ "$(json "$T/m.json" "$count")" = $(( $(json "$T/a.json" "$count") + $(json "$T/b.json" "$count") )) ] ||
-	fail "stalls went or came"
+	fail "stalls went or came: $(json "$T/m.json" '[[l["pid"], l["stalls"]] for l in d["loops"]]')"
+# the later one goes on for a second after the first: that second is no time of the first one's loop
+for one in a b; do $PS report --json "$T/$one.psr" >"$T/r$one.json" || fail "report: exit $?"; done
+python3 - "$T/m.json" "$T/ra.json" "$T/rb.json" <<'PY' || fail "merged loops have other times"
+import json, sys
+merged, *parts = [json.load(open(path))["loops"] for path in sys.argv[1:]]
+for loop in [loop for part in parts for loop in part]:
+    same = next(m for m in merged if m["pid"] == loop["pid"])
+    for what in "busy_ns", "wait_ns":
+        if abs(same[what] - loop[what]) > 5e6:
+            sys.exit(f"FAIL: {what} of {loop['pid']}: {same[what]}, not {loop[what]}")
+PY
 $PS merge "$T/a.psr" -o "$T/one.psr" 2>/dev/null; [ $? = 2 ] || fail "one recording is not refused"
 $PS merge "$T/a.psr" "$T/b.psr" 2>/dev/null; [ $? = 2 ] || fail "no output is not refused"
 $PS merge "$T/a.psr" "$T/b.psr" -o "$T/m.psr" 2>/dev/null; [ $? = 7 ] || fail "an existing file is not refused"
