@@ -115,7 +115,7 @@ static size_t put_v8(struct bpf_source *source, size_t process, const struct ps_
 	whole.cut = callers.complete ? 0 : raw->cut ? raw->cut : 1;
 	memcpy(whole.user, callers.pcs, callers.count * sizeof(*callers.pcs));
 	struct unwind_stack stack = stack_of(copy);
-	v8_functions(v8, &whole, &stack, callers.fps);
+	v8_functions(v8, &whole, raw, &stack, callers.fps);
 	return v8_stack(v8, stream, whole.functions < raw->functions ? raw : &whole, frames, FRAMES_MAX);
 }
 

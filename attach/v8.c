@@ -108,8 +108,18 @@ static uint64_t begin_stack(struct v8 *v8)
 	return began;
 }
 
+/* What the walk of the BPF programs took while the thread stood still: the collector may have moved the object since. */
+static uint64_t taken_shared(const struct ps_raw *taken, uint64_t object)
+{
+	for (uint32_t i = 0; i < taken->functions && i < PS_V8_FUNCTIONS; i++)
+		if (taken->function[i].function == object)
+			return taken->function[i].shared;
+	return 0;
+}
+
 /* The function of the frame at `fp`, as the walk of the BPF programs takes it. */
-static int read_frame(struct v8 *v8, const struct unwind_stack *stack, uint64_t fp, struct ps_v8_function *function)
+static int read_frame(struct v8 *v8, const struct ps_raw *taken, const struct unwind_stack *stack, uint64_t fp,
+		      struct ps_v8_function *function)
 {
 	uint64_t context, object, offset, shared;
 
@@ -118,7 +128,9 @@ static int read_frame(struct v8 *v8, const struct unwind_stack *stack, uint64_t 
 		return 0;
 	if ((context & 3) != 1 || (object & 3) != 1)
 		return 0;
-	shared = v8_field(&v8->reader, v8_moved(&v8->reader, object), v8->walk.function_shared);
+	shared = taken_shared(taken, object);
+	if (!shared)
+		shared = v8_field(&v8->reader, v8_moved(&v8->reader, object), v8->walk.function_shared);
 	if (v8_type(&v8->reader, shared) != v8->reader.layout.shared)
 		return 0;
 	function->shared = shared;
@@ -127,7 +139,8 @@ static int read_frame(struct v8 *v8, const struct unwind_stack *stack, uint64_t 
 	return 1;
 }
 
-void v8_functions(struct v8 *v8, struct ps_raw *raw, const struct unwind_stack *stack, const uint64_t *fps)
+void v8_functions(struct v8 *v8, struct ps_raw *raw, const struct ps_raw *taken, const struct unwind_stack *stack,
+		  const uint64_t *fps)
 {
 	uint64_t began, last = 0;
 
@@ -142,7 +155,7 @@ void v8_functions(struct v8 *v8, struct ps_raw *raw, const struct unwind_stack *
 		enum v8_pc class = v8_classify(v8, raw->user[i] - !!i);
 		int is_native = class == PC_NATIVE || class == PC_REGEXP;
 
-		if (is_native || fps[i] == last || !read_frame(v8, stack, fps[i], function))
+		if (is_native || fps[i] == last || !read_frame(v8, taken, stack, fps[i], function))
 			continue;
 		last = fps[i];
 		function->frame = i;

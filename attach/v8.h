@@ -27,7 +27,11 @@ const struct ps_v8_walk *v8_walk(const struct v8 *v8);
  * Returns how many of `ids` were filled.
  */
 size_t v8_stack(struct v8 *v8, struct stream *stream, const struct ps_raw *raw, uint32_t *ids, size_t room);
-/* Fills raw->function for the frames in raw->user, whose frame pointers are `fps`, from a copy of their stack. */
-void v8_functions(struct v8 *v8, struct ps_raw *raw, const struct unwind_stack *stack, const uint64_t *fps);
+/*
+ * Fills raw->function for the frames in raw->user, whose frame pointers are `fps`, from a copy of their stack. `taken` has
+ * the functions that the BPF programs found by frame pointers, which may be some of them.
+ */
+void v8_functions(struct v8 *v8, struct ps_raw *raw, const struct ps_raw *taken, const struct unwind_stack *stack,
+		  const uint64_t *fps);
 
 #endif

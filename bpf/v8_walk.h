@@ -5,7 +5,9 @@
  *
  * V8's own code and Node keep frame pointers. Where native code without them
  * breaks the chain (OpenSSL's assembly), the walk goes on where JavaScript was
- * left: the Isolate keeps that frame pointer as long as the call lasts.
+ * left: the Isolate keeps that frame pointer as long as the call lasts. Where the
+ * Isolate is not known, it goes on at the next frame pointer of JavaScript's that
+ * lies on the stack: who has another use for the register saved it there.
  *
  * Everything that is read is the target's; it is only copied here.
  */
@@ -22,6 +24,8 @@
 #if defined(__TARGET_ARCH_x86)
 
 #define V8_STACK_BYTES (8ull << 20)
+#define V8_TYPES       128   /* of frames, as small integers of 31 bits; there are some 30 */
+#define V8_SAVED_WORDS 500u  /* from the top of the stack on, in which a saved frame pointer is looked for */
 
 /* The words of a frame, from the lowest address. */
 enum v8_word {
@@ -108,6 +112,54 @@ static long v8_step(__u32 index, struct v8_step *step)
 	return 0;
 }
 
+/* ---- a saved frame pointer ---- */
+
+struct v8_search {
+	const struct ps_raw *raw;  /* `function` has the words of the stack */
+	__u64 sp, high;
+	__u64 fp;                  /* that was found; 0 = none */
+};
+
+static __always_inline bool v8_read_frame(const struct v8_search *search, __u64 fp, __u64 low, __u64 words[V8_WORDS])
+{
+	return !(fp & 7) && fp > low && fp < search->high &&
+	       !bpf_probe_read_user(words, 8 * V8_WORDS, (void *)(fp - 8 * V8_CALLER_FP));
+}
+
+/* A frame of a function, whose caller's is one too or has the type of another in place of the context. */
+static long v8_try_word(__u32 index, struct v8_search *search)
+{
+	__u64 words[V8_WORDS], fp;
+
+	if (index >= V8_SAVED_WORDS)
+		return 1;
+	fp = ((const __u64 *)search->raw->function)[index];
+	if (!v8_read_frame(search, fp, search->sp + 8 * index, words) || !v8_is_object(words[V8_CONTEXT]) ||
+	    !v8_is_object(words[V8_FUNCTION]) || !v8_read_frame(search, words[V8_CALLER_FP], fp, words))
+		return 0;
+	if (v8_is_object(words[V8_CONTEXT]) ? !v8_is_object(words[V8_FUNCTION]) : words[V8_CONTEXT] & 1 || words[V8_CONTEXT] > V8_TYPES)
+		return 0;
+	search->fp = fp;
+	return 1;
+}
+
+/* Nothing but native code was seen, down to a broken chain: on where the next function of JavaScript is. */
+static __always_inline void v8_go_on(struct v8_step *step, __u64 sp)
+{
+	struct v8_search search = { .raw = step->raw, .sp = sp, .high = step->high };
+
+	_Static_assert(sizeof(step->raw->function) >= 8 * V8_SAVED_WORDS, "the words are kept where functions will be");
+	if (!step->raw->broken || step->raw->functions ||
+	    bpf_probe_read_user(step->raw->function, 8 * V8_SAVED_WORDS, (void *)sp))
+		return;
+	bpf_loop(V8_SAVED_WORDS, v8_try_word, &search, 0);
+	if (!search.fp)
+		return;
+	step->pc = 0;
+	step->fp = step->low = search.fp;
+	bpf_loop(PS_USER_FRAMES + PS_CUT_FRAMES, v8_step, step, 0);
+}
+
 /* `task` is the current one. */
 static __always_inline void v8_take_stack(struct ps_raw *raw, struct task_struct *task, const struct ps_v8_walk *walk)
 {
@@ -129,6 +181,7 @@ static __always_inline void v8_take_stack(struct ps_raw *raw, struct task_struct
 	    isolate)
 		bpf_probe_read_user(&step.c_entry_fp, sizeof(step.c_entry_fp), (void *)(isolate + walk->c_entry_fp));
 	bpf_loop(PS_USER_FRAMES + PS_CUT_FRAMES, v8_step, &step, 0);
+	v8_go_on(&step, regs->sp);
 	/* the interpreter's registers: what they say is not on the stack before the next call */
 	if (raw->functions && !raw->function[0].frame && raw->function[0].bytecode_array == array && offset < 1u << 30)
 		raw->live_offset = offset;
