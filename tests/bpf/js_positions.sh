@@ -149,7 +149,11 @@ for stall in json.load(open(sys.argv[1]))['loops'][0]['stalls']:
             continue
         # the first is where it spins, the others are the call
         assert len(inner) > 100 and set(inner[1:]) == {2}, inner
-        assert frames[-1]['name'] == '[256+ more frames]', frames[-1]
+        # of a copied stack, where native code has broken the chain, it is only known that there are more
+        assert frames[-1]['name'] in ('[256+ more frames]', '[1+ more frames]'), frames[-1]
+        if frames[-1]['name'] == '[1+ more frames]':
+            others += 1
+            continue
         seen += 1
 assert seen > others, (seen, others)
 EOF

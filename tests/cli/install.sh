@@ -6,7 +6,7 @@
 
 dest=$PWD/$B/install-test
 rm -rf "$dest"
-make -s --no-print-directory B="$B" DESTDIR="$dest" PREFIX=/usr install >"$T/log" 2>&1 || fail "make install: $(cat "$T/log")"
+make -s -j"$(nproc)" --no-print-directory B="$B" DESTDIR="$dest" PREFIX=/usr install >"$T/log" 2>&1 || fail "make install: $(cat "$T/log")"
 for file in bin/pollscope lib/libpollscope-loop.a lib/pkgconfig/pollscope-loop.pc share/man/man1/pollscope.1 \
 	share/bash-completion/completions/pollscope include/pollscope/ps_loop.h include/pollscope/ps_event.h include/pollscope/ps_ring.h; do
 	[ -s "$dest/usr/$file" ] || fail "not installed: $file"
