@@ -29,10 +29,14 @@ pids+=("${w[@]}")
 
 # the independent count runs longer and is cut to pollscope's window by its own clock stamps
 "$wrk" -t1 -c8 -d14 "http://127.0.0.1:$port/" >"$T/wrk.out" 2>&1 & pids+=($!)
+# with what is under way: a slice that the machine stretches would be missing where the window ends in it
+now_of() {
+	echo "@polls[$1], @busy[$1] + (@x[$1] > @e[$1] ? nsecs - @x[$1] : 0), @wait[$1] + (@e[$1] > @x[$1] ? nsecs - @e[$1] : 0)"
+}
 cat >"$T/count.bt" <<BT
 tracepoint:syscalls:sys_enter_epoll_wait /pid == ${w[0]} || pid == ${w[1]}/ { if (@x[pid]) { @busy[pid] = @busy[pid] + (nsecs - @x[pid]); } @e[pid] = nsecs; }
 tracepoint:syscalls:sys_exit_epoll_wait /(pid == ${w[0]} || pid == ${w[1]}) && @e[pid]/ { @polls[pid] = @polls[pid] + 1; @wait[pid] = @wait[pid] + (nsecs - @e[pid]); @x[pid] = nsecs; }
-interval:ms:20 { printf("S %llu %lld %lld %lld %lld %lld %lld\n", nsecs, @polls[${w[0]}], @busy[${w[0]}], @wait[${w[0]}], @polls[${w[1]}], @busy[${w[1]}], @wait[${w[1]}]); }
+interval:ms:20 { printf("S %llu %lld %lld %lld %lld %lld %lld\n", nsecs, $(now_of "${w[0]}"), $(now_of "${w[1]}")); }
 BT
 # bpftrace wants tracefs at its usual place: mounted in a namespace of its own, not on the machine
 unshare -m sh -c 'mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null; exec "$@"' sh \
