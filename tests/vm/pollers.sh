@@ -2,7 +2,7 @@
 # Debian's 6.1 and 6.12 kernels in QEMU, where fentry is allowed: a server that
 # sleeps 50 ms per request holds up its second client by that, as ep_poll_callback
 # tells; and a poller of 100,000 descriptors is read whole.
-# limit: 460
+# limit: 620
 . tests/lib.sh
 . tests/vm/lib_vm.sh
 [ "$(uname -m)" = x86_64 ] || skip "the kernels are for x86_64"
@@ -12,7 +12,11 @@ cat >"$T/run.sh" <<'RUN'
 slow_server >/tmp/server &
 until [ -s /tmp/server ]; do sleep 0.1; done
 show() { echo "VM-$1-BEGIN"; cat "/tmp/$1.json"; echo "VM-$1-END"; }
-pollscope stat -d 7s --json $(cat /tmp/server) >/tmp/ready.json 2>/tmp/err || cat /tmp/err
+# a crowded machine takes most of the first window to attach
+for seconds in 7 20; do
+	pollscope stat -d ${seconds}s --json $(cat /tmp/server) >/tmp/ready.json 2>/tmp/err || cat /tmp/err
+	[ "$(grep -o '"dispatched": [0-9]*' /tmp/ready.json | awk '$2 >= 3' | wc -l)" -ge 3 ] && break
+done
 show ready
 kill $(cat /tmp/server)
 ulimit -n 200000
@@ -30,7 +34,7 @@ vm_image "$T/initrd" "$PS" "$B/tests/programs/slow_server" "$B/tests/programs/ma
 part() { sed "1,/^VM-$1-BEGIN/d;/^VM-$1-END/,\$d" "$T/console" >"$T/$1.json"; }
 for kernel in $kernels; do
 	echo "== $kernel"
-	vm_finish "$kernel" "$T/initrd" 120 "$T/console"
+	vm_finish "$kernel" "$T/initrd" 150 "$T/console"
 	part ready; part many
 	json "$T/ready.json" '[(p["group"], p["state"], p["reason"]) for p in d["probes"] if p["group"] in ("ready", "poller")]'
 	json "$T/ready.json" '[(f["kind"], f["ready"], f["dispatched"], (f["lag_ns"] or {}).get("p50")) for f in d["loops"][0]["fds"]]'

@@ -99,5 +99,6 @@ for kernel in $kernels; do
 	fi
 	first="min((s for s in d['loops'][0]['stalls']), key=lambda s: s['start_ns'])"
 	holds "$T/asleep.json" "95e6 <= ${first}['duration_ns'] <= 150e6 and not ${first}['at_attach'] and ${first}['cause'] == 'cpu'"
-	holds "$T/asleep.json" "d['loops'][0]['busy_ns'] < 2e9 and d['loops'][0]['wait_ns'] > 3e9"
+	# of 5 s a third is busy by what it does, on a crowded machine more
+	holds "$T/asleep.json" "d['loops'][0]['busy_ns'] < 3e9 and d['loops'][0]['wait_ns'] > 2e9"
 done
