@@ -50,13 +50,23 @@ static __always_inline __s32 v8_smi(__u64 word)
 	return word & 0xffffffff ? -1 : (__s32)(word >> 32);
 }
 
+static __always_inline bool v8_has_function(const __u64 words[V8_WORDS])
+{
+	return v8_is_object(words[V8_CONTEXT]) && v8_is_object(words[V8_FUNCTION]);
+}
+
+/* A small integer in place of the context: a frame of another type, which has no function. */
+static __always_inline bool v8_has_type(const __u64 words[V8_WORDS])
+{
+	return !(words[V8_CONTEXT] & 1) && words[V8_CONTEXT] <= V8_TYPES;
+}
+
 static __always_inline void v8_take_function(const struct v8_step *step, const __u64 words[V8_WORDS], __u32 frame)
 {
 	struct ps_raw *raw = step->raw;
 	__u64 count = raw->functions, shared;
 
-	/* a small integer in place of the context: a frame of another type, which has no function */
-	if (!v8_is_object(words[V8_CONTEXT]) || !v8_is_object(words[V8_FUNCTION]))
+	if (!v8_has_function(words))
 		return;
 	if (bpf_probe_read_user(&shared, sizeof(shared), (void *)(words[V8_FUNCTION] - 1 + step->function_shared)))
 		return;
@@ -126,7 +136,7 @@ static __always_inline bool v8_read_frame(const struct v8_search *search, __u64 
 	       !bpf_probe_read_user(words, 8 * V8_WORDS, (void *)(fp - 8 * V8_CALLER_FP));
 }
 
-/* A frame of a function, whose caller's is one too or has the type of another in place of the context. */
+/* Is it where the frame of a function is, whose caller has a frame too? */
 static long v8_try_word(__u32 index, struct v8_search *search)
 {
 	__u64 words[V8_WORDS], fp;
@@ -134,10 +144,10 @@ static long v8_try_word(__u32 index, struct v8_search *search)
 	if (index >= V8_SAVED_WORDS)
 		return 1;
 	fp = ((const __u64 *)search->raw->function)[index];
-	if (!v8_read_frame(search, fp, search->sp + 8 * index, words) || !v8_is_object(words[V8_CONTEXT]) ||
-	    !v8_is_object(words[V8_FUNCTION]) || !v8_read_frame(search, words[V8_CALLER_FP], fp, words))
+	if (!v8_read_frame(search, fp, search->sp + 8 * index, words) || !v8_has_function(words) ||
+	    !v8_read_frame(search, words[V8_CALLER_FP], fp, words))
 		return 0;
-	if (v8_is_object(words[V8_CONTEXT]) ? !v8_is_object(words[V8_FUNCTION]) : words[V8_CONTEXT] & 1 || words[V8_CONTEXT] > V8_TYPES)
+	if (!v8_has_function(words) && !v8_has_type(words))
 		return 0;
 	search->fp = fp;
 	return 1;

@@ -66,23 +66,28 @@ static const char *thread_of(const struct seen *seen, uint32_t stack)
 	return seen->strings[seen->names[seen->frames[stack]]];
 }
 
+static struct made merged(struct psr_reader **readers, size_t count)
+{
+	struct made made = { .fd = memfd_create("psr", MFD_CLOEXEC) };
+	struct psr_writer *writer;
+	struct psr_info info;
+	size_t bad;
+	psr_merge_info(&info, readers, count);
+	assert_int_equal(psr_writer_open(&writer, made.fd, &info), 0);
+	assert_int_equal(psr_merge(readers, count, writer, &bad), 0);
+	assert_int_equal(psr_writer_close(writer), 0);
+	lseek(made.fd, 0, SEEK_SET);
+	assert_int_equal(psr_reader_open(&made.reader, made.fd), 0);
+	return made;
+}
+
 static struct seen merge(struct psr_reader **readers, size_t count)
 {
 	static struct seen seen;
-	struct psr_writer *writer;
-	struct psr_reader *reader;
-	struct psr_info info;
+	struct made made = merged(readers, count);
 	const struct ps_record *record;
-	size_t bad;
-	int fd = memfd_create("psr", MFD_CLOEXEC);
 	memset(&seen, 0, sizeof(seen));
-	psr_merge_info(&info, readers, count);
-	assert_int_equal(psr_writer_open(&writer, fd, &info), 0);
-	assert_int_equal(psr_merge(readers, count, writer, &bad), 0);
-	assert_int_equal(psr_writer_close(writer), 0);
-	lseek(fd, 0, SEEK_SET);
-	assert_int_equal(psr_reader_open(&reader, fd), 0);
-	while (psr_reader_next(reader, &record) > 0) {
+	while (psr_reader_next(made.reader, &record) > 0) {
 		unsigned machine = record->tid >= MERGE_PIDS;
 		seen.order_broken += record->ts < seen.last;
 		seen.last = record->ts;
@@ -101,9 +106,8 @@ static struct seen merge(struct psr_reader **readers, size_t count)
 			seen.first[machine] = record->ts;
 		strcpy(seen.threads[machine], thread_of(&seen, sample->stack));
 	}
-	assert_int_equal(psr_reader_state(reader), PSR_WHOLE);
-	psr_reader_close(reader);
-	close(fd);
+	assert_int_equal(psr_reader_state(made.reader), PSR_WHOLE);
+	unmake(&made);
 	return seen;
 }
 
@@ -166,20 +170,13 @@ struct lefts {
 static struct lefts lefts_of(struct made *made, size_t count)
 {
 	struct lefts lefts = { 0 };
-	struct psr_reader *readers[4], *reader;
-	struct psr_writer *writer;
+	struct psr_reader *readers[4];
 	const struct ps_record *record;
 	uint64_t last = 0;
-	size_t bad;
-	int fd = memfd_create("psr", MFD_CLOEXEC);
 	for (size_t i = 0; i < count; i++)
 		readers[i] = made[i].reader;
-	assert_int_equal(psr_writer_open(&writer, fd, &make_info), 0);
-	assert_int_equal(psr_merge(readers, count, writer, &bad), 0);
-	assert_int_equal(psr_writer_close(writer), 0);
-	lseek(fd, 0, SEEK_SET);
-	assert_int_equal(psr_reader_open(&reader, fd), 0);
-	while (psr_reader_next(reader, &record) > 0) {
+	struct made all = merged(readers, count);
+	while (psr_reader_next(all.reader, &record) > 0) {
 		assert_true(record->ts >= last);
 		last = record->ts;
 		if (record->event != PS_EV_PROCESS_LEFT)
@@ -188,8 +185,7 @@ static struct lefts lefts_of(struct made *made, size_t count)
 		lefts.at[lefts.count] = record->ts;
 		lefts.pid[lefts.count++] = ((const struct ps_ev_process_left *)record)->pid;
 	}
-	psr_reader_close(reader);
-	close(fd);
+	unmake(&all);
 	for (size_t i = 0; i < count; i++)
 		unmake(&made[i]);
 	return lefts;
