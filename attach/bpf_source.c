@@ -22,7 +22,7 @@
 #define LAST_WAIT_NS 200000000ull
 #define DRAIN_MAX 400000u  /* records of one drain: memory stays bounded when the target outruns us */
 
-static int read_counts(const struct bpf_source *source, struct ps_probe_counts *total)
+int bpf_counts(const struct bpf_source *source, struct ps_probe_counts *total)
 {
 	struct ps_probe_counts counts[source->cpus];
 	const uint32_t zero = 0;
@@ -252,7 +252,7 @@ static void take_the_rest(struct bpf_source *source, struct ps_probe_counts *cou
 		source->drained = 0;
 		if (tap_consume(&source->tap) < 0 && source->drained < DRAIN_MAX)
 			break;
-		if (read_counts(source, counts))
+		if (bpf_counts(source, counts))
 			break;
 	} while (source->received < counts->sent && stream_now() < end);
 }
@@ -363,7 +363,7 @@ static int bpf_drain(void *state)
 
 	source->drained = 0;
 	tap_consume(&source->tap);
-	if (read_counts(source, &counts))
+	if (bpf_counts(source, &counts))
 		return -EIO;
 	tell_lost(source, &counts);
 	bpf_phases_drain(source, &counts, now);

@@ -97,6 +97,10 @@ struct bpf_source {
 	uint32_t drained;       /* records of this drain */
 };
 
+/* ---- bpf_source.c ---- */
+/* What all programs have counted so far, on all CPUs; -errno: nothing. */
+int bpf_counts(const struct bpf_source *source, struct ps_probe_counts *total);
+
 /* ---- bpf_source_poll.c ---- */
 /* The POLL group, with the maps; may_by_function: at the functions of the calls, which needs SCHED. */
 void bpf_poll_load(struct bpf_source *source, int may_by_function);

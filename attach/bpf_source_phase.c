@@ -43,6 +43,7 @@ struct bpf_phases {
 static int load(struct bpf_source *source)
 {
 	struct bpf_phases *phases = calloc(1, sizeof(*phases));
+	struct ps_probe_counts counts;
 	int err = phases ? 0 : -ENOMEM;
 
 	source->phases = phases;
@@ -61,7 +62,9 @@ static int load(struct bpf_source *source)
 	if (err)
 		return err;
 	governor_open(&phases->governor, phases->skeleton->obj, GOVERNOR_BUDGET_NS, GOVERNOR_UPROBE_NS);
-	governor_hasten(&phases->governor, stream_now());
+	/* others may have run before, and their hits are in the same counts */
+	bpf_counts(source, &counts);
+	governor_hasten(&phases->governor, stream_now(), counts.phases);
 	return 0;
 }
 

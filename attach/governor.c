@@ -96,7 +96,7 @@ void governor_open(struct governor *governor, struct bpf_object *object, uint64_
 	};
 }
 
-void governor_hasten(struct governor *governor, uint64_t now_ns)
+void governor_hasten(struct governor *governor, uint64_t now_ns, uint64_t hits)
 {
 	governor->window_ns = DRAIN_NS;
 	governor->patience_ns = DRAIN_PATIENCE_NS;
@@ -104,6 +104,7 @@ void governor_hasten(struct governor *governor, uint64_t now_ns)
 		governor->run_per_hit = RUN_NS;
 	/* what is attached costs at once, not from the first drain on */
 	governor->began_ns = now_ns;
+	governor->began_hits = hits;
 }
 
 static uint64_t run_time(const struct bpf_object *object, uint64_t clock)

@@ -47,8 +47,11 @@ struct governor {
 
 void governor_open(struct governor *governor, struct bpf_object *object, uint64_t budget_ns, uint64_t hit_ns);
 void governor_close(struct governor *governor);
-/* From now on by the drain, not by the second: a fifth of a second above the budget is enough, half of that far above it. */
-void governor_hasten(struct governor *governor, uint64_t now_ns);
+/*
+ * From now on by the drain, not by the second: a fifth of a second above the budget is enough, half of that far above it.
+ * `hits` of the group so far are not judged any more.
+ */
+void governor_hasten(struct governor *governor, uint64_t now_ns, uint64_t hits);
 /* `hits` of the group so far. 1: it costs too much: detach it, `why` says how much. */
 int governor_drain(struct governor *governor, uint64_t now_ns, uint64_t hits);
 /* Forgets how it was before; what it cost stays counted, and what a hit costs known. */

@@ -249,7 +249,7 @@ static void follow(struct poller_source *source, uint64_t now)
 {
 	/* a burst is short: what it costs is judged by the drain */
 	governor_restart(&source->governor);
-	governor_hasten(&source->governor, now);
+	governor_hasten(&source->governor, now, source->ready_hits);
 	source->spent_before_ns = source->governor.cost_ns;
 }
 

@@ -148,15 +148,31 @@ static int attach_process(struct runtime_jobs *jobs, size_t at, const char **why
 	return seen ? 0 : err;
 }
 
+static void read_counts(struct runtime_jobs *jobs, struct ps_pool_counts *total)
+{
+	struct ps_pool_counts counts[jobs->cpus > 0 ? jobs->cpus : 1];
+	const uint32_t zero = 0;
+	memset(total, 0, sizeof(*total));
+	if (!jobs->skeleton || bpf_map_lookup_elem(bpf_map__fd(jobs->skeleton->maps.counts), &zero, counts))
+		return;
+	for (int i = 0; i < jobs->cpus; i++) {
+		total->sent += counts[i].sent;
+		total->lost += counts[i].lost;
+		total->hits += counts[i].hits;
+	}
+}
+
 static void attach_all(struct runtime_jobs *jobs, size_t from)
 {
 	const char *why = "", *refused = "";
 	size_t attached = 0, partly = 0, decoded = 0;
 	char version[16] = "", module[64] = "";
+	struct ps_pool_counts before;
 	/* the first of them costs while the others are being attached */
 	if (!jobs->link_count) {
+		read_counts(jobs, &before);
 		jobs->attached_ns = stream_now();
-		governor_hasten(&jobs->governor, jobs->attached_ns);
+		governor_hasten(&jobs->governor, jobs->attached_ns, before.hits);
 	}
 	for (size_t i = from; i < jobs->process_count && i < RUNTIME_PROBED; i++) {
 		if (attach_process(jobs, i, &why)) {
@@ -181,20 +197,6 @@ static void attach_all(struct runtime_jobs *jobs, size_t from)
 	else
 		set_state(jobs, PS_PROBE_STATE_ON, "jobs at %zu functions of libuv %s in %.40s%s", jobs->link_count,
 			  version, module, decoded ? ", which is stripped: found by its code" : "");
-}
-
-static void read_counts(struct runtime_jobs *jobs, struct ps_pool_counts *total)
-{
-	struct ps_pool_counts counts[jobs->cpus > 0 ? jobs->cpus : 1];
-	const uint32_t zero = 0;
-	memset(total, 0, sizeof(*total));
-	if (!jobs->skeleton || bpf_map_lookup_elem(bpf_map__fd(jobs->skeleton->maps.counts), &zero, counts))
-		return;
-	for (int i = 0; i < jobs->cpus; i++) {
-		total->sent += counts[i].sent;
-		total->lost += counts[i].lost;
-		total->hits += counts[i].hits;
-	}
 }
 
 static void keep_budget(struct runtime_jobs *jobs)
