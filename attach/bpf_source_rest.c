@@ -73,8 +73,7 @@ static int may_rest(struct bpf_source *source)
 {
 	uint32_t placed = 0;
 
-	/* exact phases cost more than what a rest spares */
-	if (!source->thread_count || source->rest.failed || bpf_phases_tell(source))
+	if (!source->thread_count || source->rest.failed)
 		return 0;
 	for (size_t i = 0; i < BPF_THREADS && placed < source->thread_count; i++)
 		if (source->threads[i].tid && !place(source, &source->threads[i]))
