@@ -49,3 +49,14 @@ vm_finish() {
 	vm_run "$1" "$2" "$3" >"$4"
 	grep -q '^VM-END 0' "$4" || { tail -50 "$4"; fail "the machine did not finish"; }
 }
+
+# vm_finish_all IMAGE SECONDS KERNEL…: all of them beside each other, their output in $T/console.1, $T/console.2 …
+vm_finish_all() {
+	local image=$1 seconds=$2 kernel job failed=0 jobs=(); shift 2
+	program qemu-system-x86_64 >/dev/null || skip "qemu-system-x86 is not installed"
+	for kernel in "$@"; do
+		vm_finish "$kernel" "$image" "$seconds" "$T/console.$((${#jobs[@]} + 1))" & jobs+=($!)
+	done
+	for job in "${jobs[@]}"; do wait "$job" || failed=1; done
+	[ $failed = 0 ] || fail "not every machine finished"
+}

@@ -32,10 +32,13 @@ done
 show many
 RUN
 vm_image "$T/initrd" "$PS" "$B/tests/programs/slow_server" "$B/tests/programs/many_eventfds"
-part() { sed "1,/^VM-$1-BEGIN/d;/^VM-$1-END/,\$d" "$T/console" >"$T/$1.json"; }
+part() { sed "1,/^VM-$1-BEGIN/d;/^VM-$1-END/,\$d" "$console" >"$T/$1.json"; }
+# shellcheck disable=SC2086
+vm_finish_all "$T/initrd" 200 $kernels
+number=0
 for kernel in $kernels; do
 	echo "== $kernel"
-	vm_finish "$kernel" "$T/initrd" 150 "$T/console"
+	number=$((number + 1)) console=$T/console.$number
 	part ready; part many
 	json "$T/ready.json" '[(p["group"], p["state"], p["reason"]) for p in d["probes"] if p["group"] in ("ready", "poller")]'
 	json "$T/ready.json" '[(f["kind"], f["ready"], f["dispatched"], (f["lag_ns"] or {}).get("p50")) for f in d["loops"][0]["fds"]]'
