@@ -15,6 +15,7 @@
 #include "stack_copy.h"
 
 #define PROFILE_BYTES (4u << 10)  /* of the stack, while a slice is not suspect */
+#define INTERRUPT_BYTES (8u << 10)  /* at most, of an interrupt's stack down to here */
 #define LONG_NS      1000000000ull
 #define VERY_LONG_NS 10000000000ull
 
@@ -32,7 +33,8 @@ static __always_inline __u32 ticks_per_sample(const struct ps_probe_settings *se
 	return busy_ns < LONG_NS ? 1 : busy_ns < VERY_LONG_NS ? 4 : 20;
 }
 
-static __always_inline void fill(void *ctx, struct ps_raw *raw, struct ps_watch *watch, __u64 id, __u64 now, __u64 period_ns)
+static __always_inline void fill(void *ctx, struct ps_raw *raw, struct ps_watch *watch, __u64 id, __u64 now, __u64 period_ns,
+				 bool in_kernel)
 {
 	raw->h.ts = now;
 	raw->h.tid = id;
@@ -40,7 +42,7 @@ static __always_inline void fill(void *ctx, struct ps_raw *raw, struct ps_watch 
 	raw->period_ns = period_ns;
 	raw->cpu = bpf_get_smp_processor_id();
 	take_syscall(raw, bpf_get_current_task_btf());
-	take_stacks(ctx, raw, watch);
+	take_stacks(ctx, raw, watch, in_kernel);
 }
 
 /* While the poll group rests: what the loop's own counts tell since the last look. */
@@ -59,7 +61,27 @@ static __always_inline void look_at_rest(struct ps_watch *watch, __u32 tid, cons
 		raise_alarm();
 }
 
-static __always_inline int sample(void *ctx)
+/*
+ * Of the scheduler's tick: unwinding the frames of the interrupt takes longer than all else. Where it came in the thread's
+ * own code it runs on the stack that the thread has in the kernel, which is empty then but for the registers at its end;
+ * else on one of the CPU's.
+ */
+static __always_inline bool has_met_user_code(void *ctx)
+{
+#if defined(__TARGET_ARCH_x86)
+	void *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	__u64 at = 0, end = 0;
+
+	/* the arguments of the tracepoint lie on that stack; addresses become numbers only by a copy */
+	bpf_probe_read_kernel(&at, sizeof(at), &ctx);
+	bpf_probe_read_kernel(&end, sizeof(end), &regs);
+	return at < end && end - at < INTERRUPT_BYTES;
+#else
+	return false;
+#endif
+}
+
+static __always_inline int sample(void *ctx, bool at_tick)
 {
 	__u64 id = current_ids(), now, busy_ns;
 	const struct ps_probe_settings *set;
@@ -89,7 +111,7 @@ static __always_inline int sample(void *ctx)
 	if (!pace)
 		return 0;
 	count_hit(PS_PROBE_SAMPLING);
-	fill(ctx, raw, watch, id, now, watch->ticks * set->sample_ns);
+	fill(ctx, raw, watch, id, now, watch->ticks * set->sample_ns, !at_tick || !has_met_user_code(ctx));
 	watch->ticks = 0;
 	copy = needs_copy(raw) ? find_copy(tid) : NULL;
 	if (copy && !bpf_probe_read_kernel(&copy->raw, sizeof(copy->raw), raw)) {
@@ -105,7 +127,7 @@ static __always_inline int sample(void *ctx)
 SEC("perf_event")
 int on_timer(void *ctx)
 {
-	return sample(ctx);
+	return sample(ctx, false);
 }
 
 /* Set by the loader: the scheduler's ticks between two of ours. */
@@ -133,5 +155,5 @@ static __always_inline bool is_tick(void)
 SEC("tp_btf/local_timer_entry")
 int BPF_PROG(on_tick, int vector)
 {
-	return is_tick() ? sample(ctx) : 0;
+	return is_tick() ? sample(ctx, true) : 0;
 }

@@ -51,7 +51,7 @@ static __always_inline void take_stacks_and_copy(void *ctx, struct ps_watch *wat
 
 	if (!pace)
 		return;
-	take_stacks(ctx, &watch->off, watch);
+	take_stacks(ctx, &watch->off, watch, true);
 	if (copy && needs_copy(&watch->off)) {
 		copy_stack(copy, task, PS_STACK_BYTES);
 		watch->copied = 1;

@@ -373,10 +373,10 @@ static __always_inline void take_user_stack(void *context, struct ps_raw *raw)
 	raw->user_frames = bytes > 0 ? (__u64)bytes / 8 : 0;
 }
 
-/* `raw` and `watch` are of the current thread. */
-static __always_inline void take_stacks(void *context, struct ps_raw *raw, struct ps_watch *watch)
+/* `raw` and `watch` are of the current thread; `in_kernel`: it is there for itself, not for an interrupt. */
+static __always_inline void take_stacks(void *context, struct ps_raw *raw, struct ps_watch *watch, bool in_kernel)
 {
-	long kernel = bpf_get_stack(context, raw->kernel, sizeof(raw->kernel), 0);
+	long kernel = in_kernel ? bpf_get_stack(context, raw->kernel, sizeof(raw->kernel), 0) : 0;
 	const struct ps_python_walk *walk = cfg_python ? bpf_map_lookup_elem(&python, &raw->tgid) : NULL;
 
 	raw->kernel_frames = kernel > 0 ? (__u64)kernel / 8 : 0;
