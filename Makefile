@@ -164,7 +164,7 @@ $(B)/tests/programs/%: $(B)/tests/programs/%.o $(LIB)
 	$(Q)$(CC) $(BASE) $(LDFLAGS) -o $@ $^ $(LIBS_loop)
 # programs of libuv, whatever they watch
 $(B)/tests/programs/uv_%: LIBS_loop += -luv
-$(B)/tests/bench/%: $(B)/tests/bench/%.o $(TUI_OBJS) $(ATTACH_OBJS) $(CORE_OBJS) $(LIB)
+$(B)/tests/bench/%: $(B)/tests/bench/%.o $(filter-out $(B)/cli/main.o,$(CLI_OBJS)) $(TUI_OBJS) $(ATTACH_OBJS) $(CORE_OBJS) $(LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(BASE) $(LDFLAGS) -o $@ $^ $(LIBS_tool)
 # libFuzzer has its own main(); reached through `make fuzz` only
