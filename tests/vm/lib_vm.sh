@@ -37,7 +37,7 @@ INIT
 # vm_run KERNEL IMAGE SECONDS: console output to stdout, carriage returns removed
 vm_run() {
 	local qemu; qemu=$(program qemu-system-x86_64) || skip "qemu-system-x86 is not installed"
-	timeout -k 2 "$3" "$qemu" -accel tcg -cpu qemu64 -smp 2 -m 768 -nic none -display none -serial stdio -monitor none -no-reboot \
+	timeout -k 2 "$3" "$qemu" -accel tcg,thread=single -cpu qemu64 -smp 2 -m 768 -nic none -display none -serial stdio -monitor none -no-reboot \
 		-kernel "$1" -initrd "$2" -append "console=ttyS0 quiet panic=-1" </dev/null 2>/dev/null | tr -d '\r'
 }
 

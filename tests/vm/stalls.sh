@@ -66,11 +66,14 @@ python=()
 library=/usr/lib/python3.11/encodings
 [ -x /usr/bin/python3.11 ] && python=(/usr/bin/python3.11 "$library"/{__init__,aliases,utf_8,ascii}.py)
 vm_image "$T/initrd" "$PS" "$B/tests/programs/plain_epoll" "${python[@]}"
+# shellcheck disable=SC2086
+vm_finish_all "$T/initrd" 150 $kernels
+number=0
 for kernel in $kernels; do
 	echo "== $kernel"
-	vm_finish "$kernel" "$T/initrd" 110 "$T/console"
-	sed '1,/^VM-JSON-BEGIN/d;/^VM-JSON-END/,$d' "$T/console" >"$T/vm.json"
-	grep -q '^VM-STAT 0' "$T/console" || { tail -50 "$T/console"; fail "stat failed"; }
+	number=$((number + 1)) console=$T/console.$number
+	sed '1,/^VM-JSON-BEGIN/d;/^VM-JSON-END/,$d' "$console" >"$T/vm.json"
+	grep -q '^VM-STAT 0' "$console" || { tail -50 "$console"; fail "stat failed"; }
 	json "$T/vm.json" '[(s["cause"], s["duration_ns"] // 1000000) for l in d["loops"] for s in l["stalls"]]'
 	# not those that were cut by the begin or the end of the watch
 	stalls='[s for l in d["loops"] for s in l["stalls"] if not s.get("at_attach") and not s["open"]]'
@@ -86,13 +89,13 @@ for kernel in $kernels; do
 	json "$T/vm.json" '(d["lost"], [(p["group"], p["hits"]) for p in d["probes"]])'
 	holds "$T/vm.json" "d['lost']['total'] == 0"
 	holds "$T/vm.json" "next(p for p in d['probes'] if p['group'] == 'poll')['reason'].startswith('fentry')"
-	sed '1,/^VM-ASLEEP-BEGIN/d;/^VM-ASLEEP-END/,$d' "$T/console" >"$T/asleep.json"
+	sed '1,/^VM-ASLEEP-BEGIN/d;/^VM-ASLEEP-END/,$d' "$console" >"$T/asleep.json"
 	holds "$T/asleep.json" "len(d['loops']) == 1"
-	sed '1,/^VM-TWO-BEGIN/d;/^VM-TWO-END/,$d' "$T/console" >"$T/two"
+	sed '1,/^VM-TWO-BEGIN/d;/^VM-TWO-END/,$d' "$console" >"$T/two"
 	[ "$(wc -l <"$T/two")" -gt 100 ] || fail "waits were not told beside other sessions: $(wc -l <"$T/two")"
 	[ -z "$(uniq -d "$T/two")" ] || fail "beside other sessions $(uniq -d "$T/two" | sort | uniq -c)"
 	if [ ${#python[@]} -gt 0 ]; then
-		sed '1,/^VM-PYTHON-BEGIN/d;/^VM-PYTHON-END/,$d' "$T/console" >"$T/python.json"
+		sed '1,/^VM-PYTHON-BEGIN/d;/^VM-PYTHON-END/,$d' "$console" >"$T/python.json"
 		holds "$T/python.json" "any(s['culprit'] == 'spin turn.py:3' for s in d['loops'][0]['stalls'])"
 		holds "$T/python.json" "any([(f['name'], f['line']) for f in k['frames'] if f['kind'] == 'python'] == [('spin', 3), ('turn', 5), ('<module>', 9)]
 			for s in d['loops'][0]['stalls'] for k in s['stacks'])"
