@@ -25,7 +25,8 @@
 
 #define V8_STACK_BYTES (8ull << 20)
 #define V8_TYPES       128   /* of frames, as small integers of 31 bits; there are some 30 */
-#define V8_SAVED_WORDS 500u  /* from the top of the stack on, in which a saved frame pointer is looked for */
+#define V8_SAVED_WORDS 500u  /* of a piece of the stack, in which a saved frame pointer is looked for */
+#define V8_SAVED_PIECES 4    /* from its top on */
 
 /* The words of a frame, from the lowest address. */
 enum v8_word {
@@ -159,10 +160,16 @@ static __always_inline void v8_go_on(struct v8_step *step, __u64 sp)
 	struct v8_search search = { .raw = step->raw, .sp = sp, .high = step->high };
 
 	_Static_assert(sizeof(step->raw->function) >= 8 * V8_SAVED_WORDS, "the words are kept where functions will be");
-	if (!step->raw->broken || step->raw->functions ||
-	    bpf_probe_read_user(step->raw->function, 8 * V8_SAVED_WORDS, (void *)sp))
+	if (!step->raw->broken || step->raw->functions)
 		return;
-	bpf_loop(V8_SAVED_WORDS, v8_try_word, &search, 0);
+	for (int i = 0; i < V8_SAVED_PIECES; i++) {
+		if (bpf_probe_read_user(step->raw->function, 8 * V8_SAVED_WORDS, (void *)search.sp))
+			return;
+		bpf_loop(V8_SAVED_WORDS, v8_try_word, &search, 0);
+		if (search.fp)
+			break;
+		search.sp += 8 * V8_SAVED_WORDS;
+	}
 	if (!search.fp)
 		return;
 	step->pc = 0;
