@@ -11,7 +11,7 @@
 #ifndef STACK_COPY_H
 #define STACK_COPY_H
 
-#include "watch.h"
+#include "stacks.h"
 
 #define PIECE_MIN 256u
 
