@@ -19,6 +19,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "loop_filter.h"
 #include "ps_probe.h"
 
 #if defined(__TARGET_ARCH_x86)
@@ -27,18 +28,37 @@
 #define V8_TYPES       128   /* of frames, as small integers of 31 bits; there are some 30 */
 #define V8_SAVED_WORDS 500u  /* of a piece of the stack, in which a saved frame pointer is looked for */
 #define V8_SAVED_PIECES 4    /* from its top on */
+#define V8_PIECE_BYTES  2048 /* of the stack, read at once */
 
 /* The words of a frame, from the lowest address. */
 enum v8_word {
 	V8_BYTECODE_OFFSET, V8_BYTECODE_ARRAY, V8_ARGUMENTS, V8_FUNCTION, V8_CONTEXT, V8_CALLER_FP, V8_CALLER_PC, V8_WORDS
 };
 
-struct v8_step {
-	struct ps_raw *raw;
+/*
+ * Where a walk is, and the piece of the stack that was read for it: to read many frames costs little more than to read one.
+ * Kept in a map, not on the program's own stack: the verifier of Linux 6.18 follows a scalar there from callback to callback
+ * until it fails ("verifier bug: stack slot 2, total slots 0").
+ */
+struct v8_place {
 	__u64 pc, fp;
 	__u64 low, high;       /* where the next frame pointer may be */
 	__u64 c_entry_fp;      /* 0 = none, or passed */
-	__s32 function_shared;
+	__u64 from, starts;    /* the piece's address; a frame's words may start in so many bytes of it, 0 = it holds nothing */
+	__u64 piece[V8_PIECE_BYTES / 8];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct v8_place);
+} v8_places SEC(".maps");
+
+struct v8_step {
+	struct ps_raw *raw;
+	struct v8_place *place;
+	__s64 function_shared;
 };
 
 static __always_inline bool v8_is_object(__u64 word)
@@ -84,42 +104,63 @@ static __always_inline void v8_take_function(const struct v8_step *step, const _
 }
 
 /* The chain is broken: on where JavaScript was left, if that is further out. */
-static __always_inline long v8_resume(struct v8_step *step)
+static __always_inline long v8_resume(struct ps_raw *raw, struct v8_place *place)
 {
-	if (step->c_entry_fp < step->low || step->c_entry_fp >= step->high) {
+	if (place->c_entry_fp < place->low || place->c_entry_fp >= place->high) {
 		/* native code only: either no function was called, or the chain broke before the first */
-		step->raw->broken |= !step->raw->functions;
+		raw->broken |= !raw->functions;
 		return 1;
 	}
-	step->raw->broken = 1;
-	step->pc = 0;
-	step->fp = step->c_entry_fp;
-	step->c_entry_fp = 0;
+	raw->broken = 1;
+	place->pc = 0;
+	place->fp = place->c_entry_fp;
+	place->c_entry_fp = 0;
 	return 0;
+}
+
+/* The words from `at` on, out of the piece; of the last frames, behind which no whole piece is, alone. */
+static __always_inline bool v8_read_words(struct v8_place *place, __u64 at, __u64 words[V8_WORDS])
+{
+	__u64 offset = at - place->from;
+
+	if (offset >= place->starts) {
+		place->starts = 0;
+		if (bpf_probe_read_user(place->piece, sizeof(place->piece), (void *)at))
+			return !bpf_probe_read_user(words, 8 * V8_WORDS, (void *)at);
+		place->from = at;
+		place->starts = sizeof(place->piece) - 8 * V8_WORDS;
+		offset = 0;
+	}
+	/* the bound must be seen on the very register that is the offset */
+	asm volatile("" : "+r"(offset));
+	if (offset > sizeof(place->piece) - 8 * V8_WORDS)
+		return false;
+	__builtin_memcpy(words, (const char *)place->piece + offset, 8 * V8_WORDS);
+	return true;
 }
 
 static long v8_step(__u32 index, struct v8_step *step)
 {
+	struct v8_place *place = step->place;
 	struct ps_raw *raw = step->raw;
-	__u64 words[V8_WORDS], fp = step->fp, frame = raw->user_frames;
+	__u64 words[V8_WORDS], fp = place->fp, frame = raw->user_frames;
 
 	asm volatile("" : "+r"(frame));
 	if (frame < PS_USER_FRAMES) {
-		raw->user[frame] = step->pc;
+		raw->user[frame] = place->pc;
 		raw->user_frames = frame + 1;
 	} else {
 		raw->cut++;
 	}
-	if (fp < step->low || fp >= step->high || fp & 7 ||
-	    bpf_probe_read_user(words, sizeof(words), (void *)(fp - 8 * V8_CALLER_FP)))
-		return v8_resume(step);
+	if (fp < place->low || fp >= place->high || fp & 7 || !v8_read_words(place, fp - 8 * V8_CALLER_FP, words))
+		return v8_resume(raw, place);
 	if (frame < PS_USER_FRAMES)
 		v8_take_function(step, words, frame);
-	step->low = fp + 8;
+	place->low = fp + 8;
 	if (words[V8_CALLER_FP] <= fp)
-		return v8_resume(step);
-	step->fp = words[V8_CALLER_FP];
-	step->pc = words[V8_CALLER_PC];
+		return v8_resume(raw, place);
+	place->fp = words[V8_CALLER_FP];
+	place->pc = words[V8_CALLER_PC];
 	return 0;
 }
 
@@ -157,7 +198,7 @@ static long v8_try_word(__u32 index, struct v8_search *search)
 /* Nothing but native code was seen, down to a broken chain: on where the next function of JavaScript is. */
 static __always_inline void v8_go_on(struct v8_step *step, __u64 sp)
 {
-	struct v8_search search = { .raw = step->raw, .sp = sp, .high = step->high };
+	struct v8_search search = { .raw = step->raw, .sp = sp, .high = step->place->high };
 
 	_Static_assert(sizeof(step->raw->function) >= 8 * V8_SAVED_WORDS, "the words are kept where functions will be");
 	if (!step->raw->broken || step->raw->functions)
@@ -172,8 +213,8 @@ static __always_inline void v8_go_on(struct v8_step *step, __u64 sp)
 	}
 	if (!search.fp)
 		return;
-	step->pc = 0;
-	step->fp = step->low = search.fp;
+	step->place->pc = 0;
+	step->place->fp = step->place->low = search.fp;
 	bpf_loop(PS_USER_FRAMES + PS_CUT_FRAMES, v8_step, step, 0);
 }
 
@@ -181,22 +222,23 @@ static __always_inline void v8_go_on(struct v8_step *step, __u64 sp)
 static __always_inline void v8_take_stack(struct ps_raw *raw, struct task_struct *task, const struct ps_v8_walk *walk)
 {
 	const struct pt_regs *regs = (const struct pt_regs *)bpf_task_pt_regs(task);
-	struct v8_step step = {
-		.raw = raw,
-		.pc = regs->ip,
-		.fp = regs->bp,
-		.low = regs->sp,
-		.high = regs->sp + V8_STACK_BYTES,
-		.function_shared = walk->function_shared,
-	};
+	struct v8_place *place = bpf_map_lookup_elem(&v8_places, &zero_key);
+	struct v8_step step = { .raw = raw, .place = place, .function_shared = walk->function_shared };
 	__u64 isolate = 0, array = regs->r12, offset = regs->r9;
 
 	raw->user_frames = raw->functions = raw->cut = 0;
 	raw->live_offset = -1;
+	if (!place)
+		return;
+	place->pc = regs->ip;
+	place->fp = regs->bp;
+	place->low = regs->sp;
+	place->high = regs->sp + V8_STACK_BYTES;
+	place->c_entry_fp = place->starts = 0;
 	if (walk->isolate_offset && walk->c_entry_fp &&
 	    !bpf_probe_read_user(&isolate, sizeof(isolate), (void *)(task->thread.fsbase + walk->isolate_offset)) &&
 	    isolate)
-		bpf_probe_read_user(&step.c_entry_fp, sizeof(step.c_entry_fp), (void *)(isolate + walk->c_entry_fp));
+		bpf_probe_read_user(&place->c_entry_fp, sizeof(place->c_entry_fp), (void *)(isolate + walk->c_entry_fp));
 	bpf_loop(PS_USER_FRAMES + PS_CUT_FRAMES, v8_step, &step, 0);
 	v8_go_on(&step, regs->sp);
 	/* the interpreter's registers: what they say is not on the stack before the next call */
