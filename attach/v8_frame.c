@@ -119,7 +119,9 @@ static uint32_t frame_at(struct v8 *v8, struct stream *stream, const struct v8_p
 		function.script && v8_script_is_evaluated(&v8->reader, function.script) ? "eval" : "(anonymous)";
 	frame.name = put_text(stream, function.name[0] ? function.name : nameless);
 	if (!function.script) {
-		frame.kind = PS_FRAME_BUILTIN;
+		/* unless there was no time to look for it */
+		if (!v8->reader.deadline.passed)
+			frame.kind = PS_FRAME_BUILTIN;
 		return stream_frame(stream, &frame);
 	}
 	if (v8_script_name(v8->scripts, &v8->reader, function.script, file, sizeof(file)))
@@ -139,11 +141,8 @@ static struct v8_known_frame *find_known(struct v8 *v8, const uint64_t key[3], u
 	uint64_t hash = (key[0] * 31 + key[1]) * 31 + key[2];
 	struct v8_known_frame *known = &v8->frames[(hash * 0x9e3779b97f4a7c15ull) >> 52];
 
-	if (known->witness != witness || memcmp(known->key, key, sizeof(known->key))) {
-		memcpy(known->key, key, sizeof(known->key));
-		known->witness = witness;
-		known->count = 0;
-	}
+	if (known->witness != witness || memcmp(known->key, key, sizeof(known->key)))
+		*known = (struct v8_known_frame){ { key[0], key[1], key[2] }, witness };
 	return known;
 }
 
@@ -151,6 +150,7 @@ static void put_places(struct v8 *v8, struct v8_out *out, struct v8_known_frame 
 		       size_t count)
 {
 	uint32_t ids[V8_INLINED_MAX] = { 0 };
+	int was_late = v8->reader.deadline.passed;
 	size_t filled = 0;
 
 	for (size_t i = 0; i < count; i++) {
@@ -162,6 +162,9 @@ static void put_places(struct v8 *v8, struct v8_out *out, struct v8_known_frame 
 	}
 	/* what could not be read wholly may be readable next time */
 	if (filled != count || filled > V8_CACHE_FRAMES)
+		return;
+	/* so may what there was no time for, but not where it takes all the time of a stack again and again */
+	if (was_late || (v8->reader.deadline.passed && ++known->tries < V8_TRIES))
 		return;
 	known->count = filled;
 	memcpy(known->ids, ids, filled * sizeof(*ids));

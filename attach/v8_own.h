@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What stands behind a struct v8. Only v8.c (its life, whole stacks) and
- * v8_frame.c (one frame of a stack) include this.
+ * v8_frame.c (one frame of a stack) include this, and their test.
  */
 #ifndef V8_OWN_H
 #define V8_OWN_H
@@ -12,6 +12,7 @@
 
 #define V8_CACHE        4096     /* power of two */
 #define V8_CACHE_FRAMES 40       /* deeper inlining is not kept */
+#define V8_TRIES        8        /* at a frame that cannot be read whole in the time that a stack has */
 
 /* PC_REGEXP: native code that matches an expression. PC_UNNAMED: native code or a builtin, in a file whose symbols do not tell */
 enum v8_pc {
@@ -40,6 +41,7 @@ struct v8_known_frame {
 	uint64_t key[3];
 	uint64_t witness;    /* changes when other objects have taken the places of the old ones */
 	uint32_t count;      /* 0 = free */
+	uint32_t tries;
 	uint32_t ids[V8_CACHE_FRAMES];
 };
 

@@ -8,7 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "v8_parts.h"
+#include "source.h"
+#include "v8_own.h"
 
 #define BASE 0x200000ull
 #define HEAP_BYTES (1u << 20)
@@ -999,6 +1000,109 @@ TEST(behind_its_deadline_a_turn_reads_nothing)
 	assert_true(v8_string(&reader, string, text, sizeof(text)) < 0);
 	v8_turn(&reader, 0);
 	assert_int_equal(v8_string(&reader, string, text, sizeof(text)), 4);
+}
+
+/* ---- frames that were read in time, and not ---- */
+
+static struct ps_ev_frame told[64];
+static char told_texts[64][256];
+static uint64_t late_page;   /* time is over when it is read; 0 = never */
+static int late_reads;
+
+static int remember(const struct ps_record *record, void *arg)
+{
+	if (record->event == PS_EV_FRAME) {
+		const struct ps_ev_frame *frame = (const void *)record;
+		assert_true(frame->id < 64);
+		told[frame->id] = *frame;
+	}
+	if (record->event == PS_EV_STRING) {
+		const struct ps_ev_string *string = (const void *)record;
+		assert_true(string->id < 64 && string->len < 256);
+		memcpy(told_texts[string->id], string + 1, string->len);
+	}
+	return 0;
+}
+
+static int read_until_late(void *arg, uint64_t address, void *out, size_t bytes)
+{
+	struct v8 *v8 = arg;
+
+	if (late_page && address == late_page) {
+		late_reads++;
+		v8->reader.deadline.passed = 1;
+		return -ETIME;
+	}
+	return read_heap(NULL, address, out, bytes);
+}
+
+/* One frame of the interpreter, which began to be read in time, or did not. */
+static const struct ps_ev_frame *read_frame_of(struct v8 *v8, struct stream *stream, uint64_t shared, uint64_t array, int is_late)
+{
+	struct v8_frame frame = { .pc = 4096, .shared = shared, .bytecode_array = array, .bytecode_offset = 53, .live_offset = -1 };
+	uint32_t ids[4] = { 0 };
+	struct v8_out out = { .stream = stream, .ids = ids, .room = 4 };
+
+	v8->pcs[(frame.pc * 0x9e3779b97f4a7c15ull) >> 52] = (struct v8_known_pc){ frame.pc, PC_INTERPRETER };
+	v8_turn(&v8->reader, 0);
+	/* what was read before is still there */
+	assert_int_equal(v8_type(&v8->reader, shared), SHARED);
+	v8->reader.deadline.passed = is_late;
+	v8_put_frame(v8, &out, &frame);
+	stream_flush(stream, remember, NULL);
+	assert_true(out.count <= 1);
+	return out.count ? &told[ids[0]] : NULL;
+}
+
+TEST(what_there_was_no_time_to_read_is_read_again_but_not_for_ever)
+{
+	static const uint8_t bytecodes[16] = { 9 };
+	const struct pair pairs[] = { { 0, place(4, -1) } };
+	static struct v8 v8;
+	struct stream *stream;
+	uint8_t table[16];
+
+	set_up();
+	const uint64_t named[] = { one_byte("spin"), smi(0), smi(2), smi(9) };
+	uint64_t scope = scope_of(2 | 1 << 12, 0, named, 4);
+	uint64_t array = bytes_object(BYTECODE_ARRAY, 54, bytecodes, sizeof(bytecodes));
+	put_word(array + 24, bytes_object(BYTE_ARRAY, 16, "\xff", 1));
+	put_word(array + 32, bytes_object(BYTE_ARRAY, 16, table, make_table(table, pairs, 1)));
+	uint64_t first = shared_of(scope, array, 0), second = shared_of(scope, array, 0);
+	top = (top + 2 * V8_PAGE_BYTES) & ~(V8_PAGE_BYTES - 1ull);
+	uint64_t script = script_of("/srv/turn.js", one_byte("a\nbcd\n"));
+	put_word(first + 32, script);
+	put_word(second + 32, script);
+	v8.reader = reader;
+	v8.reader.read = read_until_late;
+	v8.reader.arg = &v8;
+	assert_int_equal(stream_open(&stream), 0);
+	assert_int_equal(v8_scripts_open(&v8.scripts), 0);
+	assert_int_equal(v8_maps_open(&v8.maps, getpid()), 0);
+
+	late_page = script & ~(V8_PAGE_BYTES - 1ull);
+	const struct ps_ev_frame *frame = read_frame_of(&v8, stream, first, array, 0);
+	assert_non_null(frame);
+	assert_string_equal(told_texts[frame->name], "spin");
+	assert_int_equal(frame->kind, PS_FRAME_JS); /* not said to have no script */
+	assert_true(frame->file == 0);
+	late_page = 0;
+	frame = read_frame_of(&v8, stream, first, array, 0);
+	assert_string_equal(told_texts[frame->file], "/srv/turn.js");
+	assert_int_equal(frame->line, 2);
+	assert_int_equal(frame->column, 3);
+	/* what comes when time is over is no try */
+	late_page = script & ~(V8_PAGE_BYTES - 1ull);
+	for (int i = 0; i < 2 * V8_TRIES; i++)
+		read_frame_of(&v8, stream, second, array, 1);
+	late_reads = 0;
+	for (int i = 0; i < 3 * V8_TRIES; i++)
+		read_frame_of(&v8, stream, second, array, 0);
+	assert_int_equal(late_reads, V8_TRIES);
+
+	v8_maps_close(v8.maps);
+	v8_scripts_close(v8.scripts);
+	stream_close(stream);
 }
 
 TEST(the_layout_is_read_from_node_and_refused_from_what_has_no_v8)
