@@ -50,7 +50,7 @@ for kernel in $kernels; do
 	holds "$T/node.json" "len($stalls) >= 5"
 	# where the host stops the whole machine, another cause takes the longest share of a stall
 	holds "$T/node.json" "sum((s['cause'], s['rule'], s['culprit']) == ('cpu', 'computation', 'spin turn.js:4') for s in $stalls) >= 0.7 * len($stalls)"
-	frames="[(f['name'], f['line']) for f in k['frames'] if f['kind'] == 'js' and f['file'].endswith('turn.js')]"
+	frames="[(f['name'], f['line']) for f in k['frames'] if f['kind'] == 'js' and (f['file'] or '').endswith('turn.js')]"
 	holds "$T/node.json" "sum(${frames}[-2:] == [('spin', 4), ('turn', 7)] for s in $stalls for k in s['stacks']) >= 20"
 	counts="{c['name']: c['jobs'] for p in d['pools'] for c in p['classes']}"
 	json "$T/node.json" "$counts"
