@@ -165,8 +165,11 @@ static uint32_t frame_at(struct python *python, struct stream *stream, const str
 	if (python_string(&python->reader, code.filename, text, sizeof(text)) > 0)
 		frame.file = put_text(stream, text);
 	python_place_of(&python->reader, &code, at->instruction, &frame.line, &frame.column);
-	*known = (struct known_frame){ at->code, at->instruction, stream_frame(stream, &frame), code };
-	return known->id;
+	uint32_t id = stream_frame(stream, &frame);
+	/* what there was no time to read may be readable next time */
+	if (!python->reader.deadline.passed)
+		*known = (struct known_frame){ at->code, at->instruction, id, code };
+	return id;
 }
 
 /* ---- one stack ---- */
